@@ -1,0 +1,105 @@
+//! Options that every command takes: what the stream is, and where its records go.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::Failure;
+use crate::spec::{
+    Epoch, EventsPerSecond, KeyBy, Layout, LayoutError, Partitions, Profile, Rate, StreamSpec, Topic, TopicName, Users,
+};
+
+/// Everything that can change a byte.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stream (these decide every byte)")]
+pub(super) struct StreamArgs {
+    /// Chooses the stream: 0 to 2^64 - 1
+    #[arg(long, env = "MDG_SEED", default_value_t = 42, value_parser = parse_seed)]
+    seed: u64,
+    /// Virtual time at which the stream begins: RFC 3339, whole milliseconds
+    #[arg(long, env = "MDG_EPOCH", default_value_t = Epoch::default(), value_name = "TIME")]
+    epoch: Epoch,
+    /// Auctions (bid requests) a second of virtual time: 0.001 to 1000000
+    #[arg(long, env = "EVENTS_PER_SECOND", default_value = "10", value_name = "RATE")]
+    events_per_second: EventsPerSecond,
+    /// Share of the requests that get a response: 0 to 1
+    #[arg(long, env = "BID_RESPONSE_RATE", default_value = "0.60", value_name = "SHARE")]
+    bid_response_rate: Rate,
+    /// Share of the responses that become an impression: 0 to 1
+    #[arg(long, env = "WIN_RATE", default_value = "0.15", value_name = "SHARE")]
+    win_rate: Rate,
+    /// Share of the impressions that are clicked: 0 to 1
+    #[arg(long, env = "CLICK_RATE", default_value = "0.02", value_name = "SHARE")]
+    click_rate: Rate,
+    /// Size of the user pool; multiples of 4000 keep the shares of devices and countries exact
+    #[arg(long, env = "MDG_USERS", default_value = "100000", value_name = "COUNT")]
+    users: Users,
+    /// Shape of the documents: seed
+    #[arg(long, env = "MDG_PROFILE", default_value_t = Profile::Seed)]
+    profile: Profile,
+    /// Key of the records: id (each its own) or request (the request's, on all four)
+    #[arg(long, env = "MDG_KEY_BY", default_value_t = KeyBy::Id)]
+    key_by: KeyBy,
+    /// Add headers with stream id, ordinal, stage and copy
+    #[arg(long, env = "MDG_HEADERS", value_parser = BoolishValueParser::new())]
+    headers: bool,
+}
+
+impl StreamArgs {
+    pub(super) fn spec(&self) -> StreamSpec {
+        StreamSpec {
+            seed: self.seed,
+            epoch: self.epoch,
+            events_per_second: self.events_per_second,
+            bid_response_rate: self.bid_response_rate,
+            win_rate: self.win_rate,
+            click_rate: self.click_rate,
+            users: self.users,
+            profile: self.profile,
+            key_by: self.key_by,
+            headers: self.headers,
+        }
+    }
+}
+
+fn parse_seed(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or_else(|| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
+/// Where records go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Layout")]
+pub(super) struct LayoutArgs {
+    /// Topic of the bid requests
+    #[arg(long, env = "TOPIC_BID_REQUESTS", default_value = "bid-requests", value_name = "TOPIC")]
+    topic_bid_requests: TopicName,
+    /// Topic of the bid responses
+    #[arg(long, env = "TOPIC_BID_RESPONSES", default_value = "bid-responses", value_name = "TOPIC")]
+    topic_bid_responses: TopicName,
+    /// Topic of the impressions
+    #[arg(long, env = "TOPIC_IMPRESSIONS", default_value = "impressions", value_name = "TOPIC")]
+    topic_impressions: TopicName,
+    /// Topic of the clicks
+    #[arg(long, env = "TOPIC_CLICKS", default_value = "clicks", value_name = "TOPIC")]
+    topic_clicks: TopicName,
+    /// Partitions a topic; one that exists in Kafka brings its own count
+    #[arg(long, env = "MDG_PARTITIONS", default_value = "6", value_name = "COUNT")]
+    partitions: Partitions,
+}
+
+impl LayoutArgs {
+    const FLAGS: [&str; 4] = ["topic-bid-requests", "topic-bid-responses", "topic-impressions", "topic-clicks"];
+
+    pub(super) fn layout(&self) -> Result<Layout, Failure> {
+        let names = [&self.topic_bid_requests, &self.topic_bid_responses, &self.topic_impressions, &self.topic_clicks];
+        let topic = |name: &TopicName| Topic { name: name.clone(), partitions: self.partitions };
+        Layout::new(names.map(topic)).map_err(|error| match error {
+            LayoutError::Shared { name, first, second } => Failure::Usage(format!(
+                "--{} and --{} both name the topic `{name}`: each stage needs a topic of its own",
+                Self::FLAGS[first.index()],
+                Self::FLAGS[second.index()]
+            )),
+            error => Failure::Usage(error.to_string()),
+        })
+    }
+}

@@ -1,0 +1,241 @@
+//! A run, played and reported: into any sink, into Kafka, into the embedded broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::run::{ReportForm, Resume, RunOptions};
+use super::{Failure, show, to_stderr};
+use crate::fingerprint::Fingerprints;
+use crate::pace::{Pace, Pacer, wall_clock_us};
+use crate::report::{Heading, Report, grouped};
+use crate::run::{self, Count, Outcome};
+use crate::sink::kafka::{
+    Cluster, Embedded, Existing, Kafka, KafkaError, Property, Target, Times, TopicSettings, Transfer,
+};
+use crate::sink::{Sink, Stop};
+use crate::source::topics::read_to_end;
+use crate::spec::Stage;
+use crate::stream::{Stream, Window};
+
+/// A run that is about to begin.
+#[derive(Debug)]
+pub(super) struct Player<'a> {
+    pub(super) options: &'a RunOptions,
+    pub(super) properties: &'a [Property],
+    pub(super) window: Window,
+    /// How the window ends, where nothing bounds it and the program chose.
+    pub(super) chosen: Option<&'static str>,
+    pub(super) pace: Pace,
+    pub(super) stop: &'a Arc<Stop>,
+}
+
+impl Player<'_> {
+    /// Plays into a sink and reports.
+    pub(super) fn play(&self, stream: &Stream, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let outcome = self.play_into(stream, sink, self.options.fingerprint)?;
+        self.report(stream, &outcome);
+        self.verdict(&outcome)
+    }
+
+    /// Plays into Kafka.
+    pub(super) fn play_kafka(&self, stream: &Stream) -> Result<(), Failure> {
+        let auctions = stream.auctions();
+        let existing = if self.options.resume == Some(Resume::Never) { Existing::Any } else { Existing::Empty };
+        let target = Target {
+            brokers: &self.options.bootstrap_servers,
+            properties: self.properties,
+            transfer: self.transfer(),
+            layout: stream.layout(),
+            topics: self.topic_settings(stream, existing),
+            stop: self.stop,
+        };
+        let cluster = match Cluster::prepare(&target) {
+            Err(KafkaError::Stopped) if self.window.end().is_none() => return Ok(()),
+            prepared => prepared?,
+        };
+        for topic in cluster.created() {
+            to_stderr(&format!("created topic {topic}\n"));
+        }
+        let stream = Stream::new(auctions.spec(), cluster.layout());
+        self.play(&stream, &mut Kafka::new(&cluster, self.stop)?)
+    }
+
+    /// Plays into a broker inside this process, and reads everything back.
+    pub(super) fn play_embedded(&self, stream: &Stream) -> Result<(), Failure> {
+        Embedded::require_fit(stream, self.window)?;
+        let broker = Embedded::start(stream.layout())?;
+        to_stderr(&format!("embedded broker at {}\n", broker.brokers()));
+        let target = Target {
+            brokers: &broker.brokers(),
+            properties: self.properties,
+            // Uncompressed, so that what fits can be said beforehand.
+            transfer: Transfer { compression: "none", ..self.transfer() },
+            layout: stream.layout(),
+            topics: self.topic_settings(stream, Existing::Ours),
+            stop: self.stop,
+        };
+        let cluster = Cluster::prepare(&target)?;
+        let outcome = self.play_into(stream, &mut Kafka::new(&cluster, self.stop)?, true)?;
+        self.report(stream, &outcome);
+        let read = ReadBack::read(&cluster, stream, self.window)?;
+        read.compare(&outcome)?;
+        if self.options.report == ReportForm::Text {
+            to_stderr(&read.funnel);
+        }
+        if self.options.hold && !self.stop.asked() {
+            to_stderr(&format!("\nholding {} until Ctrl-C\n", broker.brokers()));
+            while !self.stop.asked() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            return Ok(());
+        }
+        self.verdict(&outcome)
+    }
+
+    fn play_into(&self, stream: &Stream, sink: &mut dyn Sink, fingerprint: bool) -> Result<Outcome, Failure> {
+        if let Some(chosen) = self.chosen {
+            to_stderr(&format!("playing {chosen}; --count, --duration or --to bound the window otherwise\n"));
+        }
+        if self.options.report == ReportForm::Text {
+            to_stderr(&Heading::new(stream.auctions(), self.window).to_string());
+        }
+        let window = self.window;
+        let start_us = stream.auctions().plan(window.start()).request_ms * 1_000;
+        let mut pacer = Pacer::new(self.pace, start_us);
+        let bar = progress_bar(window);
+        let progress = |ordinal| bar.set_position(ordinal - window.start());
+        let outcome = run::run(stream, window, sink, &mut pacer, self.stop, fingerprint, progress);
+        bar.finish_and_clear();
+        Ok(outcome?)
+    }
+
+    fn report(&self, stream: &Stream, outcome: &Outcome) {
+        let report = Report::new(stream, self.window, outcome);
+        match self.options.report {
+            ReportForm::Text => to_stderr(&report.to_string()),
+            ReportForm::Json => match serde_json::to_string(&report) {
+                Ok(line) => to_stderr(&format!("{line}\n")),
+                Err(error) => tracing::error!("the report cannot be printed: {error}"),
+            },
+        }
+    }
+
+    /// A window without end cannot be left incomplete.
+    fn verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
+        if outcome.complete || self.window.end().is_none() { Ok(()) } else { Err(Failure::Stopped) }
+    }
+
+    /// At full speed throughput counts, else the time from release to reader.
+    fn transfer(&self) -> Transfer {
+        Transfer { compression: "lz4", linger_ms: if self.pace == Pace::Fast { 20 } else { 5 } }
+    }
+
+    fn topic_settings(&self, stream: &Stream, existing: Existing) -> TopicSettings {
+        TopicSettings {
+            replication_factor: self.options.replication_factor,
+            times: self.times(stream),
+            existing,
+            without_end: self.window.end().is_none(),
+        }
+    }
+
+    /// The times that records will carry.
+    fn times(&self, stream: &Stream) -> Times {
+        let auctions = stream.auctions();
+        let now_ms = wall_clock_us() / 1_000;
+        let last = match (self.window.end(), self.pace) {
+            (Some(end), _) => Some(end.saturating_sub(1).max(self.window.start())),
+            (None, Pace::Live) => None,
+            (None, _) => Some(auctions.clock().auctions() - 1),
+        };
+        let last_ms = last.map(|last| auctions.plan(last).request_ms + auctions.spec().lag_ms_max());
+        let first_ms = auctions.plan(self.window.start()).request_ms;
+        Times { now_ms, first_ms, last_ms: last_ms.unwrap_or(now_ms) }
+    }
+}
+
+/// Shown on a terminal only.
+fn progress_bar(window: Window) -> ProgressBar {
+    let (bar, template) = match window.count() {
+        Some(count) => {
+            (ProgressBar::new(count), "{wide_bar} {human_pos} of {human_len} auctions, {per_sec}, {eta} left")
+        }
+        None => (ProgressBar::no_length(), "{spinner} {human_pos} auctions, {per_sec}, {elapsed}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What a plain consumer found.
+struct ReadBack {
+    counts: [Count; 4],
+    fingerprints: Fingerprints,
+    /// The first auction of the window that was clicked, for people to look at.
+    funnel: String,
+}
+
+impl ReadBack {
+    fn read(cluster: &Cluster, stream: &Stream, window: Window) -> Result<Self, Failure> {
+        let mut counts = [Count::default(); 4];
+        let mut fingerprints = Fingerprints::new(cluster.layout());
+        read_to_end(cluster, |record| {
+            counts[record.stage.index()].add(record.value.map_or(0, <[u8]>::len));
+            let headers = record.headers.iter().copied();
+            let (key, value) = (record.key, record.value);
+            fingerprints.add_parts(record.stage, record.partition, record.timestamp_ms, key, value, headers);
+        })?;
+        let clicked = |&ordinal: &u64| stream.auctions().plan(ordinal).event_ms(Stage::Click).is_some();
+        let clicked = (window.start()..window.end().unwrap_or(window.start())).find(clicked);
+        let funnel =
+            clicked.map(|ordinal| format!("\nThe first funnel with a click:\n\n{}", show::funnel(stream, ordinal)));
+        Ok(Self { counts, fingerprints, funnel: funnel.unwrap_or_default() })
+    }
+
+    /// Says what was found, and fails if it is not what was sent.
+    fn compare(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let records: u64 = self.counts.iter().map(|count| count.records).sum();
+        let fingerprint = self.fingerprints.total();
+        let equal = self.counts == outcome.counts && Some(fingerprint) == outcome.fingerprint;
+        let verdict = if equal { "equal to what was sent" } else { "NOT what was sent" };
+        to_stderr(&format!("read back    {} records, fingerprint {fingerprint}: {verdict}\n", grouped(records)));
+        if equal { Ok(()) } else { Err(Failure::ReadBack) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Layout, StreamSpec};
+
+    #[test]
+    fn topics_that_hold_something_else_are_a_failure() {
+        let stream = Stream::new(&StreamSpec::default(), &Layout::default());
+        let read = |count| {
+            let mut read = ReadBack {
+                counts: [Count::default(); 4],
+                fingerprints: Fingerprints::new(stream.layout()),
+                funnel: String::new(),
+            };
+            for record in stream.records(Window::auctions(0, count)) {
+                read.counts[record.stage.index()].add(record.value.len());
+                read.fingerprints.add(&record);
+            }
+            read
+        };
+        let sent = read(20);
+        let outcome = Outcome {
+            counts: sent.counts,
+            complete: true,
+            elapsed: Duration::from_secs(1),
+            acked: None,
+            fingerprint: Some(sent.fingerprints.total()),
+            lateness: None,
+        };
+        assert!(sent.compare(&outcome).is_ok());
+        assert!(matches!(read(19).compare(&outcome), Err(Failure::ReadBack)));
+    }
+}

@@ -1,0 +1,190 @@
+//! `run`: play a window into a sink.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+
+use super::options::{LayoutArgs, StreamArgs};
+use super::play::Player;
+use super::window::WindowArgs;
+use super::{Failure, signals};
+use crate::pace::{Pace, Speed};
+use crate::sink::files::Files;
+use crate::sink::kafka::{DEFAULT_BROKERS, Property};
+use crate::sink::null::Null;
+use crate::sink::stdout::Stdout;
+use crate::stream::{Stream, WindowEnd};
+
+/// The address that means: no Kafka, start a broker inside this process.
+const EMBEDDED: &str = "embedded";
+/// What the embedded broker plays at full speed if nothing bounds the window.
+const EMBEDDED_COUNT: u64 = 10_000;
+/// What a window that is played at full speed ends with if nothing bounds it: one hour.
+const FAST_DURATION_MS: i64 = 3_600_000;
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    stream: StreamArgs,
+    #[command(flatten)]
+    layout: LayoutArgs,
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(next_help_heading = "Run (these change no byte)")]
+pub(super) struct RunOptions {
+    /// Play as fast as the sink takes it [default: in real time]
+    #[arg(long, env = "MDG_FAST", value_parser = BoolishValueParser::new())]
+    fast: bool,
+    /// Replay the window in its own rhythm, times a factor: 1, 60, 0.5 [default: in real time]
+    #[arg(long, env = "MDG_SPEED", value_name = "FACTOR")]
+    speed: Option<Speed>,
+    /// Where records go
+    #[arg(long, env = "MDG_SINK", value_enum, default_value_t = SinkKind::Kafka)]
+    sink: SinkKind,
+    /// Folder of --sink files: new or empty
+    #[arg(long, env = "MDG_OUT", value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// With --sink files: write topic, partition, key and timestamp beside each value
+    #[arg(long, env = "MDG_ENVELOPE", value_parser = BoolishValueParser::new())]
+    envelope: bool,
+    /// Kafka's address, or `embedded` for a broker inside this process
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT")]
+    pub(super) bootstrap_servers: String,
+    /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be given often
+    // Parsed by us: an error of clap's would quote the value, which may be a secret.
+    #[arg(short = 'X', value_name = "KEY=VALUE")]
+    properties: Vec<String>,
+    /// Copies of each partition of topics that are created [default: the broker's]
+    #[arg(long, env = "MDG_REPLICATION_FACTOR", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=32767))]
+    pub(super) replication_factor: Option<u16>,
+    /// What to do with topics that hold records already: never continue them, append as a new stream [default: refuse]
+    #[arg(long, env = "MDG_RESUME", value_enum)]
+    pub(super) resume: Option<Resume>,
+    /// With the embedded broker: keep it up until a signal
+    #[arg(long, env = "MDG_HOLD", value_parser = BoolishValueParser::new())]
+    pub(super) hold: bool,
+    /// Form of the report at the end
+    #[arg(long, env = "MDG_REPORT", value_enum, default_value_t = ReportForm::Text)]
+    pub(super) report: ReportForm,
+    /// Compute the run's fingerprint
+    #[arg(long, env = "MDG_FINGERPRINT", value_parser = BoolishValueParser::new())]
+    pub(super) fingerprint: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SinkKind {
+    /// Apache Kafka
+    Kafka,
+    /// Standard output, one JSON object a line
+    Stdout,
+    /// A folder: one NDJSON file a topic, and a manifest
+    Files,
+    /// Nowhere, for measuring
+    Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Resume {
+    /// Append behind what is there
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportForm {
+    /// For people
+    Text,
+    /// One line of JSON
+    Json,
+}
+
+/// Plays a window.
+pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let options = &args.options;
+    options.check()?;
+    let properties = options.properties()?;
+    let stream = Stream::new(&args.stream.spec(), &args.layout.layout()?);
+    let pace = options.pace();
+    let (otherwise, chosen) = options.default_end(pace);
+    let window = args.window.resolve(stream.auctions(), pace, otherwise)?;
+    let stop = signals::listen()?;
+    let chosen = chosen.filter(|_| !args.window.is_bounded());
+    let player = Player { options, properties: &properties, window, chosen, pace, stop: &stop };
+    match (options.sink, &options.out) {
+        (SinkKind::Stdout, _) => player.play(&stream, &mut Stdout::new(stream.layout())),
+        (SinkKind::Null, _) => player.play(&stream, &mut Null),
+        (SinkKind::Files, None) => Err(Failure::Usage("--sink files needs a folder: give --out DIR".to_owned())),
+        (SinkKind::Files, Some(folder)) => {
+            player.play(&stream, &mut Files::create(folder, options.envelope, &stream, window)?)
+        }
+        (SinkKind::Kafka, _) if options.is_embedded() => player.play_embedded(&stream),
+        (SinkKind::Kafka, _) => player.play_kafka(&stream),
+    }
+}
+
+impl RunOptions {
+    fn is_embedded(&self) -> bool {
+        self.sink == SinkKind::Kafka && self.bootstrap_servers == EMBEDDED
+    }
+
+    fn pace(&self) -> Pace {
+        match (self.fast, self.speed) {
+            (true, _) => Pace::Fast,
+            (false, Some(speed)) => Pace::Replay(speed),
+            (false, None) => Pace::Live,
+        }
+    }
+
+    /// Refuses options that contradict each other.
+    fn check(&self) -> Result<(), Failure> {
+        let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+        let files = self.sink == SinkKind::Files;
+        if self.fast && self.speed.is_some() {
+            return usage("--fast never waits and --speed sets how long to wait: give one of them");
+        }
+        if !files && self.out.is_some() {
+            return usage("--out is the folder of --sink files: add that, or leave --out away");
+        }
+        if !files && self.envelope {
+            return usage("--envelope is for --sink files (standard output always has envelopes)");
+        }
+        let kafka = self.sink == SinkKind::Kafka && !self.is_embedded();
+        if !kafka && (self.replication_factor.is_some() || self.resume.is_some()) {
+            return usage("--replication-factor and --resume are about the topics of a real Kafka: leave them away");
+        }
+        if self.sink != SinkKind::Kafka && !self.properties.is_empty() {
+            return usage("-X sets properties of the Kafka client: leave it away, or use --sink kafka");
+        }
+        if !self.is_embedded() && self.hold {
+            return usage(
+                "--hold keeps the embedded broker up: add --bootstrap-servers embedded, or leave --hold away",
+            );
+        }
+        Ok(())
+    }
+
+    /// The librdkafka properties that were given.
+    fn properties(&self) -> Result<Vec<Property>, Failure> {
+        let parse = |text: &String| {
+            let key = text.split_once('=').map_or("…", |(key, _)| key);
+            text.parse().map_err(|error| Failure::Usage(format!("-X {key}: {error}")))
+        };
+        self.properties.iter().map(parse).collect()
+    }
+
+    /// How a window ends if nothing bounds it, and what to tell of that.
+    fn default_end(&self, pace: Pace) -> (WindowEnd, Option<&'static str>) {
+        match pace {
+            Pace::Fast if self.is_embedded() => (WindowEnd::Count(EMBEDDED_COUNT), Some("10,000 auctions")),
+            Pace::Fast => (WindowEnd::DurationMs(FAST_DURATION_MS), Some("one hour of virtual time")),
+            Pace::Live | Pace::Replay(_) => (WindowEnd::Never, None),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Which part of the stream a run plays.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::Failure;
+use crate::auction::Auctions;
+use crate::pace::{Pace, wall_clock_us};
+use crate::stream::{Window, WindowEnd};
+use crate::timestamp::{LIMIT_MS, TimeError, parse_time_ms};
+
+/// A window, as asked for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Window (which auctions; all that follows from them belongs to it)")]
+pub(super) struct WindowArgs {
+    /// First arrival: an RFC 3339 time, now, or epoch [default: now in real time, else epoch]
+    #[arg(long, env = "MDG_FROM", value_name = "TIME")]
+    from: Option<From>,
+    /// End: auctions that arrive before this RFC 3339 time
+    #[arg(long, env = "MDG_TO", value_name = "TIME", group = "end")]
+    to: Option<Time>,
+    /// End: after so many auctions
+    #[arg(long, env = "MDG_COUNT", value_name = "AUCTIONS", group = "end", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// End: after so much virtual time, such as 90s, 15m, 24h
+    #[arg(long, env = "MDG_DURATION", value_name = "SPAN", group = "end")]
+    duration: Option<Span>,
+}
+
+impl WindowArgs {
+    /// Whether an end was given.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.to.is_some() || self.count.is_some() || self.duration.is_some()
+    }
+
+    /// The window in the stream, with `otherwise` as its end where none was given. Without a start, a live window begins now and
+    /// any other at the epoch.
+    pub(super) fn resolve(&self, auctions: &Auctions, pace: Pace, otherwise: WindowEnd) -> Result<Window, Failure> {
+        let from = self.from.unwrap_or(if pace == Pace::Live { From::Now } else { From::Epoch });
+        let from_ms = match from {
+            From::Epoch => auctions.spec().epoch.ms(),
+            From::Now => wall_clock_us() / 1_000,
+            From::Time(Time(ms)) => ms,
+        };
+        let end = match (self.to, self.count, self.duration) {
+            (Some(Time(to_ms)), _, _) => WindowEnd::ToMs(to_ms),
+            (_, Some(count), _) => WindowEnd::Count(count),
+            (_, _, Some(Span(ms))) => WindowEnd::DurationMs(ms),
+            (None, None, None) => otherwise,
+        };
+        Ok(Window::resolve(auctions, from_ms, end)?)
+    }
+}
+
+/// Where a window starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum From {
+    Epoch,
+    Now,
+    Time(Time),
+}
+
+impl FromStr for From {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        match text {
+            "epoch" => Ok(Self::Epoch),
+            "now" => Ok(Self::Now),
+            time => Ok(Self::Time(time.parse()?)),
+        }
+    }
+}
+
+/// A time in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time(i64);
+
+impl FromStr for Time {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        Ok(Self(parse_time_ms(text, LIMIT_MS)?))
+    }
+}
+
+/// A span of virtual time in whole milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span(i64);
+
+/// A text that is not a span.
+#[derive(Debug)]
+pub(super) enum SpanError {
+    Format(humantime::DurationError),
+    Fraction,
+    Zero,
+    TooLong,
+}
+
+impl std::error::Error for SpanError {}
+
+impl fmt::Display for SpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(error) => write!(f, "not a span such as 90s, 15m or 24h ({error})"),
+            Self::Fraction => write!(f, "finer than a millisecond: times here are whole milliseconds"),
+            Self::Zero => write!(f, "give at least 1ms"),
+            Self::TooLong => write!(f, "longer than the stream"),
+        }
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        let span = humantime::parse_duration(text).map_err(SpanError::Format)?;
+        if !span.subsec_nanos().is_multiple_of(1_000_000) {
+            return Err(SpanError::Fraction);
+        }
+        match i64::try_from(span.as_millis()) {
+            Ok(0) => Err(SpanError::Zero),
+            Ok(ms) => Ok(Self(ms)),
+            Err(_) => Err(SpanError::TooLong),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A deterministic, replayable stream of correlated ad-tech events: bid request → bid response → impression → click.
+//!
+//! **The stream already exists; a program only plays a window of it.** Auction `n` and everything that follows from it is a
+//! pure function of the [`spec::StreamSpec`] and `n`: ids, times, order, partitions and bytes are the same on every machine,
+//! for ever.
+//!
+//! Without default features this crate is a light fixture library: no Kafka client, no runtime, no command line. A test can
+//! take any window of the stream as a constant:
+//!
+//! ```
+//! use mock_data_gen::spec::{Layout, StreamSpec};
+//! use mock_data_gen::stream::{Stream, Window};
+//!
+//! let stream = Stream::new(&StreamSpec::default(), &Layout::default());
+//! let records: Vec<_> = stream.records(Window::auctions(0, 1)).collect();
+//!
+//! let request = &records[0];
+//! assert_eq!(request.key, b"63e8dea2-cc50-59e5-b81c-9da9621276bd");
+//! assert_eq!((request.partition, request.timestamp_ms), (4, 1_767_225_600_082));
+//! let document = r#"{"id":"63e8dea2-cc50-59e5-b81c-9da9621276bd","imp":[{"id":"1","banner":{"w":160,"h":600,"pos":1},"bidfloor":0.76,"bidfloorcur":"USD","secure":1}],"site":{"id":"site-002","domain":"food-002.example","cat":["IAB8","IAB7"],"page":"https://food-002.example/article/65598","publisher":{"id":"pub-042","name":"Example Publisher 042"}},"device":{"ua":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36","ip":"198.19.0.225","geo":{"lat":33.8088,"lon":-84.4730,"country":"USA","region":"GA"},"devicetype":2,"os":"macOS","osv":"15.6"},"user":{"id":"635228bb-a304-59e6-b0bc-bd1ff1b2c298","buyeruid":"ce8bed0c-575f-55d8-a711-2ea37383ee44"},"at":1,"tmax":120,"cur":["USD"],"source":{"fd":1,"tid":"a5b36c34-1c85-58a2-a720-c3ee2aac1aec"},"regs":{"coppa":0,"ext":{"gdpr":0}},"event_timestamp":"2026-01-01T00:00:00.082Z","received_at":"2026-01-01T00:00:00.097Z"}"#;
+//! assert_eq!(str::from_utf8(&request.value)?, document);
+//! # Ok::<(), std::str::Utf8Error>(())
+//! ```
+//!
+//! Data flows one way, down this list; nothing points back up.
+
+pub mod digest;
+
+pub mod timestamp;
+
+pub mod spec;
+
+pub mod draw;
+
+pub mod ids;
+
+pub mod clock;
+
+pub mod catalog;
+
+pub mod auction;
+
+pub mod openrtb;
+
+pub mod encode;
+
+pub mod record;
+
+pub mod fingerprint;
+
+pub mod stream;
+
+#[cfg(feature = "cli")]
+pub mod pace;
+
+#[cfg(feature = "cli")]
+pub mod sink;
+
+#[cfg(feature = "cli")]
+pub mod source;
+
+#[cfg(feature = "cli")]
+pub mod run;
+
+#[cfg(feature = "cli")]
+pub mod report;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+/// The README's Rust block is compiled and run with the documentation's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,275 @@
+//! When a record is released: the decision, which knows no clock, and the shell that reads one.
+//!
+//! Pacing is open-loop: a record's due time follows from its place on the timeline alone, so nothing drifts and nothing is
+//! dropped. What is overdue goes at once, at full speed.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime};
+
+use hdrhistogram::Histogram;
+
+use crate::spec::DecimalError;
+
+/// How release is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A record is released when the wall clock reaches its emit time.
+    Live,
+    /// The window in its own rhythm, times a factor, from the moment it starts.
+    Replay(Speed),
+    /// Never waits.
+    Fast,
+}
+
+/// A replay's factor: an exact decimal above 0 and up to 1,000,000, with at most six decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speed {
+    micros: NonZeroU64,
+}
+
+impl Speed {
+    /// Factor 1.
+    pub const REAL_TIME: Self = Self { micros: NonZeroU64::new(1_000_000).unwrap() };
+    const MAX_MICROS: u64 = 1_000_000_000_000;
+
+    /// Virtual microseconds that pass in a span of real time.
+    fn virtual_us(self, real: Duration) -> u64 {
+        let virtual_us = real.as_micros() * u128::from(self.micros.get()) / 1_000_000;
+        u64::try_from(virtual_us).unwrap_or(u64::MAX)
+    }
+
+    /// Real time that a span of virtual microseconds takes, rounded up.
+    fn real(self, virtual_us: u64) -> Duration {
+        let real_us = (u128::from(virtual_us) * 1_000_000).div_ceil(u128::from(self.micros.get()));
+        Duration::from_micros(u64::try_from(real_us).unwrap_or(u64::MAX))
+    }
+}
+
+/// A text that is not a speed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpeedError {
+    /// Not an exact decimal.
+    #[error(transparent)]
+    Decimal(#[from] DecimalError),
+    /// Zero or too large.
+    #[error("out of range: give more than 0, up to 1000000")]
+    Range,
+}
+
+impl FromStr for Speed {
+    type Err = SpeedError;
+
+    fn from_str(text: &str) -> Result<Self, SpeedError> {
+        let micros = crate::spec::parse_decimal(text, 6)?.filter(|&micros| micros <= Self::MAX_MICROS);
+        let micros = micros.and_then(NonZeroU64::new).ok_or(SpeedError::Range)?;
+        Ok(Self { micros })
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::spec::write_decimal(f, self.micros.get(), 6)
+    }
+}
+
+/// Where the timeline stands, as against a record that is due at `emit_us`: how far it still has to go, or how late the
+/// record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    In(u64),
+    Late(u64),
+}
+
+/// The whole decision. All times are virtual microseconds since 1970.
+fn due(emit_us: i64, timeline_us: i64) -> Due {
+    let distance = emit_us.abs_diff(timeline_us);
+    if emit_us > timeline_us { Due::In(distance) } else { Due::Late(distance) }
+}
+
+/// A wait is at least this long: many records may become due in it, and each wake-up costs.
+const TICK: Duration = Duration::from_micros(500);
+/// A wait is at most this long, so that a signal is seen in time.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+/// Wall clock and monotonic clock that part by more than this have been stepped, in microseconds.
+const STEP_US: u64 = 1_000_000;
+
+/// The wall clock in microseconds since 1970; 0 if it stands before that.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock: it chooses where a run begins and when a record goes, and changes no byte"
+)]
+pub fn wall_clock_us() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Times the records of one run.
+#[derive(Debug)]
+pub struct Pacer {
+    pace: Pace,
+    begin: Instant,
+    /// The wall clock when the run began, in microseconds since 1970.
+    begin_wall_us: i64,
+    /// Where a replay's timeline begins, in microseconds since 1970.
+    begin_virtual_us: i64,
+    /// How far the wall clock was stepped since the run began, as last told.
+    stepped_us: i64,
+    lateness: Option<Lateness>,
+}
+
+impl Pacer {
+    /// A pacer that begins now. `begin_virtual_us` is where a replay's timeline begins: its window's start, in microseconds
+    /// since 1970.
+    #[must_use]
+    pub fn new(pace: Pace, begin_virtual_us: i64) -> Self {
+        Self {
+            pace,
+            begin: Instant::now(),
+            begin_wall_us: wall_clock_us(),
+            begin_virtual_us,
+            stepped_us: 0,
+            lateness: if pace == Pace::Fast { None } else { Lateness::new() },
+        }
+    }
+
+    /// How long to wait, at most, before asking again about a record that is due at `emit_ms`; `None` if it is due, and then its
+    /// lateness is measured.
+    pub fn wait(&mut self, emit_ms: i64) -> Option<Duration> {
+        let due_us = emit_ms.saturating_mul(1_000);
+        let (timeline_us, begin_us, speed) = match self.pace {
+            Pace::Fast => return None,
+            Pace::Live => (self.wall_us(), self.begin_wall_us, Speed::REAL_TIME),
+            Pace::Replay(speed) => {
+                let passed = i64::try_from(speed.virtual_us(self.begin.elapsed())).unwrap_or(i64::MAX);
+                (self.begin_virtual_us.saturating_add(passed), self.begin_virtual_us, speed)
+            }
+        };
+        match due(due_us, timeline_us) {
+            Due::In(virtual_us) => Some(speed.real(virtual_us).clamp(TICK, WAIT_MAX)),
+            Due::Late(virtual_us) => {
+                // What was due before the run began is backfill, not late.
+                if due_us >= begin_us
+                    && let Some(lateness) = &mut self.lateness
+                {
+                    lateness.record(speed.real(virtual_us));
+                }
+                None
+            }
+        }
+    }
+
+    /// How late records were released so far; `None` at full speed.
+    #[must_use]
+    pub fn lateness(&self) -> Option<&Lateness> {
+        self.lateness.as_ref()
+    }
+
+    /// The wall clock. Tells when it was stepped: forward, what became overdue goes at once; backward, records wait until it
+    /// reaches them again.
+    fn wall_us(&mut self) -> i64 {
+        let wall_us = wall_clock_us();
+        let passed_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let stepped_us = wall_us.saturating_sub(self.begin_wall_us).saturating_sub(passed_us);
+        if stepped_us.abs_diff(self.stepped_us) > STEP_US {
+            let by_ms = (stepped_us - self.stepped_us) / 1_000;
+            tracing::warn!(target: "pace", "the wall clock was stepped by {by_ms} ms; no record changes by it");
+            self.stepped_us = stepped_us;
+        }
+        wall_us
+    }
+}
+
+/// How late records were released against their due times, in real time, apart from those that were due before the run began.
+#[derive(Debug, Clone)]
+pub struct Lateness {
+    micros: Histogram<u64>,
+}
+
+impl Lateness {
+    /// Three digits, up to a day; `None` never happens with these bounds.
+    fn new() -> Option<Self> {
+        Histogram::new_with_bounds(1, 86_400_000_000, 3).ok().map(|micros| Self { micros })
+    }
+
+    fn record(&mut self, late: Duration) {
+        self.micros.saturating_record(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Records measured.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.micros.len()
+    }
+
+    /// The lateness that a share of the records did not exceed: `0.5` is the median, `1.0` the worst.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Duration {
+        Duration::from_micros(self.micros.value_at_quantile(share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_due_when_the_timeline_reaches_it() {
+        assert_eq!(due(1_000, 999), Due::In(1));
+        assert_eq!(due(1_000, 1_000), Due::Late(0));
+        assert_eq!(due(1_000, 3_500), Due::Late(2_500));
+    }
+
+    #[test]
+    fn speeds_are_exact_decimals_above_zero() {
+        for text in ["0", "0.0", "-1", "1e3", "fast", "", "1000000.000001", "0.0000001"] {
+            assert!(text.parse::<Speed>().is_err(), "{text}");
+        }
+        for text in ["1", "60", "0.5", "0.000001", "1000000"] {
+            assert_eq!(text.parse::<Speed>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn full_speed_never_waits_and_measures_nothing() {
+        let mut pacer = Pacer::new(Pace::Fast, 0);
+        assert_eq!(pacer.wait(i64::MAX), None);
+        assert!(pacer.lateness().is_none());
+    }
+
+    #[test]
+    fn a_live_record_of_the_past_goes_at_once_and_is_not_late() {
+        let mut pacer = Pacer::new(Pace::Live, 0);
+        assert_eq!(pacer.wait(0), None);
+        assert_eq!(pacer.lateness().unwrap().count(), 0);
+        assert_eq!(pacer.wait(wall_clock_us() / 1_000 + 3_600_000), Some(WAIT_MAX));
+    }
+
+    #[test]
+    fn a_replay_starts_its_timeline_at_the_window() {
+        let mut pacer = Pacer::new(Pace::Replay("1000".parse().unwrap()), 5_000_000);
+        assert_eq!(pacer.wait(5_000), None);
+        assert_eq!(pacer.lateness().unwrap().count(), 1);
+        // An hour of virtual time is 3.6 s at this speed.
+        assert_eq!(pacer.wait(3_605_000), Some(WAIT_MAX));
+    }
+
+    proptest! {
+        /// forall speeds s, spans t: waiting for t virtual microseconds never ends before they have passed, and less than one
+        /// microsecond after.
+        #[test]
+        fn a_wait_ends_when_the_timeline_is_there(micros in 1..=Speed::MAX_MICROS, virtual_us in 0..1u64 << 40) {
+            let speed = Speed { micros: NonZeroU64::new(micros).unwrap() };
+            let real = speed.real(virtual_us);
+            prop_assert!(speed.virtual_us(real) >= virtual_us);
+            if let Some(less) = real.checked_sub(Duration::from_micros(1)) {
+                prop_assert!(speed.virtual_us(less) < virtual_us);
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What a run says at its end: to people as a small table, to programs as one line of JSON.
+
+#![expect(clippy::float_arithmetic, reason = "rates and sizes for people; nothing here reaches a record")]
+
+use std::fmt;
+
+use indicatif::DecimalBytes;
+use serde::Serialize;
+
+use crate::auction::Auctions;
+use crate::digest::Digest;
+use crate::pace::Lateness;
+use crate::run::Outcome;
+use crate::spec::{STREAM_VERSION, Stage, StreamSpec};
+use crate::stream::{Stream, Window};
+use crate::timestamp::Timestamp;
+
+/// A run's report. [`fmt::Display`] is for people, `Serialize` for programs.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    heading: Heading,
+    stages: Vec<StageReport>,
+    records: u64,
+    bytes: u64,
+    complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acked: Option<u64>,
+    seconds: f64,
+    records_per_second: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lateness: Option<LatenessReport>,
+}
+
+/// What a run is about to play: said at its start, and part of its report.
+#[derive(Debug, Serialize)]
+pub struct Heading {
+    stream_id: Digest,
+    stream_version: u32,
+    seed: String,
+    window: WindowReport,
+}
+
+/// How late records were released against their due times, in microseconds.
+#[derive(Debug, Serialize)]
+struct LatenessReport {
+    records: u64,
+    p50_us: u64,
+    p99_us: u64,
+    max_us: u64,
+}
+
+/// The auctions that were played. Times are arrivals.
+#[derive(Debug, Serialize)]
+struct WindowReport {
+    first_ordinal: u64,
+    end_ordinal: Option<u64>,
+    first_arrival: Timestamp,
+    last_arrival: Option<Timestamp>,
+}
+
+/// One stage: how many records, and which share of the stage before became one.
+#[derive(Debug, Serialize)]
+struct StageReport {
+    stage: Stage,
+    topic: String,
+    partitions: u32,
+    records: u64,
+    bytes: u64,
+    /// Of the stage before; not for requests, and not where that stage is empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configured_rate: Option<String>,
+}
+
+impl Report {
+    /// The report of a run.
+    #[must_use]
+    pub fn new(stream: &Stream, window: Window, outcome: &Outcome) -> Self {
+        let auctions = stream.auctions();
+        let spec = auctions.spec();
+        Self {
+            heading: Heading::new(auctions, window),
+            stages: Stage::ALL.map(|stage| StageReport::new(stream, spec, stage, outcome)).into(),
+            records: outcome.records(),
+            bytes: outcome.bytes(),
+            complete: outcome.complete,
+            acked: outcome.acked,
+            seconds: outcome.elapsed.as_secs_f64(),
+            records_per_second: per_second(outcome),
+            fingerprint: outcome.fingerprint,
+            lateness: outcome.lateness.as_ref().map(LatenessReport::new),
+        }
+    }
+}
+
+impl Heading {
+    /// The heading of a window of a stream.
+    #[must_use]
+    pub fn new(auctions: &Auctions, window: Window) -> Self {
+        let spec = auctions.spec();
+        Self {
+            stream_id: spec.stream_id(),
+            stream_version: STREAM_VERSION,
+            seed: spec.seed.to_string(),
+            window: WindowReport::new(auctions, window),
+        }
+    }
+}
+
+impl fmt::Display for Heading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "stream       {} (version {}, seed {})", self.stream_id, self.stream_version, self.seed)?;
+        writeln!(f, "window       {}", self.window)
+    }
+}
+
+impl LatenessReport {
+    fn new(lateness: &Lateness) -> Self {
+        let us = |share| u64::try_from(lateness.quantile(share).as_micros()).unwrap_or(u64::MAX);
+        Self { records: lateness.count(), p50_us: us(0.5), p99_us: us(0.99), max_us: us(1.0) }
+    }
+}
+
+impl fmt::Display for LatenessReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |us: u64| us as f64 / 1_000.0;
+        let (p50, p99, max) = (ms(self.p50_us), ms(self.p99_us), ms(self.max_us));
+        write!(f, "{p50:.2} ms at the median, {p99:.2} ms at p99, {max:.2} ms at most")
+    }
+}
+
+impl WindowReport {
+    fn new(auctions: &Auctions, window: Window) -> Self {
+        let arrival = |ordinal: u64| Timestamp(auctions.plan(ordinal).request_ms);
+        let last = window.end().and_then(|end| end.checked_sub(1)).filter(|&last| last >= window.start());
+        Self {
+            first_ordinal: window.start(),
+            end_ordinal: window.end(),
+            first_arrival: arrival(window.start()),
+            last_arrival: last.map(arrival),
+        }
+    }
+}
+
+impl StageReport {
+    fn new(stream: &Stream, spec: &StreamSpec, stage: Stage, outcome: &Outcome) -> Self {
+        let count = outcome.counts[stage.index()];
+        let before = stage.index().checked_sub(1).map(|index| outcome.counts[index].records);
+        let configured = match stage {
+            Stage::Request => None,
+            Stage::Response => Some(spec.bid_response_rate),
+            Stage::Impression => Some(spec.win_rate),
+            Stage::Click => Some(spec.click_rate),
+        };
+        Self {
+            stage,
+            topic: stream.layout().topic(stage).name.to_string(),
+            partitions: stream.layout().topic(stage).partitions.count(),
+            records: count.records,
+            bytes: count.bytes,
+            rate: before.filter(|&before| before > 0).map(|before| count.records as f64 / before as f64),
+            configured_rate: configured.map(|rate| rate.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        let width = self.stages.iter().map(|stage| stage.topic.len()).max().unwrap_or(0).max("topic".len());
+        writeln!(
+            f,
+            "{:width$}  {:>10}  {:>13}  {:>10}  {:>10}  {:>10}",
+            "topic", "partitions", "records", "rate", "configured", "payload"
+        )?;
+        for stage in &self.stages {
+            let rate = stage.rate.map_or(String::new(), |rate| format!("{:.2} %", rate * 100.0));
+            let configured = stage.configured_rate.as_deref().map_or(String::new(), percent);
+            let (records, bytes) = (grouped(stage.records), DecimalBytes(stage.bytes).to_string());
+            let (topic, partitions) = (&stage.topic, stage.partitions);
+            writeln!(f, "{topic:width$}  {partitions:>10}  {records:>13}  {rate:>10}  {configured:>10}  {bytes:>10}")?;
+        }
+        let (records, bytes) = (grouped(self.records), DecimalBytes(self.bytes).to_string());
+        writeln!(f, "{:width$}  {:>10}  {records:>13}  {:>10}  {:>10}  {bytes:>10}", "", "", "", "")?;
+        writeln!(f)?;
+        let per_second = grouped(self.records_per_second);
+        let done = if self.complete { "done in" } else { "stopped after" };
+        writeln!(f, "{done:<12} {:.2} s, {per_second} records/s", self.seconds)?;
+        if let Some(acked) = self.acked {
+            writeln!(f, "acknowledged {} records", grouped(acked))?;
+        }
+        if let Some(lateness) = &self.lateness {
+            writeln!(f, "late by      {lateness}")?;
+        }
+        if let Some(fingerprint) = &self.fingerprint {
+            writeln!(f, "fingerprint  {fingerprint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for WindowReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.end_ordinal, &self.last_arrival) {
+            (Some(_), None) => write!(f, "no auction arrives in it"),
+            (Some(end), Some(last)) => {
+                let (first, last_ordinal) = (grouped(self.first_ordinal), grouped(end - 1));
+                write!(f, "auctions {first} to {last_ordinal}, arriving {} to {last}", self.first_arrival)
+            }
+            (None, _) => write!(f, "auctions {} on, arriving from {}", grouped(self.first_ordinal), self.first_arrival),
+        }
+    }
+}
+
+fn per_second(outcome: &Outcome) -> u64 {
+    let per_second = u128::from(outcome.records()) * 1_000_000 / outcome.elapsed.as_micros().max(1);
+    per_second as u64
+}
+
+/// An exact decimal share as a percentage: `0.15` is `15 %`.
+fn percent(rate: &str) -> String {
+    let (whole, fraction) = rate.split_once('.').unwrap_or((rate, ""));
+    let digits = format!("{whole}{fraction:0<2}");
+    let (whole, fraction) = digits.split_at(whole.len() + 2);
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    if fraction.is_empty() { format!("{whole} %") } else { format!("{whole}.{fraction} %") }
+}
+
+/// A number in groups of three digits.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_read_as_percentages() {
+        let shown = ["0", "1", "0.6", "0.15", "0.02", "0.123456789", "0.005"].map(percent);
+        assert_eq!(shown, ["0 %", "100 %", "60 %", "15 %", "2 %", "12.3456789 %", "0.5 %"]);
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        let shown = [0, 999, 1_000, 16_936, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "16,936", "1,234,567"]);
+    }
+}

@@ -1,0 +1,105 @@
+//! Where records go.
+//!
+//! A sink is fed by one thread, in order, and closed once. Only after a close without error is everything that was submitted
+//! where it belongs.
+
+pub mod files;
+pub mod kafka;
+pub mod null;
+pub mod stdout;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::record::Record;
+use crate::spec::TopicName;
+
+pub use self::kafka::KafkaError;
+
+/// A place that takes records.
+pub trait Sink {
+    /// Takes the next record. It may wait while the sink is busy.
+    ///
+    /// # Errors
+    /// If the record, or an earlier one, cannot be stored. Nothing may be submitted after an error.
+    fn submit(&mut self, record: &Record) -> Result<(), SinkError>;
+
+    /// Lets `span` pass, because the next record is not due yet. What was submitted goes out meanwhile.
+    ///
+    /// # Errors
+    /// If an earlier record turns out not to be stored.
+    fn wait(&mut self, span: Duration) -> Result<(), SinkError>;
+
+    /// Waits until everything submitted is stored. `complete` says whether the window ended by itself, not by a signal.
+    ///
+    /// # Errors
+    /// If anything submitted is not stored; the error says what.
+    fn close(&mut self, complete: bool) -> Result<(), SinkError>;
+
+    /// Records that the other side acknowledged; `None` where nobody acknowledges.
+    fn acked(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// The wish that a run ends early, set once by a signal and seen by the run and by a sink that waits.
+#[derive(Debug, Default)]
+pub struct Stop(OnceLock<Instant>);
+
+impl Stop {
+    /// How long a sink may go on waiting for acknowledgements after the wish was voiced. The client takes up to a second to
+    /// let go of a full queue, and the whole end is to take less than 5 s.
+    pub const DRAIN: Duration = Duration::from_millis(3_500);
+
+    /// Voices the wish. Returns false if it was voiced before.
+    pub fn ask(&self) -> bool {
+        self.0.set(Instant::now()).is_ok()
+    }
+
+    /// Whether the run should end.
+    #[must_use]
+    pub fn asked(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// Whether the time to drain is over too.
+    #[must_use]
+    pub fn drain_is_over(&self) -> bool {
+        self.0.get().is_some_and(|asked| asked.elapsed() > Self::DRAIN)
+    }
+}
+
+/// Why a sink could not store a record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The sink was waiting when a signal came: the record was not taken, all before it were.
+    #[error("stopped by a signal")]
+    Stopped,
+    /// Whoever reads our standard output has had enough: not a failure (`| head`).
+    #[error("the reader of standard output has gone")]
+    ReaderGone,
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(#[source] io::Error),
+    /// A file or folder cannot be written.
+    #[error("cannot write {path}: {source}", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A topic's name is too long for a file.
+    #[error("topic `{0}` has too long a name for a file: 248 characters fit beside .ndjson")]
+    LongName(TopicName),
+    /// The output folder is in use.
+    #[error("{path} is not empty: give --out a folder that is new or empty", path = .0.display())]
+    NotEmpty(PathBuf),
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+}

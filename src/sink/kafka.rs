@@ -1,0 +1,290 @@
+//! Apache Kafka: idempotent, gapless, every report counted.
+//!
+//! ```text
+//! submit ──> librdkafka's queue (bounded) ──> broker
+//!    ^                                          │
+//!    └── poll: delivery reports ── Deliveries <─┘   each must carry its partition's next offset
+//! ```
+//!
+//! Partition and timestamp are the record's own. Nothing ever times out inside the client, so a broker that is away leaves no
+//! hole: the run waits, and says so.
+
+mod cluster;
+mod delivery;
+mod embedded;
+mod error;
+mod properties;
+mod topics;
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{Header as KafkaHeader, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+
+pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, Transfer};
+use self::delivery::Deliveries;
+pub use self::embedded::Embedded;
+pub use self::error::KafkaError;
+pub use self::properties::{Property, PropertyError};
+pub use self::topics::{Existing, Times, TopicSettings};
+use super::{Sink, SinkError, Stop};
+use crate::record::Record;
+use crate::spec::{Layout, Stage};
+
+/// librdkafka's queue: records that are sent but not yet acknowledged live here.
+const QUEUE_KBYTES: u32 = 128 * 1024;
+/// Most records of one produce request. A writer can have 5 such requests a partition in flight, which bounds how far an
+/// earlier writer's last requests can reach.
+const BATCH_RECORDS_MAX: u32 = 2_000;
+/// Delivery reports are taken each time this many records were sent.
+const POLL_EVERY: u64 = 256;
+/// While the queue is full or drains, reports are taken this often.
+const POLL_WAIT: Duration = Duration::from_millis(2);
+/// A client that cannot go on is given this long to report the record that did it.
+const REASON_WAIT: Duration = Duration::from_millis(200);
+/// A wait without any acknowledgement is told this often.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A producer of one run's records.
+pub struct Kafka {
+    layout: Layout,
+    producer: BaseProducer<Reports>,
+    stop: Arc<Stop>,
+    sent: u64,
+    /// Acknowledged records when that number last grew, or when waiting was last told of.
+    last_progress: Cell<(u64, Instant)>,
+}
+
+impl std::fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kafka").field("layout", &self.layout).field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
+/// Receives the client's reports and errors.
+struct Reports {
+    deliveries: Mutex<Deliveries>,
+    told: Mutex<Option<(String, Instant)>>,
+    /// The run is over: what the client says of records that it still holds is told by the run's own error.
+    closing: AtomicBool,
+}
+
+impl Reports {
+    fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if !self.closing.load(Ordering::Relaxed) {
+            cluster::log(level, facility, message);
+        }
+    }
+
+    /// The client repeats itself while a broker is away: the same trouble is told once in [`PATIENCE`].
+    fn error(&self, _error: rdkafka::error::KafkaError, reason: &str) {
+        if self.closing.load(Ordering::Relaxed) {
+            return;
+        }
+        let reason = cluster::without_statistics(reason);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.as_ref().is_none_or(|(last, at)| last != reason || at.elapsed() >= PATIENCE) {
+            tracing::warn!(target: "kafka", "{reason}");
+            *told = Some((reason.to_owned(), Instant::now()));
+        }
+    }
+}
+
+impl ProducerContext for Reports {
+    /// The stage's index.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, stage: usize) {
+        let stage = Stage::ALL[stage];
+        let mut deliveries = self.deliveries();
+        match report {
+            Ok(message) => deliveries.acked(stage, message.partition(), message.offset()),
+            Err((error, message)) => deliveries.failed(stage, message.partition(), message.key(), error),
+        }
+    }
+}
+
+impl Kafka {
+    /// A producer that appends behind the end offsets of a cluster that was looked at by [`Cluster::prepare`].
+    ///
+    /// # Errors
+    /// If librdkafka refuses the configuration.
+    pub fn new(cluster: &Cluster, stop: &Arc<Stop>) -> Result<Self, KafkaError> {
+        let context = Reports {
+            deliveries: Mutex::new(Deliveries::new(cluster.end_offsets())),
+            told: Mutex::new(None),
+            closing: AtomicBool::new(false),
+        };
+        let producer = Self::config(cluster).create_with_context(context)?;
+        Ok(Self {
+            layout: cluster.layout().clone(),
+            producer,
+            stop: Arc::clone(stop),
+            sent: 0,
+            last_progress: Cell::new((0, Instant::now())),
+        })
+    }
+
+    fn config(cluster: &Cluster) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("linger.ms", cluster.transfer().linger_ms.to_string())
+            .set("compression.type", cluster.transfer().compression);
+        cluster.configure(&mut config);
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("enable.gapless.guarantee", "true")
+            .set("message.timeout.ms", "0")
+            .set("max.in.flight.requests.per.connection", "5")
+            .set("queue.buffering.max.messages", "0")
+            .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
+            .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());
+        config
+    }
+
+    /// Takes waiting delivery reports, for `wait` at most, and fails with the first problem that they brought.
+    fn take_reports(&self, wait: Duration) -> Result<(), KafkaError> {
+        self.producer.poll(wait);
+        self.first_problem()?;
+        let Some((code, reason)) = self.producer.client().fatal_error() else { return Ok(()) };
+        // The report of the record that did it is on its way, and says more.
+        self.producer.poll(REASON_WAIT);
+        self.first_problem()?;
+        Err(self.ended(KafkaError::Fatal { code, reason }))
+    }
+
+    fn first_problem(&self) -> Result<(), KafkaError> {
+        let problem = self.producer.context().deliveries().problem(&self.layout);
+        problem.map_or(Ok(()), |problem| Err(self.ended(problem)))
+    }
+
+    /// An error that ends the run, with what was delivered until then. From here on the client's own complaints are about us.
+    fn ended(&self, source: KafkaError) -> KafkaError {
+        self.producer.context().closing.store(true, Ordering::Relaxed);
+        KafkaError::Ended { source: Box::new(source), sent: self.sent, acked: self.acked() }
+    }
+
+    /// Says now and then that nothing is acknowledged any more.
+    fn tell_of_waiting(&self) {
+        let acked = self.acked();
+        let (seen, since) = self.last_progress.get();
+        if acked != seen || acked == self.sent {
+            self.last_progress.set((acked, Instant::now()));
+        } else if since.elapsed() >= PATIENCE {
+            let waiting = self.sent - acked;
+            tracing::warn!(
+                target: "kafka",
+                "no acknowledgement for {} s: {waiting} records wait for the brokers, nothing is lost",
+                PATIENCE.as_secs()
+            );
+            self.last_progress.set((acked, Instant::now()));
+        }
+    }
+
+    fn acked(&self) -> u64 {
+        self.producer.context().deliveries().acked_total()
+    }
+
+    /// Reports without an offset counted one each; the end offsets now say whether that was right.
+    fn settle(&self) -> Result<(), KafkaError> {
+        let unsettled = self.producer.context().deliveries().unsettled();
+        for (stage, partition, expected) in unsettled {
+            let topic = &self.layout.topic(stage).name;
+            let found = cluster::end_offset(self.producer.client(), topic.as_str(), partition)?;
+            if found != expected {
+                return Err(self.ended(KafkaError::AnotherWriter { topic: topic.clone(), partition, expected, found }));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Kafka {
+    fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
+        let topic = &self.layout.topic(record.stage).name;
+        let mut message = BaseRecord::with_opaque_to(topic.as_str(), record.stage.index())
+            .partition(record.partition.cast_signed())
+            .timestamp(record.timestamp_ms)
+            .key(record.key.as_slice())
+            .payload(record.value.as_slice());
+        if !record.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            let add = |headers: OwnedHeaders, header: &crate::record::Header| {
+                headers.insert(KafkaHeader { key: header.name, value: Some(header.value.as_str()) })
+            };
+            message = message.headers(record.headers.iter().fold(headers, add));
+        }
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => break,
+                Err((rdkafka::error::KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                    // The same record goes again once there is room.
+                    message = returned;
+                    self.take_reports(POLL_WAIT)?;
+                    self.tell_of_waiting();
+                    if self.stop.asked() {
+                        return Err(SinkError::Stopped);
+                    }
+                }
+                Err((error, _)) => {
+                    // A client that takes nothing more has a reason, which its reports tell better.
+                    self.take_reports(POLL_WAIT)?;
+                    let key = String::from_utf8_lossy(&record.key).into_owned();
+                    let (topic, partition) = (topic.clone(), record.partition.cast_signed());
+                    let refused = KafkaError::Rejected { topic, partition, key, reason: error.to_string() };
+                    return Err(self.ended(refused).into());
+                }
+            }
+        }
+        self.sent += 1;
+        if self.sent.is_multiple_of(POLL_EVERY) {
+            self.take_reports(Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Delivery reports are taken meanwhile. The client counts in milliseconds and spins below one, so the rest is slept.
+    fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
+        let begin = Instant::now();
+        let whole_ms = Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        self.take_reports(whole_ms)?;
+        self.tell_of_waiting();
+        thread::sleep(span.saturating_sub(begin.elapsed()));
+        Ok(())
+    }
+
+    fn close(&mut self, _complete: bool) -> Result<(), SinkError> {
+        while self.producer.in_flight_count() > 0 {
+            self.take_reports(POLL_WAIT)?;
+            self.tell_of_waiting();
+            if self.stop.drain_is_over() {
+                break;
+            }
+        }
+        self.take_reports(Duration::ZERO)?;
+        if self.acked() != self.sent {
+            return Err(self.ended(KafkaError::NotAcked).into());
+        }
+        self.settle()?;
+        self.producer.context().closing.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn acked(&self) -> Option<u64> {
+        Some(Self::acked(self))
+    }
+}

@@ -1,0 +1,288 @@
+//! Looking at the brokers before the first record: reachable, topics there, their partition counts and end offsets.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::topics::{self, Existing, TopicSettings};
+use super::{KafkaError, Property, properties};
+use crate::sink::Stop;
+use crate::spec::{Layout, LayoutError, Partitions, Stage, Topic, TopicName};
+
+/// The address of the product document's compose file.
+pub const DEFAULT_BROKERS: &str = "kafka:9092";
+/// How long the first answer of a broker is waited for.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// A broker that does not answer is asked again this often, so that a signal is seen in time.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a new topic may take to get its leaders.
+pub(super) const READY: Duration = Duration::from_secs(30);
+/// A topic that is not ready is looked at this often.
+const SETTLING_WAIT: Duration = Duration::from_millis(50);
+
+/// How records travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transfer {
+    /// librdkafka's `compression.type`.
+    pub compression: &'static str,
+    /// How long a batch may wait for more records, in milliseconds.
+    pub linger_ms: u32,
+}
+
+/// What a run wants to write to.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Addresses, as librdkafka's `bootstrap.servers`.
+    pub brokers: &'a str,
+    /// librdkafka properties that the user set.
+    pub properties: &'a [Property],
+    /// How records travel.
+    pub transfer: Transfer,
+    /// Topics, and the partition counts of those that do not exist yet.
+    pub layout: &'a Layout,
+    /// What existing topics may be, and how missing ones are created.
+    pub topics: TopicSettings,
+    /// The wish to end, which ends the wait for a broker too.
+    pub stop: &'a Stop,
+}
+
+/// A cluster that was looked at: its four topics exist.
+#[derive(Debug)]
+pub struct Cluster {
+    brokers: String,
+    properties: Vec<Property>,
+    transfer: Transfer,
+    layout: Layout,
+    created: Vec<TopicName>,
+    end_offsets: [Vec<i64>; 4],
+}
+
+impl Cluster {
+    /// Connects, looks at the topics that exist, creates those that are missing, waits for their leaders, and reads where each
+    /// partition ends. A topic that exists brings its own partition count. Nothing is created before all else is well.
+    ///
+    /// # Errors
+    /// If no broker answers within 10 seconds, a topic that exists does not fit, or one cannot be created.
+    pub fn prepare(target: &Target<'_>) -> Result<Self, KafkaError> {
+        let mut cluster = Self {
+            brokers: target.brokers.to_owned(),
+            properties: target.properties.to_vec(),
+            transfer: target.transfer,
+            layout: target.layout.clone(),
+            created: Vec::new(),
+            end_offsets: Default::default(),
+        };
+        let config = cluster.client_config();
+        let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
+        let counts = cluster.partition_counts(&client, target.stop)?;
+        cluster.look_at_existing(&client, &counts, target)?;
+        let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
+        let missing: Vec<&Topic> = missing.map(|(topic, _)| topic).collect();
+        cluster.created = topics::create(&config, &missing, target.topics)?;
+        let counts = cluster.wait_for_leaders(&client, target.stop)?;
+        cluster.layout = target.layout.with_partitions(counts);
+        for stage in Stage::ALL {
+            let topic = cluster.layout.topic(stage);
+            cluster.end_offsets[stage.index()] = end_offsets(client.client(), topic, topic.partitions.count())?;
+        }
+        Ok(cluster)
+    }
+
+    /// Refuses topics that hold records, unless they may, and topics whose settings would not keep records as they are.
+    fn look_at_existing(
+        &self,
+        client: &BaseConsumer<LastError>,
+        counts: &[u32; 4],
+        target: &Target<'_>,
+    ) -> Result<(), KafkaError> {
+        if target.topics.existing == Existing::Ours {
+            return Ok(());
+        }
+        let existing = self.layout.topics().iter().zip(*counts).filter(|&(_, count)| count > 0);
+        let existing: Vec<(&Topic, u32)> = existing.collect();
+        if target.topics.existing == Existing::Empty {
+            for &(topic, count) in &existing {
+                let ends = end_offsets(client.client(), topic, count)?;
+                if let Some((partition, &end_offset)) = (0i32..).zip(&ends).find(|&(_, &end_offset)| end_offset > 0) {
+                    return Err(KafkaError::HoldsRecords { topic: topic.name.clone(), partition, end_offset });
+                }
+            }
+        }
+        let existing: Vec<&Topic> = existing.into_iter().map(|(topic, _)| topic).collect();
+        topics::check(&self.client_config(), &self.brokers, &existing, target.topics.times)
+    }
+
+    /// The layout with the partition counts that the topics really have.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Topics that did not exist before.
+    #[must_use]
+    pub fn created(&self) -> &[TopicName] {
+        &self.created
+    }
+
+    /// Where each partition ended when the cluster was looked at.
+    #[must_use]
+    pub fn end_offsets(&self) -> &[Vec<i64>; 4] {
+        &self.end_offsets
+    }
+
+    /// A client's settings: the user's properties, and what every client of the run shares.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        self.configure(&mut config);
+        config
+    }
+
+    /// Adds those settings. They beat what `config` holds already, and are beaten by what is set later.
+    pub(super) fn configure(&self, config: &mut ClientConfig) {
+        config.set("client.id", "mock-data-gen").set("socket.keepalive.enable", "true");
+        properties::apply(&self.properties, config);
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("allow.auto.create.topics", "false")
+            .set_log_level(RDKafkaLogLevel::Warning);
+    }
+
+    pub(super) fn transfer(&self) -> Transfer {
+        self.transfer
+    }
+
+    /// The topics' partition counts; 0 where a topic does not exist, or is not ready.
+    fn partition_counts(&self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<[u32; 4], KafkaError> {
+        let begin = Instant::now();
+        let metadata = loop {
+            match client.fetch_metadata(None, LOOK) {
+                Ok(metadata) => break metadata,
+                Err(_) if stop.asked() => return Err(KafkaError::Stopped),
+                Err(_) if begin.elapsed() < CONNECT => {}
+                Err(error) => return Err(self.unreachable(client, &error)),
+            }
+        };
+        let ready = |topic: &MetadataTopic| topic.partitions().iter().all(|p| p.leader() >= 0);
+        let count = |stage: Stage| {
+            let name = self.layout.topic(stage).name.as_str();
+            let found = metadata.topics().iter().find(|topic| topic.name() == name && ready(topic));
+            found.map_or(0, |topic| topic.partitions().len() as u32)
+        };
+        Ok(Stage::ALL.map(count))
+    }
+
+    fn unreachable(&self, client: &BaseConsumer<LastError>, error: &ClientError) -> KafkaError {
+        let advice = if self.brokers == DEFAULT_BROKERS {
+            "kafka:9092 is the default, for use inside docker compose. From the host try --bootstrap-servers localhost:29092; \
+             without any Kafka try --bootstrap-servers embedded"
+        } else {
+            "check --bootstrap-servers (KAFKA_BOOTSTRAP_SERVERS) and that the broker runs; without any Kafka try \
+             --bootstrap-servers embedded"
+        };
+        // What the client saw while it tried waits to be polled.
+        while client.poll(SETTLING_WAIT).is_some() {}
+        let detail = client.context().last().unwrap_or_else(|| error.to_string());
+        KafkaError::Unreachable { brokers: self.brokers.clone(), seconds: CONNECT.as_secs(), detail, advice }
+    }
+
+    fn wait_for_leaders(&self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<[Partitions; 4], KafkaError> {
+        let begin = Instant::now();
+        loop {
+            let counts = self.partition_counts(client, stop)?;
+            let partitions: Result<Vec<Partitions>, LayoutError> = counts.into_iter().map(Partitions::new).collect();
+            if let Ok(Ok(partitions)) = partitions.map(<[Partitions; 4]>::try_from) {
+                return Ok(partitions);
+            }
+            if begin.elapsed() > READY {
+                let missing = self.layout.topics().iter().zip(counts).find(|&(_, count)| count == 0);
+                let topic =
+                    missing.map_or_else(|| self.layout.topics()[0].name.clone(), |(topic, _)| topic.name.clone());
+                return Err(KafkaError::NotReady { topic, seconds: READY.as_secs() });
+            }
+            std::thread::sleep(SETTLING_WAIT);
+        }
+    }
+}
+
+/// Where each of a topic's partitions ends.
+fn end_offsets<C: ClientContext>(client: &Client<C>, topic: &Topic, count: u32) -> Result<Vec<i64>, KafkaError> {
+    (0..count.cast_signed()).map(|partition| end_offset(client, topic.name.as_str(), partition)).collect()
+}
+
+/// Where a partition ends: the offset that its next record will have. A partition whose leader was only just elected is asked
+/// again until it answers.
+pub(super) fn end_offset<C: ClientContext>(client: &Client<C>, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+    let begin = Instant::now();
+    loop {
+        match client.fetch_watermarks(topic, partition, CONNECT) {
+            Ok((_, end_offset)) => return Ok(end_offset),
+            Err(error) if is_settling(&error) && begin.elapsed() < READY => std::thread::sleep(SETTLING_WAIT),
+            Err(error) => {
+                let action = format!("reading the end offset of `{topic}`, partition {partition}");
+                return Err(KafkaError::Refused { action, source: Box::new(error) });
+            }
+        }
+    }
+}
+
+/// Whether an answer means that a new leader is not at work yet.
+fn is_settling(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| matches!(code, LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition))
+}
+
+/// Passes librdkafka's log on. Broken connections are told by the error callback already.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(target: "librdkafka", "{facility}: {message}");
+        }
+        _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
+    }
+}
+
+/// An error's text without "(after 0ms in state CONNECT, 1 identical error(s) suppressed)", which helps nobody.
+pub(super) fn without_statistics(reason: &str) -> &str {
+    reason.split(" (after").next().unwrap_or(reason)
+}
+
+/// Remembers the client's last error, which says more than the time-out that follows.
+#[derive(Default)]
+struct LastError(Mutex<Option<String>>);
+
+impl LastError {
+    fn last(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for LastError {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: ClientError, reason: &str) {
+        tracing::debug!(target: "kafka", "{error}: {reason}");
+        // "All brokers are down" follows the error that says why.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_statistics(reason).to_owned());
+        }
+    }
+}
+
+impl ConsumerContext for LastError {}
+
+impl fmt::Debug for LastError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LastError").field(&self.last()).finish()
+    }
+}

@@ -1,0 +1,150 @@
+//! What the broker acknowledged: plain bookkeeping, apart from the client.
+//!
+//! Each report's offset must be the partition's next one. A jump means that somebody else writes there too. After a retry the
+//! client can report success without an offset; such a report counts one, and the partition's next known offset, or its end
+//! offset when the run closes, settles it.
+
+use rdkafka::error::KafkaError as ClientError;
+
+use super::KafkaError;
+use crate::spec::{Layout, Stage};
+
+/// Acknowledgements of one run.
+#[derive(Debug)]
+pub(super) struct Deliveries {
+    partitions: [Vec<Partition>; 4],
+    acked: u64,
+    problem: Option<Problem>,
+}
+
+#[derive(Debug, Clone)]
+struct Partition {
+    next_offset: i64,
+    /// The last report had no offset.
+    unsettled: bool,
+}
+
+/// The first thing that went wrong; later ones follow from it.
+#[derive(Debug, Clone)]
+enum Problem {
+    AnotherWriter { stage: Stage, partition: i32, expected: i64, found: i64 },
+    Rejected { stage: Stage, partition: i32, key: String, reason: String },
+}
+
+impl Deliveries {
+    /// Bookkeeping for partitions that end at these offsets now.
+    pub(super) fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
+        let partition = |&next_offset: &i64| Partition { next_offset, unsettled: false };
+        Self {
+            partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
+            acked: 0,
+            problem: None,
+        }
+    }
+
+    /// A record was stored, at `offset` unless that is negative: then the client does not know where.
+    pub(super) fn acked(&mut self, stage: Stage, partition: i32, offset: i64) {
+        self.acked += 1;
+        let partitions = &mut self.partitions[stage.index()];
+        let Some(known) = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index)) else {
+            let problem = Problem::AnotherWriter { stage, partition, expected: -1, found: offset };
+            self.problem.get_or_insert(problem);
+            return;
+        };
+        let expected = known.next_offset;
+        known.unsettled = offset < 0;
+        known.next_offset += 1;
+        if offset >= 0 && offset != expected {
+            self.problem.get_or_insert(Problem::AnotherWriter { stage, partition, expected, found: offset });
+        }
+    }
+
+    /// A record was not stored.
+    pub(super) fn failed(&mut self, stage: Stage, partition: i32, key: Option<&[u8]>, error: &ClientError) {
+        let key = String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
+        self.problem.get_or_insert(Problem::Rejected { stage, partition, key, reason: error.to_string() });
+    }
+
+    /// Records acknowledged so far.
+    pub(super) fn acked_total(&self) -> u64 {
+        self.acked
+    }
+
+    /// The first problem, if there was one.
+    pub(super) fn problem(&self, layout: &Layout) -> Option<KafkaError> {
+        let topic = |stage| layout.topic(stage).name.clone();
+        Some(match self.problem.clone()? {
+            Problem::AnotherWriter { stage, partition, expected, found } => {
+                KafkaError::AnotherWriter { topic: topic(stage), partition, expected, found }
+            }
+            Problem::Rejected { stage, partition, key, reason } => {
+                KafkaError::Rejected { topic: topic(stage), partition, key, reason }
+            }
+        })
+    }
+
+    /// Partitions whose last report had no offset, with the end offset that they should have.
+    pub(super) fn unsettled(&self) -> Vec<(Stage, i32, i64)> {
+        let of_stage = |stage: Stage| {
+            let numbered = (0i32..).zip(&self.partitions[stage.index()]);
+            numbered.filter(|(_, known)| known.unsettled).map(move |(p, known)| (stage, p, known.next_offset))
+        };
+        Stage::ALL.into_iter().flat_map(of_stage).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    fn deliveries() -> Deliveries {
+        Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]])
+    }
+
+    fn problem(deliveries: &Deliveries) -> Option<String> {
+        deliveries.problem(&Layout::default()).map(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn offsets_in_order_are_no_problem() {
+        let mut deliveries = deliveries();
+        for offset in 7..10 {
+            deliveries.acked(Stage::Request, 1, offset);
+        }
+        assert_eq!((deliveries.acked_total(), problem(&deliveries)), (3, None));
+        assert!(deliveries.unsettled().is_empty());
+    }
+
+    #[test]
+    fn a_jump_is_another_writer() {
+        let mut deliveries = deliveries();
+        deliveries.acked(Stage::Request, 1, 7);
+        deliveries.acked(Stage::Request, 1, 9);
+        assert!(problem(&deliveries).unwrap().contains("expected offset 8, got 9"), "{:?}", problem(&deliveries));
+    }
+
+    #[test]
+    fn a_report_without_an_offset_counts_one_and_the_next_known_one_settles_it() {
+        let mut deliveries = deliveries();
+        deliveries.acked(Stage::Request, 1, 7);
+        deliveries.acked(Stage::Request, 1, -1001);
+        assert_eq!(deliveries.unsettled(), [(Stage::Request, 1, 9)]);
+        deliveries.acked(Stage::Request, 1, 9);
+        assert!(deliveries.unsettled().is_empty());
+        assert_eq!(problem(&deliveries), None);
+        deliveries.acked(Stage::Request, 1, -1);
+        deliveries.acked(Stage::Request, 1, 12);
+        assert!(problem(&deliveries).is_some());
+    }
+
+    #[test]
+    fn the_first_problem_is_the_one_that_is_told() {
+        let mut deliveries = deliveries();
+        let error = |code| ClientError::MessageProduction(code);
+        deliveries.failed(Stage::Click, 0, Some(b"k1"), &error(RDKafkaErrorCode::MessageSizeTooLarge));
+        deliveries.failed(Stage::Click, 0, Some(b"k2"), &error(RDKafkaErrorCode::PurgeQueue));
+        assert!(problem(&deliveries).unwrap().contains("k1"));
+    }
+}

@@ -1,0 +1,77 @@
+//! The embedded broker: librdkafka's in-process mock cluster, for a look at the stream without any Kafka.
+//!
+//! It keeps 5 MiB a partition and silently drops what is older, so a window that would not fit is refused beforehand.
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+
+use super::KafkaError;
+use crate::record::Record;
+use crate::spec::Layout;
+use crate::stream::{Stream, Window};
+
+/// What the mock cluster keeps of a partition.
+const PARTITION_BYTES: u64 = 5 * 1024 * 1024;
+/// The mock cluster sets every partition up at once.
+const PARTITIONS_MAX: u32 = 1_000;
+/// More than a record costs beside its key, value and headers, even in a batch of its own (61 bytes of batch, at most 24 of
+/// record).
+const RECORD_OVERHEAD_BYTES: u64 = 85;
+
+/// A running broker on a free port of the loopback interface. It ends when dropped.
+pub struct Embedded {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+}
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded").field("brokers", &self.brokers()).finish()
+    }
+}
+
+impl Embedded {
+    /// Starts a broker with the layout's topics.
+    ///
+    /// # Errors
+    /// If a topic has more than 1,000 partitions, or librdkafka cannot start it.
+    pub fn start(layout: &Layout) -> Result<Self, KafkaError> {
+        if layout.topics().iter().any(|topic| topic.partitions.count() > PARTITIONS_MAX) {
+            return Err(KafkaError::TooManyPartitions { max: PARTITIONS_MAX });
+        }
+        let cluster = MockCluster::new(1)?;
+        for topic in layout.topics() {
+            let count = topic.partitions.count().cast_signed();
+            cluster.create_topic(topic.name.as_str(), count, 1)?;
+        }
+        Ok(Self { cluster })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn brokers(&self) -> String {
+        self.cluster.bootstrap_servers()
+    }
+
+    /// Refuses a window that would not fit.
+    ///
+    /// # Errors
+    /// Says how many auctions from the window's start fit.
+    pub fn require_fit(stream: &Stream, window: Window) -> Result<(), KafkaError> {
+        let mut filled = std::collections::BTreeMap::new();
+        let end = window.end().unwrap_or(u64::MAX).min(stream.auctions().clock().auctions());
+        let mut record = Record::default();
+        for ordinal in window.start()..end {
+            let mut funnel = stream.records(Window::auctions(ordinal, 1));
+            while funnel.next_into(&mut record) {
+                let headers: usize = record.headers.iter().map(|h| h.name.len() + h.value.len() + 10).sum();
+                let bytes = record.key.len() + record.value.len() + headers;
+                let total: &mut u64 = filled.entry((record.stage, record.partition)).or_default();
+                *total += bytes as u64 + RECORD_OVERHEAD_BYTES;
+                if *total > PARTITION_BYTES {
+                    return Err(KafkaError::TooLarge { count_max: ordinal - window.start() });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! What can go wrong with Kafka, and what to do about it.
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+
+use crate::spec::TopicName;
+
+/// Why Kafka could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KafkaError {
+    /// librdkafka refused a setting or a call.
+    #[error("Kafka client: {0}")]
+    Client(#[source] Box<ClientError>),
+    /// No broker answered.
+    #[error("no Kafka broker answered at {brokers} within {seconds} s ({detail})\n{advice}")]
+    Unreachable {
+        /// The addresses tried.
+        brokers: String,
+        /// For how long.
+        seconds: u64,
+        /// What the client saw last.
+        detail: String,
+        /// Ways out.
+        advice: &'static str,
+    },
+    /// A signal came before the run began.
+    #[error("stopped by a signal before the first record")]
+    Stopped,
+    /// The broker answered, but refused.
+    #[error("Kafka: {action}: {source}")]
+    Refused {
+        /// What was asked for.
+        action: String,
+        /// Why not.
+        #[source]
+        source: Box<ClientError>,
+    },
+    /// A topic could not be created.
+    #[error(
+        "topic `{topic}` could not be created: {reason}\ncreate it yourself, or change --partitions or --replication-factor"
+    )]
+    CreateTopic {
+        /// Which.
+        topic: TopicName,
+        /// Why not.
+        reason: String,
+    },
+    /// A topic would not keep the records as they are.
+    #[error("topic `{topic}` has {setting}, which would not keep these records as they are\nmend it with: {mend}")]
+    TopicSetting {
+        /// Which.
+        topic: TopicName,
+        /// Its setting.
+        setting: String,
+        /// The command that changes it.
+        mend: String,
+    },
+    /// A topic did not become usable.
+    #[error("topic `{topic}` has no leader for each of its partitions after {seconds} s")]
+    NotReady {
+        /// Which.
+        topic: TopicName,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A topic is in use.
+    #[error(
+        "topic `{topic}` already holds records: partition {partition} ends at offset {end_offset}\n\
+         name other topics (--topic-bid-requests …), or delete this one, or append with --resume never (such a topic can neither be resumed nor verified as one stream)"
+    )]
+    HoldsRecords {
+        /// Which topic.
+        topic: TopicName,
+        /// Its first partition that is not new.
+        partition: i32,
+        /// Where that one ends.
+        end_offset: i64,
+    },
+    /// A record was refused; nothing was sent behind it.
+    #[error("topic `{topic}`, partition {partition}: the record with key {key} was not stored: {reason}")]
+    Rejected {
+        /// Its topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: i32,
+        /// Its key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody else writes to the same partition.
+    #[error(
+        "another writer is at work: topic `{topic}`, partition {partition}: expected offset {expected}, got {found}\n\
+         stop one of the two, or give each its own topics. If there is none, a broker has stored a repeated batch twice: it \
+         forgets idempotent producers whose record times are older than its producer.id.expiration.ms (one day)"
+    )]
+    AnotherWriter {
+        /// Which topic.
+        topic: TopicName,
+        /// Which partition.
+        partition: i32,
+        /// The offset that our record should have had.
+        expected: i64,
+        /// The offset that it has.
+        found: i64,
+    },
+    /// The client cannot go on.
+    #[error("the Kafka client cannot go on: {reason} ({code})")]
+    Fatal {
+        /// librdkafka's code.
+        code: RDKafkaErrorCode,
+        /// Its reason.
+        reason: String,
+    },
+    /// The run ended before everything was acknowledged.
+    #[error("records were sent but not acknowledged: they may or may not be in Kafka")]
+    NotAcked,
+    /// An error that ended a run under way.
+    #[error("{source}\n{acked} of {sent} records that were sent are acknowledged")]
+    Ended {
+        /// What happened.
+        #[source]
+        source: Box<Self>,
+        /// Records handed to the client.
+        sent: u64,
+        /// Records acknowledged.
+        acked: u64,
+    },
+    /// A reader waited in vain.
+    #[error("{left} partitions gave no record for {seconds} s although they have not ended")]
+    Silent {
+        /// Partitions that were not read to their end.
+        left: usize,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The embedded broker is for a look, not for large layouts.
+    #[error("the embedded broker takes at most {max} partitions a topic: give a smaller --partitions")]
+    TooManyPartitions {
+        /// The most it takes.
+        max: u32,
+    },
+    /// The window is too large for the embedded broker.
+    #[error(
+        "the window does not fit into the embedded broker, which keeps 5 MiB a partition: from this start --count {count_max} does{}",
+        if *.count_max == 0 { " nothing: give more --partitions" } else { " (or give more --partitions)" }
+    )]
+    TooLarge {
+        /// The largest count that fits.
+        count_max: u64,
+    },
+}
+
+impl From<ClientError> for KafkaError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+impl KafkaError {
+    /// Whether it means that another writer is at work (exit code 4).
+    #[must_use]
+    pub fn is_another_writer(&self) -> bool {
+        matches!(self.cause(), Self::AnotherWriter { .. })
+    }
+
+    /// The error itself, without what was delivered until then.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Ended { source, .. } => source,
+            error => error,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Creating the topics that are missing, with settings that fit the window.
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::KafkaError;
+use super::cluster::{CONNECT, READY};
+use crate::spec::{Topic, TopicName};
+
+/// How topics that do not exist yet are created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Copies of each partition; `None` is the broker's default.
+    pub replication_factor: Option<u16>,
+    /// The times that records will carry.
+    pub times: Times,
+    /// What topics that exist already may be.
+    pub existing: Existing,
+    /// Whether the run has no end. Then the broker's own retention is left where the first record fits into it, so that a run
+    /// of months fills no disk. Otherwise records are kept for ever.
+    pub without_end: bool,
+}
+
+/// What topics that exist already may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Never written to, with settings that keep the records as they are.
+    Empty,
+    /// Written to or not, with settings that keep the records as they are.
+    Any,
+    /// Made by this process a moment ago.
+    Ours,
+}
+
+/// The times of a run's records against the wall clock, all in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The wall clock as the run begins.
+    pub now_ms: i64,
+    /// The first record's.
+    pub first_ms: i64,
+    /// The last one's; for a live run without end, now.
+    pub last_ms: i64,
+}
+
+/// Creates topics, and names those that did not exist before.
+pub(super) fn create(
+    config: &ClientConfig,
+    missing: &[&Topic],
+    settings: TopicSettings,
+) -> Result<Vec<TopicName>, KafkaError> {
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let Times { now_ms, first_ms, last_ms } = settings.times;
+    let outlived = |retention_ms: i64| now_ms - first_ms >= retention_ms;
+    let keep_all = !settings.without_end || broker_retention_ms(&admin).is_none_or(outlived);
+    // -1 is Kafka's own word for the broker's default.
+    let replication_factor = settings.replication_factor.map_or(-1, i32::from);
+    let new_topics: Vec<NewTopic<'_>> = missing
+        .iter()
+        .map(|topic| {
+            let count = topic.partitions.count().cast_signed();
+            let new = NewTopic::new(topic.name.as_str(), count, TopicReplication::Fixed(replication_factor))
+                .set("message.timestamp.type", "CreateTime");
+            // Retention follows record timestamps: a window of the past would be deleted as it is written.
+            let new = if keep_all { new.set("retention.ms", "-1") } else { new };
+            let far_ahead = "9223372036854775807";
+            if last_ms > now_ms { new.set("message.timestamp.after.max.ms", far_ahead) } else { new }
+        })
+        .collect();
+    let results = ask("creating topics", admin.create_topics(&new_topics, &admin_options()))?;
+    let mut created = Vec::new();
+    for (topic, result) in missing.iter().zip(results) {
+        match result {
+            Ok(_) => created.push(topic.name.clone()),
+            // Somebody else was faster, or it was there without leaders: waiting for it decides.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => {
+                return Err(KafkaError::CreateTopic { topic: topic.name.clone(), reason: code.to_string() });
+            }
+        }
+    }
+    Ok(created)
+}
+
+/// For how long the broker keeps records of topics that do not say so themselves, -1 being for ever; `None` if it does not tell.
+fn broker_retention_ms(admin: &AdminClient<DefaultClientContext>) -> Option<i64> {
+    let metadata = admin.inner().fetch_metadata(None, CONNECT).ok()?;
+    let broker = [ResourceSpecifier::Broker(metadata.brokers().first()?.id())];
+    let described = ask("reading the broker's retention", admin.describe_configs(&broker, &admin_options())).ok()?;
+    let broker = described.into_iter().find_map(Result::ok)?;
+    let value = |name: &str| broker.get(name)?.value.as_ref()?.parse::<i64>().ok();
+    // The finer setting beats the coarser.
+    let units = [("log.retention.ms", 1), ("log.retention.minutes", 60_000), ("log.retention.hours", 3_600_000)];
+    let retention_ms = units.into_iter().find_map(|(name, ms)| Some(value(name)?.saturating_mul(ms)))?;
+    Some(if retention_ms < 0 { i64::MAX } else { retention_ms })
+}
+
+/// Refuses topics that would not keep the records as they are, with the command that mends them: `LogAppendTime`, compaction,
+/// a retention that the window's first record has outlived, times that the broker does not take.
+pub(super) fn check(config: &ClientConfig, brokers: &str, topics: &[&Topic], times: Times) -> Result<(), KafkaError> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
+    let described = ask("reading topic settings", admin.describe_configs(&resources, &admin_options()))?;
+    for (topic, described) in topics.iter().zip(described) {
+        // A broker that does not show its settings does not stop anybody.
+        let Ok(described) = described else { continue };
+        let value = |name: &str| described.get(name).and_then(|entry| entry.value.as_deref());
+        if let Some((setting, found, wanted)) = misfit(value, times) {
+            return Err(KafkaError::TopicSetting {
+                topic: topic.name.clone(),
+                setting: format!("{setting}={found}"),
+                mend: format!(
+                    "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {} --add-config {setting}={wanted}",
+                    topic.name
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The first setting that does not fit: its name, its value and the one that would.
+fn misfit<'a>(value: impl Fn(&str) -> Option<&'a str>, times: Times) -> Option<(&'static str, &'a str, &'static str)> {
+    let is = |name: &'static str, wrong: &str, right| Some((name, value(name).filter(|v| v.contains(wrong))?, right));
+    let beyond = |name: &'static str, distance_ms: i64, right| {
+        let found = value(name)?;
+        let limit_ms = found.parse::<i64>().ok().filter(|&limit_ms| limit_ms >= 0)?;
+        (distance_ms > limit_ms).then_some((name, found, right))
+    };
+    let (age_ms, ahead_ms) = (times.now_ms - times.first_ms, times.last_ms - times.now_ms);
+    is("message.timestamp.type", "LogAppendTime", "CreateTime")
+        .or_else(|| is("cleanup.policy", "compact", "delete"))
+        .or_else(|| beyond("retention.ms", age_ms, "-1"))
+        .or_else(|| beyond("message.timestamp.before.max.ms", age_ms, "9223372036854775807"))
+        .or_else(|| beyond("message.timestamp.after.max.ms", ahead_ms, "9223372036854775807"))
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(READY)).operation_timeout(Some(READY))
+}
+
+/// Waits for an answer of the admin client.
+fn ask<T>(action: &str, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, KafkaError> {
+    let refused = |source| KafkaError::Refused { action: action.to_owned(), source: Box::new(source) };
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(|error| refused(ClientError::AdminOpCreation(error.to_string())))?;
+    runtime.block_on(answer).map_err(refused)
+}

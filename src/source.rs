@@ -1,0 +1,3 @@
+//! The same records read back.
+
+pub mod topics;
