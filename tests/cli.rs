@@ -1,0 +1,469 @@
+//! What the user sees: help, errors, reports, exit codes, and that sinks and other run options change no byte.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![cfg(feature = "cli")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program with none of our variables set.
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    program(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn succeed(args: &[&str]) -> Output {
+    let output = run(args);
+    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    output
+}
+
+/// Exit code, standard output and standard error, with what differs from run to run replaced.
+fn seen(output: &Output) -> String {
+    let code = output.status.code().map_or("signal".to_owned(), |code| code.to_string());
+    format!("exit {code}\n--- stdout\n{}--- stderr\n{}", stdout(output), stderr(output))
+}
+
+macro_rules! snapshot {
+    ($name:literal, $text:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("../snapshots/cli");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings
+            .add_filter(r"(done in|stopped after) +[0-9.]+ s, [0-9,]+ records/s", "$1 [seconds] s, [rate] records/s");
+        settings.add_filter(
+            r"starts at [^,]+, before the stream's epoch 2100",
+            "starts at [now], before the stream's epoch 2100",
+        );
+        settings.add_filter(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:[port]");
+        settings.add_filter(r"librdkafka [0-9.]+", "librdkafka [version]");
+        settings.bind(|| insta::assert_snapshot!($name, $text));
+    }};
+}
+
+#[test]
+fn help_reads_well() {
+    snapshot!("help", stdout(&succeed(&["--help"])));
+    snapshot!("help-short", stdout(&succeed(&["-h"])));
+    snapshot!("help-show", stdout(&succeed(&["show", "-h"])));
+    snapshot!("help-schema", stdout(&succeed(&["schema", "-h"])));
+    snapshot!("version", stdout(&succeed(&["--version"])));
+}
+
+#[test]
+fn one_funnel_reads_well() {
+    snapshot!("show", stdout(&succeed(&["show", "294"])));
+    snapshot!("show-request-only", stdout(&succeed(&["show", "2", "--bid-response-rate", "0"])));
+}
+
+#[test]
+fn schemas_read_well() {
+    for event in ["request", "response", "impression", "click"] {
+        assert!(stdout(&succeed(&["schema", event])).contains("https://json-schema.org/draft/2020-12/schema"));
+    }
+    snapshot!("schema-click", stdout(&succeed(&["schema", "click"])));
+}
+
+#[test]
+fn the_report_reads_well() {
+    let report = succeed(&["--sink", "null", "--fast", "--count", "20000", "--fingerprint"]);
+    snapshot!("report", stderr(&report));
+    let chosen = succeed(&["--sink", "null", "--fast", "--events-per-second", "2.5"]);
+    snapshot!("report-of-the-default-window", stderr(&chosen));
+    let json = succeed(&["--sink", "null", "--fast", "--count", "20000", "--fingerprint", "--report", "json"]);
+    let mut json: Value = serde_json::from_slice(&json.stderr).unwrap();
+    json["seconds"] = "[seconds]".into();
+    json["records_per_second"] = "[rate]".into();
+    snapshot!("report-json", serde_json::to_string_pretty(&json).unwrap());
+}
+
+#[test]
+fn the_embedded_broker_gives_back_what_was_sent() {
+    let output = succeed(&["--bootstrap-servers", "embedded", "--fast", "--seed", "42"]);
+    assert!(stderr(&output).contains("equal to what was sent"), "{}", stderr(&output));
+    snapshot!("embedded", stderr(&output));
+    let headers = succeed(&[
+        "--bootstrap-servers",
+        "embedded",
+        "--fast",
+        "--headers",
+        "--key-by",
+        "request",
+        "--count",
+        "500",
+        "--report",
+        "json",
+    ]);
+    assert!(stderr(&headers).contains("equal to what was sent"), "{}", stderr(&headers));
+}
+
+#[test]
+fn the_embedded_broker_is_held_until_a_signal() {
+    let mut held = program(&["--bootstrap-servers", "embedded", "--fast", "--count", "10", "--hold"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(held.stderr.take().unwrap()));
+    assert!(lines.by_ref().any(|line| line.unwrap().contains("holding 127.0.0.1:")));
+    assert!(held.try_wait().unwrap().is_none(), "ended without a signal");
+    assert!(Command::new("kill").args(["-INT", &held.id().to_string()]).status().unwrap().success());
+    assert_eq!(held.wait().unwrap().code(), Some(0));
+}
+
+/// Bad input: one message that names option and value, exit 2, nothing on standard output.
+#[test]
+fn bad_input_is_refused_by_name() {
+    let cases: &[(&str, &[&str])] = &[
+        ("seed", &["--seed", "-1", "--fast"]),
+        ("seed too large", &["--seed", "18446744073709551616", "--fast"]),
+        ("rate", &["--win-rate", "1.5", "--fast"]),
+        ("rate in words", &["--click-rate", "often", "--fast"]),
+        ("rate too fine", &["--events-per-second", "0.0000001", "--fast"]),
+        ("rate of zero", &["--events-per-second", "0", "--fast"]),
+        ("epoch", &["--epoch", "yesterday", "--fast"]),
+        ("epoch too fine", &["--epoch", "2026-01-01T00:00:00.0001Z", "--fast"]),
+        ("users", &["--users", "0", "--fast"]),
+        ("profile", &["--profile", "strict", "--fast"]),
+        ("key", &["--key-by", "nothing", "--fast"]),
+        ("topic", &["--topic-clicks", "a b", "--fast"]),
+        ("topic twice", &["--topic-clicks", "impressions", "--fast", "--sink", "null"]),
+        ("partitions", &["--partitions", "0", "--fast"]),
+        ("from before the epoch", &["--from", "2025-12-31T23:59:59.999Z", "--fast", "--sink", "null"]),
+        (
+            "to before from",
+            &["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-02T00:00:00Z", "--fast", "--sink", "null"],
+        ),
+        ("two ends", &["--count", "1", "--duration", "1s", "--fast", "--sink", "null"]),
+        ("count of zero", &["--count", "0", "--fast", "--sink", "null"]),
+        ("span", &["--duration", "soon", "--fast", "--sink", "null"]),
+        ("beyond the stream", &["--from", "9999-12-31T22:59:59Z", "--count", "100", "--fast", "--sink", "null"]),
+        ("behind the stream", &["--from", "9999-12-31T23:00:00Z", "--fast", "--sink", "null"]),
+        ("sink", &["--sink", "printer", "--fast"]),
+        ("no folder", &["--sink", "files", "--fast"]),
+        ("a folder for nothing", &["--sink", "stdout", "--out", "x", "--fast"]),
+        ("envelope for nothing", &["--sink", "stdout", "--envelope", "--fast"]),
+        ("epoch of zero", &["--epoch", "1970-01-01T00:00:00Z", "--fast"]),
+        ("kafka options for nothing", &["--sink", "null", "--fast", "--resume", "never"]),
+        ("properties for nothing", &["--sink", "null", "--fast", "-X", "linger.ms=5"]),
+        ("hold for nothing", &["--hold", "--fast"]),
+        ("two paces", &["--fast", "--speed", "60", "--sink", "null"]),
+        ("speed", &["--speed", "0", "--sink", "null"]),
+        ("speed in words", &["--speed", "slow", "--sink", "null"]),
+        ("live before the epoch", &["--epoch", "2100-01-01T00:00:00Z", "--sink", "null"]),
+        (
+            "live without end on the embedded broker",
+            &["--bootstrap-servers", "embedded", "--from", "2026-11-01T00:00:00Z"],
+        ),
+        ("replication", &["--replication-factor", "0", "--fast"]),
+        ("resume", &["--resume", "always", "--fast"]),
+        ("property without a value", &["-X", "sasl.password", "--fast"]),
+        ("property that guarantees rest on", &["-X", "acks=1", "--fast"]),
+        ("property that nobody knows", &["-X", "sasl.pasword=hunter2", "--fast"]),
+        ("property with a bad value", &["-X", "linger.ms=soon", "--fast"]),
+        ("option", &["--sede", "42"]),
+        ("command", &["sho", "1"]),
+        ("ordinal", &["show", "x"]),
+        ("ordinal beyond the stream", &["show", "18446744073709551615"]),
+        ("event", &["schema", "bid"]),
+        ("too much for the embedded broker", &["--bootstrap-servers", "embedded", "--fast", "--count", "100000"]),
+        (
+            "too many partitions for the embedded broker",
+            &["--bootstrap-servers", "embedded", "--fast", "--partitions", "1001"],
+        ),
+    ];
+    let mut text = String::new();
+    for (name, args) in cases {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{name}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{name}");
+        assert!(!stderr(&output).contains("panicked"), "{name}");
+        assert!(!stderr(&output).contains("hunter2"), "{name}: a secret is shown");
+        writeln!(text, "## {name}: {}\n{}", args.join(" "), stderr(&output).trim_end()).unwrap();
+    }
+    snapshot!("bad-input", text);
+}
+
+#[test]
+fn variables_have_the_product_documents_names_and_flags_beat_them() {
+    let output = program(&["--sink", "stdout", "--fast", "--win-rate", "1"])
+        .env("EVENTS_PER_SECOND", "2")
+        .env("TOPIC_BID_REQUESTS", "req")
+        .env("TOPIC_BID_RESPONSES", "res")
+        .env("TOPIC_IMPRESSIONS", "imp")
+        .env("TOPIC_CLICKS", "clk")
+        .env("BID_RESPONSE_RATE", "1")
+        .env("WIN_RATE", "0")
+        .env("CLICK_RATE", "1")
+        .env("KAFKA_BOOTSTRAP_SERVERS", "nowhere:1")
+        .env("MDG_SEED", "7")
+        .env("MDG_COUNT", "10")
+        .env("MDG_EPOCH", "")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let flags = [
+        "--events-per-second",
+        "2",
+        "--bid-response-rate",
+        "1",
+        "--win-rate",
+        "1",
+        "--click-rate",
+        "1",
+        "--seed",
+        "7",
+        "--count",
+        "10",
+    ];
+    let topics = [
+        "--topic-bid-requests",
+        "req",
+        "--topic-bid-responses",
+        "res",
+        "--topic-impressions",
+        "imp",
+        "--topic-clicks",
+        "clk",
+    ];
+    let by_flags = succeed(&[&["--sink", "stdout", "--fast"], &flags[..], &topics[..]].concat());
+    assert_eq!(output.stdout, by_flags.stdout);
+    assert_eq!(stdout(&output).lines().count(), 40);
+
+    let beaten = program(&["--sink", "null", "--fast", "--duration", "1s"])
+        .env("MDG_COUNT", "5")
+        .env("MDG_SPEED", "60")
+        .output()
+        .unwrap();
+    assert!(beaten.status.success(), "{}", stderr(&beaten));
+    let named = program(&["--sink", "null", "--fast"]).env("MDG_SEED", "abc").output().unwrap();
+    assert_eq!(named.status.code(), Some(2));
+    assert!(stderr(&named).contains("The value comes from the variable MDG_SEED."), "{}", stderr(&named));
+
+    let fast = program(&["--sink", "null", "--count", "1"]).env("MDG_FAST", "true").output().unwrap();
+    assert!(fast.status.success());
+    let bad = program(&["--sink", "null", "--count", "1"]).env("MDG_FAST", "perhaps").output().unwrap();
+    assert_eq!((bad.status.code(), bad.stdout.len()), (Some(2), 0));
+    let empty = program(&["--sink", "null", "--fast", "--count", "1"])
+        .env("WIN_RATE", "")
+        .env("MDG_SEED", "")
+        .output()
+        .unwrap();
+    assert!(empty.status.success(), "{}", stderr(&empty));
+}
+
+/// Options of the run proper, and what they do to the records: nothing.
+#[test]
+fn run_options_change_no_byte() {
+    let base = ["--fast", "--count", "3000", "--headers", "--fingerprint", "--report", "json", "--seed", "9"];
+    let fingerprint = |more: &[&str]| {
+        let output = succeed(&[&base[..], more].concat());
+        let line = stderr(&output).lines().find(|line| line.starts_with('{')).unwrap().to_owned();
+        serde_json::from_str::<Value>(&line).unwrap()["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let expected = fingerprint(&["--sink", "null"]);
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    assert_eq!(fingerprint(&["--sink", "stdout"]), expected);
+    assert_eq!(fingerprint(&["--sink", "files", "--out", &out]), expected);
+    assert_eq!(fingerprint(&["--bootstrap-servers", "embedded"]), expected);
+    let base = ["--count", "3000", "--headers", "--fingerprint", "--report", "json", "--seed", "9", "--sink", "null"];
+    let paced = |more: &[&str]| {
+        let output = succeed(&[&base[..], more].concat());
+        let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+        (report["fingerprint"].as_str().unwrap().to_owned(), report)
+    };
+    // Five minutes of virtual time in half a second, and as a backfill that a live run begins with.
+    let (replayed, report) = paced(&["--speed", "600"]);
+    assert_eq!(replayed, expected);
+    assert!(report["seconds"].as_f64().unwrap() > 0.49, "{report}");
+    assert_eq!(report["lateness"]["records"], report["records"]);
+    assert_eq!(paced(&["--from", "epoch"]).0, expected);
+    assert_eq!(fingerprint(&["--sink", "null", "--bootstrap-servers", "elsewhere:1"]), expected);
+    assert_eq!(
+        fingerprint(&["--bootstrap-servers", "embedded", "-X", "linger.ms=1", "-X", "compression.type=zstd"]),
+        expected
+    );
+    let out = folder.path().join("envelopes").display().to_string();
+    assert_eq!(fingerprint(&["--sink", "files", "--envelope", "--out", &out]), expected);
+}
+
+/// The embedded broker's oldest and newest legal times, and an event time of the very first millisecond.
+#[test]
+fn the_first_millisecond_of_1970_is_a_timestamp_like_any_other() {
+    let args = ["--bootstrap-servers", "embedded", "--fast", "--count", "2000", "--events-per-second", "1000000"];
+    let output = succeed(&[&args[..], &["--epoch", "1970-01-01T00:00:00.001Z"]].concat());
+    assert!(stderr(&output).contains("equal to what was sent"), "{}", stderr(&output));
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn files_hold_what_standard_output_shows() {
+    let window = ["--fast", "--count", "2000", "--click-rate", "0.9", "--headers"];
+    let mut by_topic: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in stdout(&succeed(&[&["--sink", "stdout"], &window[..]].concat())).lines() {
+        let envelope: Value = serde_json::from_str(line).unwrap();
+        let topic = envelope["topic"].as_str().unwrap().to_owned();
+        by_topic.entry(topic).or_default().push(line.to_owned());
+    }
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let out = |name: &str| path(name).display().to_string();
+    succeed(&[&["--sink", "files", "--out", &out("bare")], &window[..]].concat());
+    succeed(&[&["--sink", "files", "--envelope", "--out", &out("envelopes")], &window[..]].concat());
+    for (topic, envelopes) in &by_topic {
+        assert_eq!(&lines(&path("envelopes").join(format!("{topic}.ndjson"))), envelopes);
+        let value = |line: &String| line.split_once(r#","value":"#).unwrap().1.strip_suffix('}').unwrap().to_owned();
+        let values: Vec<String> = envelopes.iter().map(value).collect();
+        assert_eq!(lines(&path("bare").join(format!("{topic}.ndjson"))), values);
+    }
+    let manifest: Value = serde_json::from_slice(&fs::read(path("bare").join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["complete"], true);
+    for file in manifest["files"].as_array().unwrap() {
+        let path = path("bare").join(file["name"].as_str().unwrap());
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(file["bytes"], bytes.len());
+        assert_eq!(file["sha256"], mock_data_gen::digest::Digest::of(&bytes).to_string());
+        assert_eq!(file["records"], lines(&path).len());
+        let partitions = file["records_by_partition"].as_object().unwrap();
+        assert_eq!(
+            partitions.values().map(|count| count.as_u64().unwrap()).sum::<u64>(),
+            file["records"].as_u64().unwrap()
+        );
+    }
+    assert_eq!(fs::read_dir(path("bare")).unwrap().count(), 5);
+    snapshot!("manifest", fs::read_to_string(path("envelopes").join("manifest.json")).unwrap());
+
+    let again = run(&["--sink", "files", "--out", &out("bare"), "--fast", "--count", "1"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("is not empty: give --out a folder that is new or empty"), "{}", stderr(&again));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("out").display().to_string();
+    let output = run(&["--sink", "files", "--out", &below, "--fast", "--count", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains(&format!("cannot write {below}")), "{}", stderr(&output));
+    // /dev/full takes nothing.
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program(&["--sink", "stdout", "--fast", "--count", "1000"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("cannot write to standard output"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let mut program = program(&["--sink", "stdout", "--fast", "--count", "1000000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(program.stdout.take().unwrap()), &mut line).unwrap();
+    let output = program.wait_with_output().unwrap();
+    // The heading was said before; nothing more.
+    assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(0), 2), "{}", stderr(&output));
+}
+
+#[test]
+fn a_signal_stops_an_unfinished_window_with_code_5() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let mut stopped =
+        program(&["--sink", "files", "--fast", "--count", "2000000000", "--out", &out.display().to_string()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+    while fs::metadata(out.join("clicks.ndjson")).map_or(0, |file| file.len()) == 0 {
+        assert!(stopped.try_wait().unwrap().is_none(), "ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-TERM", &stopped.id().to_string()]).status().unwrap().success());
+    let output = stopped.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", seen(&output));
+    assert!(stderr(&output).contains("stopped after"));
+    let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["complete"], false);
+    let request = lines(&out.join("bid-requests.ndjson")).pop().unwrap();
+    assert!(serde_json::from_str::<Value>(&request).is_ok(), "ended within a record");
+}
+
+/// Waits until a live program has printed so many lines, then asks it to end.
+fn lines_of_a_live_run(args: &[&str], count: usize) -> (Vec<String>, Output) {
+    let mut live = program(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = std::io::BufReader::new(live.stdout.take().unwrap());
+    let mut text = String::new();
+    for _ in 0..count {
+        std::io::BufRead::read_line(&mut out, &mut text).unwrap();
+    }
+    assert!(Command::new("kill").args(["-INT", &live.id().to_string()]).status().unwrap().success());
+    std::io::Read::read_to_string(&mut out, &mut text).unwrap();
+    (text.lines().map(str::to_owned).collect(), live.wait_with_output().unwrap())
+}
+
+#[test]
+fn live_begins_now_and_ends_with_0_on_a_signal() {
+    let before = wall_clock_ms();
+    let (lines, output) = lines_of_a_live_run(&["--sink", "stdout", "--events-per-second", "200"], 100);
+    let after = wall_clock_ms();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("late by"), "{}", stderr(&output));
+    let times: Vec<i64> = lines.iter().map(|line| timestamp(line)).collect();
+    assert!(times.is_sorted() && times[0] >= before && times[times.len() - 1] <= after, "{before} {times:?} {after}");
+}
+
+#[test]
+fn a_start_in_the_past_is_backfill_then_live_without_a_seam() {
+    let from = mock_data_gen::timestamp::Timestamp(wall_clock_ms() - 20_000).to_string();
+    let args = ["--events-per-second", "100", "--from", &from];
+    // More than the 20 seconds of the past hold, so that the run is live when it is stopped.
+    let (live, output) = lines_of_a_live_run(&[&["--sink", "stdout"], &args[..]].concat(), 3_600);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let fast = stdout(&succeed(&[&["--sink", "stdout", "--fast", "--count", "4000"], &args[..]].concat()));
+    let fast: Vec<String> = fast.lines().take(live.len()).map(str::to_owned).collect();
+    assert_eq!(live, fast);
+}
+
+fn wall_clock_ms() -> i64 {
+    mock_data_gen::pace::wall_clock_us() / 1_000
+}
+
+fn timestamp(line: &str) -> i64 {
+    serde_json::from_str::<Value>(line).unwrap()["timestamp"].as_i64().unwrap()
+}
+
+#[test]
+fn no_kafka_is_said_with_the_ways_out() {
+    let output = run(&["--bootstrap-servers", "127.0.0.1:1", "--fast"]);
+    assert_eq!(output.status.code(), Some(3));
+    snapshot!("no-kafka", seen(&output));
+}

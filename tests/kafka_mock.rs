@@ -1,0 +1,156 @@
+//! The Kafka sink against librdkafka's mock cluster, which can be told to fail: hermetic, in this process.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_data_gen::digest::Digest;
+use mock_data_gen::fingerprint::Fingerprints;
+use mock_data_gen::pace::{Pace, Pacer};
+use mock_data_gen::run::{Outcome, run};
+use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
+use mock_data_gen::sink::{SinkError, Stop};
+use mock_data_gen::source::topics::read_to_end;
+use mock_data_gen::spec::{Layout, StreamSpec};
+use mock_data_gen::stream::{Stream, Window};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+type Mock = MockCluster<'static, DefaultProducerContext>;
+
+fn mock(layout: &Layout) -> Mock {
+    let mock = MockCluster::new(3).unwrap();
+    for topic in layout.topics() {
+        mock.create_topic(topic.name.as_str(), topic.partitions.count().cast_signed(), 3).unwrap();
+    }
+    mock
+}
+
+fn prepare(mock: &Mock, layout: &Layout) -> Cluster {
+    let times = Times { now_ms: 0, first_ms: 0, last_ms: 0 };
+    let target = Target {
+        brokers: &mock.bootstrap_servers(),
+        properties: &[],
+        transfer: Transfer { compression: "none", linger_ms: 5 },
+        layout,
+        topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
+        stop: &Stop::default(),
+    };
+    Cluster::prepare(&target).unwrap()
+}
+
+/// Plays a window, with trouble made at some ordinal.
+fn play(
+    cluster: &Cluster,
+    stream: &Stream,
+    count: u64,
+    stop: &Arc<Stop>,
+    trouble: impl FnMut(u64),
+) -> Result<Outcome, SinkError> {
+    let mut sink = Kafka::new(cluster, stop).unwrap();
+    let mut pacer = Pacer::new(Pace::Fast, 0);
+    run(stream, Window::auctions(0, count), &mut sink, &mut pacer, stop, true, trouble)
+}
+
+fn read(cluster: &Cluster) -> Digest {
+    let mut fingerprints = Fingerprints::new(cluster.layout());
+    read_to_end(cluster, |record| {
+        let headers = record.headers.iter().copied();
+        fingerprints.add_parts(record.stage, record.partition, record.timestamp_ms, record.key, record.value, headers);
+    })
+    .unwrap();
+    fingerprints.total()
+}
+
+fn stream() -> Stream {
+    Stream::new(&StreamSpec { headers: true, ..StreamSpec::default() }, &Layout::default())
+}
+
+#[test]
+fn refused_requests_are_repeated_without_loss_duplicate_or_reordering() {
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    let cluster = prepare(&mock, &layout);
+    let errors = [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    ];
+    let trouble = |ordinal: u64| {
+        if ordinal.is_multiple_of(1_000) {
+            mock.request_errors(RDKafkaApiKey::Produce, &errors);
+        }
+    };
+    let outcome = play(&cluster, &stream, 8_000, &Arc::default(), trouble).unwrap();
+    assert!(outcome.complete);
+    assert_eq!(Some(read(&cluster)), outcome.fingerprint);
+}
+
+#[test]
+fn brokers_that_go_and_come_back_change_nothing() {
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    let cluster = prepare(&mock, &layout);
+    let trouble = |ordinal: u64| match ordinal {
+        3_000 => (1..=3).for_each(|broker| mock.broker_down(broker).unwrap()),
+        6_000 => {
+            std::thread::sleep(Duration::from_millis(500));
+            (1..=3).for_each(|broker| mock.broker_up(broker).unwrap());
+        }
+        _ => {}
+    };
+    let outcome = play(&cluster, &stream, 10_000, &Arc::default(), trouble).unwrap();
+    assert_eq!(Some(read(&cluster)), outcome.fingerprint);
+}
+
+#[test]
+fn a_full_queue_holds_the_stream_back_and_loses_nothing() {
+    // More than the queue's 128 MiB, sent over slow connections. The mock drops what is older than 5 MiB a partition, so the
+    // acknowledged offsets are what counts.
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    (1..=3).for_each(|broker| mock.broker_round_trip_time(broker, Duration::from_millis(100)).unwrap());
+    let cluster = prepare(&mock, &layout);
+    let outcome = play(&cluster, &stream, 200_000, &Arc::default(), |_| {}).unwrap();
+    assert!(outcome.bytes() > 150 << 20, "{} bytes fit into the queue", outcome.bytes());
+    let ends = prepare(&mock, &layout).end_offsets().iter().flatten().sum::<i64>();
+    assert_eq!(ends, outcome.records() as i64);
+}
+
+#[test]
+fn a_refused_record_ends_the_run_by_name() {
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    let cluster = prepare(&mock, &layout);
+    mock.topic_error("clicks", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).unwrap();
+    let error = play(&cluster, &stream, 5_000, &Arc::default(), |_| {}).unwrap_err();
+    let SinkError::Kafka(error) = error else { panic!("{error}") };
+    assert!(matches!(error.cause(), KafkaError::Rejected { .. }), "{error}");
+    assert!(error.to_string().contains("topic `clicks`"), "{error}");
+}
+
+#[test]
+fn a_stop_while_the_queue_is_full_says_what_is_not_acknowledged() {
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    let cluster = prepare(&mock, &layout);
+    let stop = Arc::new(Stop::default());
+    let signal = Arc::clone(&stop);
+    (1..=3).for_each(|broker| mock.broker_down(broker).unwrap());
+    let signals = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(3));
+        signal.ask();
+    });
+    let begin = std::time::Instant::now();
+    let error = play(&cluster, &stream, 1_000_000, &stop, |_| {}).unwrap_err();
+    signals.join().unwrap();
+    let SinkError::Kafka(KafkaError::Ended { source, sent, acked }) = error else { panic!("{error}") };
+    assert!(matches!(*source, KafkaError::NotAcked), "{source}");
+    assert!(sent > acked && acked == 0, "{sent} sent, {acked} acknowledged");
+    // Three seconds until the signal, less than five after it, and one for a machine with other work.
+    assert!(begin.elapsed() < Duration::from_secs(9), "{:?}", begin.elapsed());
+}

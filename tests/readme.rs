@@ -1,0 +1,144 @@
+//! Every console block of the README is run, and must print what it shows.
+//!
+//! A block's commands begin with `$ ` and run by bash in a folder of its own, with the program on the path. Behind ` ```console `
+//! may stand what the block needs: `python`, `kafka` (a real one: make test-kafka), or `test` for the command that runs this.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use regex::Regex;
+
+struct Block {
+    line: usize,
+    needs: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Default)]
+struct Step {
+    command: String,
+    output: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn blocks() -> Vec<Block> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut lines = readme.lines().zip(1..);
+    let mut blocks = Vec::new();
+    while let Some((open, line)) = lines.next() {
+        let Some(needs) = open.strip_prefix("```console") else { continue };
+        let body: Vec<&str> = lines.by_ref().map(|(text, _)| text).take_while(|text| *text != "```").collect();
+        blocks.push(Block { line, needs: needs.trim().to_owned(), steps: steps(&body) });
+    }
+    blocks
+}
+
+fn steps(body: &[&str]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut lines = body.iter();
+    while let Some(line) = lines.next() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            let mut command = command.to_owned();
+            if command.contains("<<'END'") {
+                for line in lines.by_ref() {
+                    command.push('\n');
+                    command.push_str(line);
+                    if *line == "END" {
+                        break;
+                    }
+                }
+            }
+            steps.push(Step { command, output: String::new() });
+        } else {
+            let step = steps.last_mut().expect("a block begins with a command");
+            step.output.push_str(line);
+            step.output.push('\n');
+        }
+    }
+    steps
+}
+
+/// What differs from run to run, made equal on both sides.
+fn without_chance(text: &str) -> String {
+    let speed = Regex::new("done in +[0-9.]+ s, [0-9,]+ records/s").unwrap();
+    let address = Regex::new("(127.0.0.1|localhost):[0-9]+").unwrap();
+    let text = speed.replace_all(text, "done in [seconds], [speed]");
+    let text = address.replace_all(&text, "[address]");
+    Regex::new("late by .*").unwrap().replace_all(&text, "late by [times]").into_owned()
+}
+
+/// Whether the text is what is shown, where a line `...` stands for any lines.
+fn matches(printed: &str, shown: &str) -> bool {
+    let pattern: String = shown
+        .split_inclusive('\n')
+        .map(|line| match line {
+            "...\n" => "(?s:.*)".to_owned(),
+            line => regex::escape(line),
+        })
+        .collect();
+    Regex::new(&format!("^{pattern}$")).unwrap().is_match(printed)
+}
+
+fn run(needs: &str) {
+    let blocks: Vec<Block> = blocks().into_iter().filter(|block| block.needs == needs).collect();
+    assert!(!blocks.is_empty(), "README.md has no block that needs `{needs}`");
+    for block in &blocks {
+        let folder = tempfile::tempdir().unwrap();
+        for step in &block.steps {
+            run_step(block, step, folder.path());
+        }
+    }
+}
+
+fn run_step(block: &Block, step: &Step, folder: &Path) {
+    let program = Path::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), env::var("PATH").unwrap());
+    let command = match env::var("KAFKA_BOOTSTRAP") {
+        Ok(address) => step.command.replace("localhost:29092", &address),
+        Err(_) => step.command.clone(),
+    };
+    // `make` stands in the project, everything else works in a folder of its own.
+    let folder = if command.starts_with("make ") { root() } else { folder.to_owned() };
+    let output = Command::new("bash")
+        .args(["-c", &format!("exec 2>&1\n{command}")])
+        .current_dir(folder)
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let printed = without_chance(&String::from_utf8(output.stdout).unwrap());
+    let shown = without_chance(&step.output);
+    let at = format!("README.md:{}: $ {}", block.line, step.command);
+    assert!(matches(&printed, &shown), "{at}\nprints\n{printed}\nand the README shows\n{shown}");
+}
+
+#[test]
+fn every_block_is_of_a_known_kind() {
+    for block in blocks() {
+        assert!(["", "python", "kafka", "test"].contains(&block.needs.as_str()), "README.md:{}", block.line);
+        assert!(!block.steps.is_empty(), "README.md:{}", block.line);
+    }
+}
+
+#[test]
+fn blocks_that_need_nothing_print_what_they_show() {
+    run("");
+}
+
+#[test]
+#[ignore = "needs Python 3: make test-oracles"]
+fn python_blocks_print_what_they_show() {
+    run("python");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn kafka_blocks_print_what_they_show() {
+    run("kafka");
+}
