@@ -1,0 +1,754 @@
+//! Against a real Apache Kafka: `make test-kafka` starts one, exports its address and runs what is ignored here.
+//!
+//! What a topic holds is read by Kafka's own console consumer and by kcat, never by our own client.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use mock_data_gen::record::partition;
+use mock_data_gen::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::stream::{Stream, Window};
+
+fn bootstrap() -> String {
+    env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")
+}
+
+fn generator(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args(["--bootstrap-servers", &bootstrap()]).args(args);
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn succeed(command: &mut Command) -> String {
+    let output = run(command);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn kafka_tool(args: &[&str]) -> String {
+    succeed(Command::new("tests/kafka/broker").arg("tool").args(args))
+}
+
+/// Topics of their own for a test, so that tests never meet.
+fn topic_flags(prefix: &str) -> Vec<String> {
+    let flag = |name: &str| [format!("--topic-{name}"), format!("{prefix}-{name}")];
+    ["bid-requests", "bid-responses", "impressions", "clicks"].into_iter().flat_map(flag).collect()
+}
+
+fn layout(prefix: &str, partitions: [u32; 4]) -> Layout {
+    let mut counts = partitions.into_iter();
+    Layout::new(Layout::default().topics().clone().map(|topic| Topic {
+        name: format!("{prefix}-{}", topic.name).parse().unwrap(),
+        partitions: Partitions::new(counts.next().unwrap()).unwrap(),
+    }))
+    .unwrap()
+}
+
+/// A record as a reader shows it: offset, timestamp, headers, key, value.
+type Seen = (i64, i64, Vec<String>, String, String);
+/// Partitions of a topic.
+type Log = BTreeMap<u32, Vec<Seen>>;
+
+/// What the stream says that the topics hold, by stage.
+fn expected(spec: &StreamSpec, layout: &Layout, window: Window) -> [Log; 4] {
+    let mut logs: [Log; 4] = Default::default();
+    for record in Stream::new(spec, layout).records(window) {
+        let log = logs[record.stage.index()].entry(record.partition).or_default();
+        let headers = record.headers.iter().map(|h| format!("{}={}", h.name, h.value)).collect();
+        let (key, value) = (String::from_utf8(record.key).unwrap(), String::from_utf8(record.value).unwrap());
+        log.push((log.len() as i64, record.timestamp_ms, headers, key, value));
+    }
+    logs
+}
+
+/// Reads a whole topic with kcat.
+fn read_by_kcat(topic: &str) -> Log {
+    read_by_kcat_at(&bootstrap(), topic)
+}
+
+fn read_by_kcat_at(bootstrap: &str, topic: &str) -> Log {
+    let format = "%p|%o|%T|%h|%k|%s\n";
+    let text = succeed(Command::new("kcat").args([
+        "-b",
+        bootstrap,
+        "-C",
+        "-t",
+        topic,
+        "-o",
+        "beginning",
+        "-e",
+        "-q",
+        "-f",
+        format,
+    ]));
+    let mut log = Log::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.splitn(6, '|').collect();
+        let [partition, offset, time, headers, key, value] = fields[..] else { panic!("kcat wrote {line}") };
+        let headers = headers.split(',').filter(|header| !header.is_empty()).map(str::to_owned).collect();
+        let seen = (offset.parse().unwrap(), time.parse().unwrap(), headers, key.to_owned(), value.to_owned());
+        log.entry(partition.parse().unwrap()).or_default().push(seen);
+    }
+    log
+}
+
+/// Reads `count` records of a topic with Kafka's own console consumer, read-committed.
+fn read_by_console_consumer(topic: &str, count: usize) -> Log {
+    let mut args = vec!["consumer.ConsoleConsumer", "--from-beginning", "--isolation-level", "read_committed"];
+    let (bootstrap, count) = (bootstrap(), count.to_string());
+    args.extend([
+        "--bootstrap-server",
+        &bootstrap,
+        "--topic",
+        topic,
+        "--max-messages",
+        &count,
+        "--timeout-ms",
+        "30000",
+    ]);
+    for property in ["partition", "offset", "timestamp", "headers", "key"] {
+        let property: &str = match property {
+            "partition" => "print.partition=true",
+            "offset" => "print.offset=true",
+            "timestamp" => "print.timestamp=true",
+            "headers" => "print.headers=true",
+            _ => "print.key=true",
+        };
+        args.extend(["--formatter-property", property]);
+    }
+    args.extend(["--formatter-property", "key.separator=|"]);
+    let mut log = Log::new();
+    for line in kafka_tool(&args).lines() {
+        let fields: Vec<&str> = line.splitn(6, '|').collect();
+        let [time, partition, offset, headers, key, value] = fields[..] else { panic!("the consumer wrote {line}") };
+        let after = |text: &str, label: &str| text.strip_prefix(label).unwrap_or_else(|| panic!("{line}")).to_owned();
+        let headers =
+            headers.split(',').filter(|header| *header != "NO_HEADERS").map(|h| h.replacen(':', "=", 1)).collect();
+        let (time, offset) = (after(time, "CreateTime:"), after(offset, "Offset:"));
+        let seen = (offset.parse().unwrap(), time.parse().unwrap(), headers, key.to_owned(), value.to_owned());
+        log.entry(after(partition, "Partition:").parse().unwrap()).or_default().push(seen);
+    }
+    log
+}
+
+fn assert_topics_hold(spec: &StreamSpec, layout: &Layout, window: Window) {
+    for (stage, expected) in Stage::ALL.into_iter().zip(expected(spec, layout, window)) {
+        let topic = layout.topic(stage).name.as_str();
+        let count = expected.values().map(Vec::len).sum();
+        assert!(count > 0, "{topic}: the test expects nothing");
+        assert_log(topic, "kcat", &read_by_kcat(topic), &expected);
+        assert_log(topic, "the console consumer", &read_by_console_consumer(topic, count), &expected);
+    }
+}
+
+fn assert_log(topic: &str, reader: &str, seen: &Log, expected: &Log) {
+    assert_eq!(seen.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{topic}: partitions by {reader}");
+    for (partition, expected) in expected {
+        let seen = &seen[partition];
+        for (seen, expected) in seen.iter().zip(expected) {
+            assert_eq!(seen, expected, "{topic}/{partition} by {reader}");
+        }
+        assert_eq!(seen.len(), expected.len(), "{topic}/{partition} by {reader}: records");
+    }
+}
+
+fn create_topic(name: &str, partitions: u32, configs: &[&str]) {
+    let (bootstrap, partitions) = (bootstrap(), partitions.to_string());
+    let mut args = vec!["TopicCommand", "--bootstrap-server", &bootstrap, "--create", "--topic", name];
+    args.extend(["--partitions", &partitions]);
+    for config in configs {
+        args.extend(["--config", config]);
+    }
+    kafka_tool(&args);
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn one_hour_of_seed_42_fills_the_four_topics() {
+    let output = run(&mut generator(&["--seed", "42", "--fast", "--fingerprint"]));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("created topic bid-requests"), "{}", stderr(&output));
+    assert_topics_hold(&StreamSpec::default(), &Layout::default(), Window::auctions(0, 36_000));
+
+    let configs = kafka_tool(&[
+        "kafka.admin.ConfigCommand",
+        "--bootstrap-server",
+        &bootstrap(),
+        "--describe",
+        "--entity-type",
+        "topics",
+        "--entity-name",
+        "clicks",
+    ]);
+    assert!(configs.contains("retention.ms=-1 ") && configs.contains("message.timestamp.type=CreateTime"), "{configs}");
+
+    // The same command again must not write a second copy.
+    let again = run(&mut generator(&["--seed", "42", "--fast"]));
+    assert_eq!(again.status.code(), Some(3));
+    assert!(
+        stderr(&again).contains("topic `bid-requests` already holds records: partition 0 ends at offset"),
+        "{}",
+        stderr(&again)
+    );
+    let ends = kafka_tool(&["GetOffsetShell", "--bootstrap-server", &bootstrap(), "--topic", "clicks"]);
+    let total: i64 = ends.lines().map(|line| line.rsplit(':').next().unwrap().parse::<i64>().unwrap()).sum();
+    let clicks = expected(&StreamSpec::default(), &Layout::default(), Window::auctions(0, 36_000))[3]
+        .values()
+        .map(Vec::len)
+        .sum::<usize>();
+    assert_eq!(total, clicks as i64);
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn headers_request_keys_and_topics_that_exist_are_honoured() {
+    let layout = layout("own", [3, 5, 4, 4]);
+    create_topic("own-bid-requests", 3, &["retention.ms=-1"]);
+    create_topic("own-bid-responses", 5, &["retention.ms=-1"]);
+    let mut args = vec![
+        "--fast",
+        "--headers",
+        "--key-by",
+        "request",
+        "--seed",
+        "7",
+        "--count",
+        "2000",
+        "--click-rate",
+        "0.5",
+        "--partitions",
+        "4",
+        "--from",
+        "2026-01-02T00:00:00Z",
+    ];
+    let topics = topic_flags("own");
+    args.extend(topics.iter().map(String::as_str));
+    succeed(&mut generator(&args));
+    let spec = StreamSpec {
+        seed: 7,
+        click_rate: "0.5".parse().unwrap(),
+        key_by: KeyBy::Request,
+        headers: true,
+        ..StreamSpec::default()
+    };
+    assert_topics_hold(&spec, &layout, Window::auctions(864_000, 2_000));
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn times_in_the_future_are_taken_by_topics_that_we_create() {
+    let topics = topic_flags("future");
+    let mut args =
+        vec!["--fast", "--epoch", "2090-01-01T00:00:00Z", "--count", "200", "--win-rate", "1", "--click-rate", "1"];
+    args.extend(topics.iter().map(String::as_str));
+    succeed(&mut generator(&args));
+    let spec = StreamSpec {
+        epoch: "2090-01-01T00:00:00Z".parse().unwrap(),
+        win_rate: "1".parse().unwrap(),
+        click_rate: "1".parse().unwrap(),
+        ..StreamSpec::default()
+    };
+    assert_topics_hold(&spec, &layout("future", [6; 4]), Window::auctions(0, 200));
+}
+
+/// A topic's own settings, as Kafka's tool shows them.
+fn settings(topic: &str) -> String {
+    let bootstrap = bootstrap();
+    let what = ["--describe", "--entity-type", "topics", "--entity-name", topic];
+    kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap], &what[..]].concat())
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_run_without_end_leaves_the_brokers_retention_where_its_start_fits() {
+    let from = mock_data_gen::timestamp::Timestamp(mock_data_gen::pace::wall_clock_us() / 1_000 - 30 * 86_400_000);
+    for (prefix, from, keeps_all) in [("endless", "now".to_owned(), false), ("endless-old", from.to_string(), true)] {
+        let topics = topic_flags(prefix);
+        let mut args = vec!["--events-per-second", "1", "--from", &from];
+        args.extend(topics.iter().map(String::as_str));
+        let mut ours = generator(&args).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_records(&format!("{prefix}-bid-requests"), &mut ours);
+        succeed(Command::new("kill").args(["-INT", &ours.id().to_string()]));
+        let output = ours.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let settings = settings(&format!("{prefix}-bid-requests"));
+        assert!(settings.contains("message.timestamp.type=CreateTime"), "{settings}");
+        assert_eq!(settings.contains("retention.ms=-1 "), keeps_all, "{settings}");
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn resume_never_appends_a_second_stream() {
+    let topics = topic_flags("twice");
+    let mut args = vec!["--fast", "--count", "300"];
+    args.extend(topics.iter().map(String::as_str));
+    succeed(&mut generator(&args));
+    args.extend(["--resume", "never"]);
+    succeed(&mut generator(&args));
+    let once = expected(&StreamSpec::default(), &layout("twice", [6; 4]), Window::auctions(0, 300));
+    for (partition, seen) in read_by_kcat("twice-bid-requests") {
+        let once = &once[0][&partition];
+        assert_eq!(seen.len(), 2 * once.len());
+        let values = |records: &[Seen]| records.iter().map(|record| record.4.clone()).collect::<Vec<_>>();
+        assert_eq!(values(&seen[..once.len()]), values(once));
+        assert_eq!(values(&seen[once.len()..]), values(once));
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_refused_record_stops_the_run_and_leaves_no_gap() {
+    let topics = topic_flags("small");
+    let mut args = vec!["--events-per-second", "2000", "--partitions", "1"];
+    args.extend(topics.iter().map(String::as_str));
+    let mut ours = generator(&args).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_records("small-bid-requests", &mut ours);
+    // From now on the broker refuses every batch as too large.
+    let bootstrap = bootstrap();
+    let what = [
+        "--entity-type",
+        "topics",
+        "--entity-name",
+        "small-bid-requests",
+        "--alter",
+        "--add-config",
+        "max.message.bytes=100",
+    ];
+    kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap], &what[..]].concat());
+    let output = ours.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let message = stderr(&output);
+    assert!(message.contains("topic `small-bid-requests`, partition 0: the record with key"), "{message}");
+    assert!(
+        message.contains("was not stored") && message.contains("records that were sent are acknowledged"),
+        "{message}"
+    );
+
+    let seen = read_by_kcat("small-bid-requests").remove(&0).unwrap_or_default();
+    assert!(!seen.is_empty(), "nothing was stored before");
+    let spec = StreamSpec { events_per_second: "2000".parse().unwrap(), ..StreamSpec::default() };
+    let stream = Stream::new(&spec, &layout("small", [1; 4]));
+    let first = stream.auctions().first_from_ms(seen[0].1);
+    let window = Window::auctions(first, seen.len() as u64);
+    let expected = expected(&spec, &layout("small", [1; 4]), window);
+    // Two requests can share a millisecond, so the first that was seen is found by its key.
+    let expected = &expected[0][&0];
+    let skip = expected.iter().position(|record| record.3 == seen[0].3).expect("the stream holds what was seen");
+    let keys = |records: &[Seen]| records.iter().map(|record| record.3.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&seen[..seen.len() - skip]), keys(&expected[skip..]), "a gap");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn topics_that_would_not_keep_the_records_are_refused_with_the_line_that_mends_them() {
+    let cases = [
+        ("append", "message.timestamp.type=LogAppendTime", "message.timestamp.type=CreateTime"),
+        ("compacted", "cleanup.policy=compact", "cleanup.policy=delete"),
+        ("short", "retention.ms=604800000", "retention.ms=-1"),
+        ("bounded", "message.timestamp.before.max.ms=3600000", "message.timestamp.before.max.ms=9223372036854775807"),
+    ];
+    for (name, setting, mended) in cases {
+        create_topic(&format!("{name}-impressions"), 2, &["retention.ms=-1", setting]);
+        let topics = topic_flags(name);
+        let mut args = vec!["--fast", "--count", "200"];
+        args.extend(topics.iter().map(String::as_str));
+        let output = run(&mut generator(&args));
+        assert_eq!(output.status.code(), Some(3), "{name}: {}", stderr(&output));
+        let message = stderr(&output);
+        assert!(message.contains(&format!("topic `{name}-impressions` has {setting}")), "{message}");
+        assert!(message.contains(&format!("--add-config {mended}")), "{message}");
+        // Refused before anything was made: the other three topics do not exist.
+        let all = kafka_tool(&["TopicCommand", "--bootstrap-server", &bootstrap(), "--list"]);
+        assert!(!all.lines().any(|topic| topic == format!("{name}-clicks")), "{all}");
+        // The line that the error gives really mends it.
+        let mend = message.lines().find_map(|line| line.strip_prefix("mend it with: kafka-configs.sh ")).unwrap();
+        let words: Vec<&str> = mend.split(' ').collect();
+        kafka_tool(&[&["kafka.admin.ConfigCommand"], &words[..]].concat());
+        succeed(&mut generator(&args));
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_replication_factor_that_the_cluster_cannot_give_is_refused() {
+    let topics = topic_flags("copies");
+    let mut args = vec!["--fast", "--count", "10", "--replication-factor", "3"];
+    args.extend(topics.iter().map(String::as_str));
+    let output = run(&mut generator(&args));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("topic `copies-bid-requests` could not be created"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--replication-factor"), "{}", stderr(&output));
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn another_writer_is_noticed() {
+    let topics = topic_flags("shared");
+    let mut args = vec!["--fast", "--count", "3000000"];
+    args.extend(topics.iter().map(String::as_str));
+    let mut ours = generator(&args).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_records("shared-bid-requests", &mut ours);
+    let mut kcat = Command::new("kcat")
+        .args(["-b", &bootstrap(), "-P", "-t", "shared-bid-requests", "-p", "0"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    kcat.stdin.take().unwrap().write_all(b"not ours\n").unwrap();
+    assert!(kcat.wait().unwrap().success());
+    let begin = Instant::now();
+    let output = ours.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("another writer is at work: topic `shared-bid-requests`, partition 0"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(begin.elapsed() < Duration::from_secs(10), "noticed after {:?}", begin.elapsed());
+}
+
+/// Waits until a topic holds something.
+fn wait_for_records(topic: &str, writer: &mut Child) {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(30) {
+        assert!(writer.try_wait().unwrap().is_none(), "the writer ended too early");
+        let seen = run(Command::new("kcat").args([
+            "-b",
+            &bootstrap(),
+            "-C",
+            "-t",
+            topic,
+            "-o",
+            "beginning",
+            "-c",
+            "1",
+            "-e",
+            "-q",
+        ]));
+        if !seen.stdout.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{topic} stayed empty");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_signal_ends_a_run_at_a_record_boundary_with_everything_acknowledged() {
+    let topics = topic_flags("stopped");
+    let mut args = vec!["--fast", "--count", "30000000"];
+    args.extend(topics.iter().map(String::as_str));
+    let mut ours = generator(&args).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_records("stopped-bid-requests", &mut ours);
+    succeed(Command::new("kill").args(["-TERM", &ours.id().to_string()]));
+    let output = ours.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    assert!(stderr(&output).contains("stopped after"), "{}", stderr(&output));
+    let seen: usize = Stage::ALL
+        .into_iter()
+        .map(|stage| {
+            read_by_kcat(layout("stopped", [6; 4]).topic(stage).name.as_str()).values().map(Vec::len).sum::<usize>()
+        })
+        .sum();
+    let prefix: Vec<_> = Stream::new(&StreamSpec::default(), &layout("stopped", [6; 4]))
+        .records(Window::unbounded(0))
+        .take(seen)
+        .collect();
+    let mut logs: [Log; 4] = Default::default();
+    for record in prefix {
+        let log = logs[record.stage.index()].entry(record.partition).or_default();
+        log.push((
+            log.len() as i64,
+            record.timestamp_ms,
+            vec![],
+            String::from_utf8(record.key).unwrap(),
+            String::from_utf8(record.value).unwrap(),
+        ));
+    }
+    for stage in Stage::ALL {
+        let topic = format!("stopped-{}", Layout::default().topic(stage).name);
+        assert_log(&topic, "kcat", &read_by_kcat(&topic), &logs[stage.index()]);
+    }
+}
+
+/// 100,000 keys of 0 to 64 bytes: any bytes, ASCII, and UTF-8 beyond ASCII.
+fn keys() -> Vec<Vec<u8>> {
+    let words = mock_data_gen::draw::Lanes::new("test-keys", 1);
+    let key = |index: u64| {
+        let words = words.words(index);
+        let length = words.below(0, 65) as usize;
+        let byte = |position: usize| words.word(1 + position % 60).rotate_left(position as u32) as u8;
+        match index % 3 {
+            0 => (0..length).map(byte).collect(),
+            1 => (0..length).map(|position| b' ' + byte(position) % 95).collect(),
+            _ => {
+                let letters = ["é", "ß", "日", "本", "🦀", "z", "Ω"];
+                let mut text = String::new();
+                while text.len() < length {
+                    text.push_str(letters[usize::from(byte(text.len())) % letters.len()]);
+                }
+                let mut bytes = text.into_bytes();
+                bytes.truncate(length);
+                bytes
+            }
+        }
+    };
+    (0..100_000).map(key).collect()
+}
+
+#[test]
+#[ignore = "needs Kafka's jars: make test-kafka"]
+fn partitions_are_those_of_javas_default_partitioner() {
+    let libs = env::var("KAFKA_LIBS").expect("no KAFKA_LIBS: run this by `make test-kafka`");
+    let keys = keys();
+    assert!(keys.iter().any(Vec::is_empty) && keys.iter().any(|key| key.len() == 64));
+    let mut hex = String::new();
+    for key in &keys {
+        for byte in key {
+            write!(hex, "{byte:02x}").unwrap();
+        }
+        hex.push('\n');
+    }
+    for count in [6, 7, 1_000] {
+        let mut java = Command::new("java")
+            .args(["-cp", &format!("{libs}/*"), "tests/kafka/Partitions.java", &count.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = java.stdin.take().unwrap();
+        let hex = hex.clone();
+        let writer = std::thread::spawn(move || stdin.write_all(hex.as_bytes()).unwrap());
+        let output = java.wait_with_output().unwrap();
+        writer.join().unwrap();
+        let javas: Vec<u32> =
+            String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect();
+        let ours: Vec<u32> = keys.iter().map(|key| partition(key, Partitions::new(count).unwrap())).collect();
+        assert_eq!(javas.len(), keys.len());
+        for (index, (java, our)) in javas.iter().zip(&ours).enumerate() {
+            assert_eq!(java, our, "key {:?} of {count} partitions", keys[index]);
+        }
+    }
+}
+
+/// A broker of a test's own, which it may stop and start again.
+struct OwnBroker {
+    bootstrap: String,
+    libs: String,
+    data: String,
+    pid: String,
+    restarted: Option<Child>,
+}
+
+impl OwnBroker {
+    fn start() -> Self {
+        Self::start_by(&mut Command::new("tests/kafka/broker"))
+    }
+
+    fn start_by(script: &mut Command) -> Self {
+        let state = succeed(script.arg("start"));
+        let value = |name: &str| {
+            let line = state.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+            line.unwrap_or_else(|| panic!("no {name} in {state}")).trim_matches(['\'', '"']).to_owned()
+        };
+        Self {
+            bootstrap: value("KAFKA_BOOTSTRAP"),
+            libs: value("KAFKA_LIBS"),
+            data: value("KAFKA_DATA"),
+            pid: value("KAFKA_PID"),
+            restarted: None,
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.restarted.as_ref().map_or(self.pid.clone(), |child| child.id().to_string());
+        succeed(Command::new("kill").args([signal, &pid]));
+    }
+
+    /// Kills the broker and, after a while, starts it on the same data and port.
+    fn restart(&mut self, away: Duration) {
+        self.signal("-KILL");
+        std::thread::sleep(away);
+        let broker = Command::new("java")
+            .args(["-Xmx512m", "-cp", &format!("{}/*", self.libs), "kafka.Kafka"])
+            .arg(format!("{}/server.properties", self.data))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.restarted = Some(broker.unwrap());
+    }
+}
+
+impl Drop for OwnBroker {
+    fn drop(&mut self) {
+        if let Some(mut restarted) = self.restarted.take() {
+            let _ = restarted.kill();
+            let _ = restarted.wait();
+        }
+        let mut stop = Command::new("tests/kafka/broker");
+        let _ = stop.arg("stop").env("KAFKA_PID", &self.pid).env("KAFKA_DATA", &self.data).output();
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_broker_that_is_killed_and_comes_back_loses_doubles_and_reorders_nothing() {
+    let mut broker = OwnBroker::start();
+    // Times of the last minutes: a broker forgets idempotent producers whose record times are older than a day.
+    let now_ms = mock_data_gen::pace::wall_clock_us() / 1_000;
+    let spec = StreamSpec {
+        events_per_second: "1000".parse().unwrap(),
+        epoch: Epoch::from_ms(now_ms - 500_000).unwrap(),
+        ..StreamSpec::default()
+    };
+    let epoch = spec.epoch.to_string();
+    let args = ["--fast", "--count", "400000", "--events-per-second", "1000", "--epoch", &epoch];
+    let output = play_through_a_restart(&mut broker, &args);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Connection refused"), "the broker was never missed: {}", stderr(&output));
+    let expected = expected(&spec, &Layout::default(), Window::auctions(0, 400_000));
+    for (stage, expected) in Stage::ALL.into_iter().zip(&expected) {
+        let topic = Layout::default().topic(stage).name.to_string();
+        assert_log(&topic, "kcat", &read_by_kcat_at(&broker.bootstrap, &topic), expected);
+    }
+}
+
+/// Plays into a broker that is killed under way and comes back after two seconds.
+fn play_through_a_restart(broker: &mut OwnBroker, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args(["--bootstrap-servers", &broker.bootstrap]).args(args).stderr(Stdio::piped());
+    let ours = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(2_500));
+    broker.restart(Duration::from_secs(2));
+    ours.wait_with_output().unwrap()
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_batch_that_a_broker_stored_twice_is_noticed() {
+    let mut broker = OwnBroker::start();
+    let output = play_through_a_restart(&mut broker, &["--fast", "--count", "400000"]);
+    // Ten months old: the broker that comes back knows the producer no more, and stores what is sent again a second time.
+    // Whether a request was under way when it was killed is chance; that nothing passes unnoticed is not.
+    let expected = expected(&StreamSpec::default(), &Layout::default(), Window::auctions(0, 400_000));
+    let logs = Stage::ALL.map(|stage| read_by_kcat_at(&broker.bootstrap, Layout::default().topic(stage).name.as_str()));
+    match output.status.code() {
+        Some(0) => assert!(logs == expected, "damage that nobody noticed"),
+        code => assert_eq!(code, Some(4), "{}", stderr(&output)),
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_stop_with_the_broker_away_says_within_five_seconds_what_is_not_acknowledged() {
+    let broker = OwnBroker::start();
+    let args = ["--events-per-second", "5000", "--bootstrap-servers", &broker.bootstrap];
+    let ours = Command::new(env!("CARGO_BIN_EXE_mock-data-gen")).args(args).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    broker.signal("-STOP");
+    std::thread::sleep(Duration::from_secs(2));
+    let begin = Instant::now();
+    succeed(Command::new("kill").args(["-TERM", &ours.id().to_string()]));
+    let output = ours.wait_with_output().unwrap();
+    let took = begin.elapsed();
+    broker.signal("-CONT");
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("records were sent but not acknowledged"), "{}", stderr(&output));
+    assert!(took < Duration::from_secs(5), "took {took:?}");
+}
+
+/// A folder with a test CA, and a key and certificate for localhost signed by it, as PEM.
+fn certificates() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "set -e
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj '/CN=mock-data-gen test CA' \
+            -addext basicConstraints=critical,CA:TRUE
+        openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost
+        printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > san
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.pem
+        openssl pkcs8 -topk8 -nocrypt -in server.key -out server.pk8
+        cat server.pk8 server.pem > keystore.pem";
+    succeed(Command::new("bash").args(["-c", &format!("exec 2>/dev/null\n{script}")]).current_dir(&folder));
+    folder
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn tls_with_plain_and_scram_works_by_properties_and_no_secret_is_shown() {
+    let folder = certificates();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let login = |name: &str, module: &str| {
+        let module = format!("org.apache.kafka.common.security.{module} required");
+        format!("listener.name.secure.{name}.sasl.jaas.config={module}")
+    };
+    let extra = [
+        "listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER_PORT@,SECURE://127.0.0.1:@SECOND_PORT@".to_owned(),
+        "advertised.listeners=PLAINTEXT://127.0.0.1:@PORT@,SECURE://127.0.0.1:@SECOND_PORT@".to_owned(),
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL".to_owned(),
+        "ssl.keystore.type=PEM".to_owned(),
+        format!("ssl.keystore.location={}", path("keystore.pem")),
+        "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
+        login("plain", "plain.PlainLoginModule") + " user_alice=\"hunter2\";",
+        login("scram-sha-256", "scram.ScramLoginModule") + ";",
+        login("scram-sha-512", "scram.ScramLoginModule") + ";",
+    ];
+    std::fs::write(path("extra"), extra.join("\n") + "\n").unwrap();
+    let broker = OwnBroker::start_by(Command::new("tests/kafka/broker").env("KAFKA_EXTRA_PROPERTIES", path("extra")));
+    let properties = std::fs::read_to_string(format!("{}/server.properties", broker.data)).unwrap();
+    let address = properties.split("SECURE://").nth(1).unwrap().lines().next().unwrap().to_owned();
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let secret = format!("{mechanism}=[password=hunter2]");
+        let user = ["--alter", "--entity-type", "users", "--entity-name", "alice", "--add-config", &secret];
+        kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &broker.bootstrap], &user[..]].concat());
+    }
+
+    let play = |mechanism: &str, password: &str, ca: &str| {
+        let topics = topic_flags(&mechanism.to_lowercase());
+        let sasl = ["security.protocol=SASL_SSL", "sasl.username=alice"].map(str::to_owned);
+        let more = [
+            format!("sasl.mechanism={mechanism}"),
+            format!("sasl.password={password}"),
+            format!("ssl.ca.location={ca}"),
+        ];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+        command
+            .args(["--bootstrap-servers", &address, "--fast", "--count", "500"])
+            .args(topics)
+            .env("RUST_LOG", "debug");
+        for property in sasl.iter().chain(&more) {
+            command.args(["-X", property]);
+        }
+        let output = run(&mut command);
+        assert!(!stderr(&output).contains(password), "a secret is shown: {}", stderr(&output));
+        output
+    };
+    for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let output = play(mechanism, "hunter2", &path("ca.pem"));
+        assert!(output.status.success(), "{mechanism}: {}", stderr(&output));
+        let layout = layout(&mechanism.to_lowercase(), [6; 4]);
+        let expected = expected(&StreamSpec::default(), &layout, Window::auctions(0, 500));
+        let topic = layout.topic(Stage::Request).name.as_str();
+        assert_log(topic, "kcat", &read_by_kcat_at(&broker.bootstrap, topic), &expected[0]);
+    }
+    let wrong_password = play("PLAIN", "swordfish", &path("ca.pem"));
+    assert_eq!(wrong_password.status.code(), Some(3));
+    assert!(stderr(&wrong_password).contains("uthentication failed"), "{}", stderr(&wrong_password));
+    let wrong_ca = play("PLAIN", "hunter2", "/etc/ssl/certs/ca-certificates.crt");
+    assert_eq!(wrong_ca.status.code(), Some(3));
+    assert!(stderr(&wrong_ca).contains("certificate verify failed"), "{}", stderr(&wrong_ca));
+}
