@@ -1,0 +1,39 @@
+# Everything that people and CI do with this project. `make help` lists it.
+SHELL := bash
+
+.PHONY: help run test lint kafka test-kafka test-oracles test-soft-sha1 build
+
+help: ## This list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
+
+run: ## Play 10,000 auctions of seed 42 into a broker inside the program, and read them back
+	@cargo run --quiet --locked -- --bootstrap-servers embedded --seed 42 --fast --count 10000
+
+test: ## All hermetic tests: bytes, laws, distributions, documents, what the user sees
+	cargo test --locked
+
+lint: ## Formatting, clippy, documentation, shell scripts
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	shellcheck .ci/run tests/kafka/broker tests/oracles/run
+
+kafka: ## A real Apache Kafka in the foreground, until Ctrl-C (needs Java 17 and Maven)
+	tests/kafka/broker run
+
+test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven and kcat)
+	cargo build --locked --tests
+	tests/kafka/broker with cargo test --locked --test kafka_live -- --ignored --test-threads=2
+	tests/kafka/broker with cargo test --locked --test readme kafka -- --ignored
+
+test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (needs Python 3 with venv)
+	cargo build --locked
+	tests/oracles/run
+	cargo test --locked --test readme python -- --ignored
+
+test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
+	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
+
+build: ## The release binary
+	cargo build --locked --release
