@@ -129,6 +129,19 @@ fn the_embedded_broker_is_held_until_a_signal() {
     assert_eq!(held.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn a_signal_while_the_fit_is_counted_ends_the_program() {
+    let args = ["--bootstrap-servers", "embedded", "--fast", "--partitions", "1000", "--count", "5000000"];
+    let mut counting = program(&args).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(counting.try_wait().unwrap().is_none(), "counted too fast for this test");
+    let begin = std::time::Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &counting.id().to_string()]).status().unwrap().success());
+    let output = counting.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
 /// Bad input: one message that names option and value, exit 2, nothing on standard output.
 #[test]
 fn bad_input_is_refused_by_name() {

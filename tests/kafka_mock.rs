@@ -56,7 +56,7 @@ fn play(
 
 fn read(cluster: &Cluster) -> Digest {
     let mut fingerprints = Fingerprints::new(cluster.layout());
-    read_to_end(cluster, |record| {
+    read_to_end(cluster, &Stop::default(), |record| {
         let headers = record.headers.iter().copied();
         fingerprints.add_parts(record.stage, record.partition, record.timestamp_ms, record.key, record.value, headers);
     })

@@ -64,7 +64,7 @@ impl Player<'_> {
 
     /// Plays into a broker inside this process, and reads everything back.
     pub(super) fn play_embedded(&self, stream: &Stream) -> Result<(), Failure> {
-        Embedded::require_fit(stream, self.window)?;
+        Embedded::require_fit(stream, self.window, self.stop)?;
         let broker = Embedded::start(stream.layout())?;
         to_stderr(&format!("embedded broker at {}\n", broker.brokers()));
         let target = Target {
@@ -79,7 +79,7 @@ impl Player<'_> {
         let cluster = Cluster::prepare(&target)?;
         let outcome = self.play_into(stream, &mut Kafka::new(&cluster, self.stop)?, true)?;
         self.report(stream, &outcome);
-        let read = ReadBack::read(&cluster, stream, self.window)?;
+        let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
         read.compare(&outcome)?;
         if self.options.report == ReportForm::Text {
             to_stderr(&read.funnel);
@@ -179,10 +179,10 @@ struct ReadBack {
 }
 
 impl ReadBack {
-    fn read(cluster: &Cluster, stream: &Stream, window: Window) -> Result<Self, Failure> {
+    fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Stop) -> Result<Self, Failure> {
         let mut counts = [Count::default(); 4];
         let mut fingerprints = Fingerprints::new(cluster.layout());
-        read_to_end(cluster, |record| {
+        read_to_end(cluster, stop, |record| {
             counts[record.stage.index()].add(record.value.map_or(0, <[u8]>::len));
             let headers = record.headers.iter().copied();
             let (key, value) = (record.key, record.value);

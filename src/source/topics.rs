@@ -7,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError};
 use crate::spec::{Layout, Stage};
 
@@ -36,14 +37,17 @@ pub struct LogRecord<'a> {
 /// kept within a partition.
 ///
 /// # Errors
-/// If a broker does not answer, or a partition gives nothing for 30 seconds.
-pub fn read_to_end(cluster: &Cluster, mut each: impl FnMut(&LogRecord<'_>)) -> Result<(), KafkaError> {
+/// If a broker does not answer, a partition gives nothing for 30 seconds, or a signal's time to end is over.
+pub fn read_to_end(cluster: &Cluster, stop: &Stop, mut each: impl FnMut(&LogRecord<'_>)) -> Result<(), KafkaError> {
     let layout = cluster.layout();
     let consumer: BaseConsumer = config(cluster).create()?;
     let mut open = unread_partitions(&consumer, layout)?;
     consumer.assign(&assignment(layout, &open)?)?;
     let mut last = Instant::now();
     while !open.is_empty() {
+        if stop.drain_is_over() {
+            return Err(KafkaError::Stopped);
+        }
         match consumer.poll(POLL) {
             Some(message) => {
                 let message = message?;

@@ -1,8 +1,11 @@
 //! What the broker acknowledged: plain bookkeeping, apart from the client.
 //!
-//! Each report's offset must be the partition's next one. A jump means that somebody else writes there too. After a retry the
-//! client can report success without an offset; such a report counts one, and the partition's next known offset, or its end
-//! offset when the run closes, settles it.
+//! Each report's offset must be the partition's next one. A jump means that somebody else writes there too.
+//!
+//! After a duplicate-sequence answer the client reports success without knowing where. It then numbers the batch's records from
+//! a negative base, -1 or -1001, up: the first has a negative offset, and the others seem to have small legal ones. All of them
+//! count one each, and the partition's next known offset, or its end offset when the run closes, settles them. A real offset is
+//! never taken for one of these: it is the expected one or, where another writer got in between, larger; they are smaller.
 
 use rdkafka::error::KafkaError as ClientError;
 
@@ -20,8 +23,8 @@ pub(super) struct Deliveries {
 #[derive(Debug, Clone)]
 struct Partition {
     next_offset: i64,
-    /// The last report had no offset.
-    unsettled: bool,
+    /// What the next record of a batch without known offsets will seem to have; `None` if the last offset was known.
+    unknown_next: Option<i64>,
 }
 
 /// The first thing that went wrong; later ones follow from it.
@@ -34,7 +37,7 @@ enum Problem {
 impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
     pub(super) fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
-        let partition = |&next_offset: &i64| Partition { next_offset, unsettled: false };
+        let partition = |&next_offset: &i64| Partition { next_offset, unknown_next: None };
         Self {
             partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
             acked: 0,
@@ -42,7 +45,7 @@ impl Deliveries {
         }
     }
 
-    /// A record was stored, at `offset` unless that is negative: then the client does not know where.
+    /// A record was stored, at `offset` as the client says.
     pub(super) fn acked(&mut self, stage: Stage, partition: i32, offset: i64) {
         self.acked += 1;
         let partitions = &mut self.partitions[stage.index()];
@@ -52,9 +55,12 @@ impl Deliveries {
             return;
         };
         let expected = known.next_offset;
-        known.unsettled = offset < 0;
         known.next_offset += 1;
-        if offset >= 0 && offset != expected {
+        if offset == expected {
+            known.unknown_next = None;
+        } else if offset < 0 || known.unknown_next == Some(offset) {
+            known.unknown_next = Some(offset + 1);
+        } else {
             self.problem.get_or_insert(Problem::AnotherWriter { stage, partition, expected, found: offset });
         }
     }
@@ -87,7 +93,9 @@ impl Deliveries {
     pub(super) fn unsettled(&self) -> Vec<(Stage, i32, i64)> {
         let of_stage = |stage: Stage| {
             let numbered = (0i32..).zip(&self.partitions[stage.index()]);
-            numbered.filter(|(_, known)| known.unsettled).map(move |(p, known)| (stage, p, known.next_offset))
+            numbered
+                .filter(|(_, known)| known.unknown_next.is_some())
+                .map(move |(p, known)| (stage, p, known.next_offset))
         };
         Stage::ALL.into_iter().flat_map(of_stage).collect()
     }
@@ -137,6 +145,29 @@ mod tests {
         deliveries.acked(Stage::Request, 1, -1);
         deliveries.acked(Stage::Request, 1, 12);
         assert!(problem(&deliveries).is_some());
+    }
+
+    #[test]
+    fn a_batch_without_offsets_is_numbered_from_a_negative_base() {
+        for base in [-1, -1001] {
+            let mut deliveries = deliveries();
+            deliveries.acked(Stage::Request, 0, 0);
+            for index in 0..1_500 {
+                deliveries.acked(Stage::Request, 0, base + index);
+            }
+            assert_eq!((problem(&deliveries), deliveries.acked_total()), (None, 1_501), "base {base}");
+            assert_eq!(deliveries.unsettled(), [(Stage::Request, 0, 1_501)]);
+            // A second such batch, then a known offset.
+            deliveries.acked(Stage::Request, 0, base);
+            deliveries.acked(Stage::Request, 0, base + 1);
+            deliveries.acked(Stage::Request, 0, 1_503);
+            assert_eq!(problem(&deliveries), None, "base {base}");
+            assert!(deliveries.unsettled().is_empty());
+            // Another writer's jump is still seen behind one.
+            deliveries.acked(Stage::Request, 0, base);
+            deliveries.acked(Stage::Request, 0, 1_506);
+            assert!(problem(&deliveries).unwrap().contains("expected offset 1505, got 1506"), "base {base}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rdkafka::producer::DefaultProducerContext;
 
 use super::KafkaError;
 use crate::record::Record;
+use crate::sink::Stop;
 use crate::spec::Layout;
 use crate::stream::{Stream, Window};
 
@@ -55,12 +56,15 @@ impl Embedded {
     /// Refuses a window that would not fit.
     ///
     /// # Errors
-    /// Says how many auctions from the window's start fit.
-    pub fn require_fit(stream: &Stream, window: Window) -> Result<(), KafkaError> {
+    /// Says how many auctions from the window's start fit; or that a signal came while that was counted.
+    pub fn require_fit(stream: &Stream, window: Window, stop: &Stop) -> Result<(), KafkaError> {
         let mut filled = std::collections::BTreeMap::new();
         let end = window.end().unwrap_or(u64::MAX).min(stream.auctions().clock().auctions());
         let mut record = Record::default();
         for ordinal in window.start()..end {
+            if stop.asked() {
+                return Err(KafkaError::Stopped);
+            }
             let mut funnel = stream.records(Window::auctions(ordinal, 1));
             while funnel.next_into(&mut record) {
                 let headers: usize = record.headers.iter().map(|h| h.name.len() + h.value.len() + 10).sum();
