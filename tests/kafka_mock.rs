@@ -1,4 +1,7 @@
 //! The Kafka sink against librdkafka's mock cluster, which can be told to fail: hermetic, in this process.
+//!
+//! The mock knows repeated batches of transactional producers only. An idempotent one whose connection breaks under way stores
+//! a batch twice there, as it never does in Kafka, so brokers that go and come back are tested on a real one (`kafka_live.rs`).
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -87,23 +90,6 @@ fn refused_requests_are_repeated_without_loss_duplicate_or_reordering() {
     };
     let outcome = play(&cluster, &stream, 8_000, &Arc::default(), trouble).unwrap();
     assert!(outcome.complete);
-    assert_eq!(Some(read(&cluster)), outcome.fingerprint);
-}
-
-#[test]
-fn brokers_that_go_and_come_back_change_nothing() {
-    let (stream, layout) = (stream(), Layout::default());
-    let mock = mock(&layout);
-    let cluster = prepare(&mock, &layout);
-    let trouble = |ordinal: u64| match ordinal {
-        3_000 => (1..=3).for_each(|broker| mock.broker_down(broker).unwrap()),
-        6_000 => {
-            std::thread::sleep(Duration::from_millis(500));
-            (1..=3).for_each(|broker| mock.broker_up(broker).unwrap());
-        }
-        _ => {}
-    };
-    let outcome = play(&cluster, &stream, 10_000, &Arc::default(), trouble).unwrap();
     assert_eq!(Some(read(&cluster)), outcome.fingerprint);
 }
 
