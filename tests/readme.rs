@@ -110,6 +110,9 @@ fn run_step(block: &Block, step: &Step, folder: &Path) {
         .args(["-c", &format!("exec 2>&1\n{command}")])
         .current_dir(folder)
         .env("PATH", path)
+        // Run by `make test`, a second make would take itself for a part of the first, and say which folder it is in.
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
         .output()
         .unwrap();
     let printed = without_chance(&String::from_utf8(output.stdout).unwrap());
