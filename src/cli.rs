@@ -78,6 +78,8 @@ enum Failure {
     Sink(#[from] SinkError),
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    #[error("signals cannot be listened for: {0}")]
+    Signals(io::Error),
     #[error("the topics do not hold what was sent")]
     ReadBack,
     #[error("stopped by a signal before the window was complete")]
@@ -96,7 +98,7 @@ impl Failure {
             },
             Self::Sink(SinkError::ReaderGone) => 0,
             Self::Stopped | Self::Sink(SinkError::Stopped) => 5,
-            Self::Sink(_) | Self::ReadBack => 3,
+            Self::Sink(_) | Self::ReadBack | Self::Signals(_) => 3,
         }
     }
 }

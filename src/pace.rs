@@ -122,7 +122,7 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A pacer that begins now. `begin_virtual_us` is where a replay's timeline begins: its window's start, in microseconds
+    /// A pacer that begins now. `begin_virtual_us` is where a replay's timeline begins: its first request, in microseconds
     /// since 1970.
     #[must_use]
     pub fn new(pace: Pace, begin_virtual_us: i64) -> Self {

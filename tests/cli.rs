@@ -319,7 +319,7 @@ fn run_options_change_no_byte() {
     assert_eq!(fingerprint(&["--sink", "files", "--envelope", "--out", &out]), expected);
 }
 
-/// The embedded broker's oldest and newest legal times, and an event time of the very first millisecond.
+/// Kafka's clients take a timestamp of 0 for "now", so the least epoch is a millisecond later.
 #[test]
 fn the_first_millisecond_of_1970_is_a_timestamp_like_any_other() {
     let args = ["--bootstrap-servers", "embedded", "--fast", "--count", "2000", "--events-per-second", "1000000"];

@@ -14,7 +14,7 @@ const ENDED_AT_ONCE: i32 = 5;
 
 /// Listens for signals on a thread of its own, until the process ends.
 pub(super) fn listen() -> Result<Arc<Stop>, Failure> {
-    let failed = |error: std::io::Error| Failure::Usage(format!("signals cannot be listened for: {error}"));
+    let failed = Failure::Signals;
     let stop = Arc::new(Stop::default());
     let asked = Arc::clone(&stop);
     let runtime = Builder::new_current_thread().enable_io().build().map_err(failed)?;

@@ -146,7 +146,7 @@ pub enum KafkaError {
         if *.count_max == 0 { " nothing: give more --partitions" } else { " (or give more --partitions)" }
     )]
     TooLarge {
-        /// The largest count that fits.
+        /// A count that fits for sure, however the client batches.
         count_max: u64,
     },
 }
