@@ -8,7 +8,7 @@ mod price;
 mod site;
 mod user;
 
-pub use self::plan::{LAG_MS_MAX, Plan};
+pub use self::plan::{LAG_MS_MAX, Plan, lag_ms};
 pub use self::price::Money;
 pub use self::site::Site;
 pub use self::user::User;

@@ -1,8 +1,10 @@
 //! The stream: windows of it as records, in the total order (emit time, ordinal, stage, copy).
 //!
 //! ```text
-//! Auctions::plan ──> due records, a heap ──> Auctions::at ──> Json ──> Record
+//! Auctions::plan ──> due positions, a heap ──> Auctions::at ──> Json ──> Record
 //! ```
+//!
+//! A walk that emits nothing stays with positions: it draws plans, and adds keys where it needs partitions.
 //!
 //! ```
 //! use mock_data_gen::spec::{Layout, Stage, StreamSpec};
@@ -14,11 +16,13 @@
 //! assert_eq!(records[0].key, b"63e8dea2-cc50-59e5-b81c-9da9621276bd");
 //! ```
 
+mod position;
 mod window;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+pub use self::position::Position;
 pub use self::window::{Window, WindowEnd, WindowError};
 use crate::auction::{Auctions, Plan};
 use crate::encode::Json;
@@ -57,14 +61,46 @@ impl Stream {
     /// The records of a window, in order. Starting costs the same at any ordinal; memory is bounded by rate × largest lag.
     #[must_use]
     pub fn records(&self, window: Window) -> Records<'_> {
+        self.records_of(window.start(), window)
+    }
+
+    /// The records of a window from a position on, in order: the same as those of [`Stream::records`] without the ones before.
+    /// It looks back by the largest lag, so starting costs the same at any position.
+    #[must_use]
+    pub fn records_from(&self, window: Window, position: Position) -> Records<'_> {
+        let look_back_ms = position.emit_ms.saturating_sub(self.auctions.spec().lag_ms_max());
+        let start = self.auctions.first_from_ms(look_back_ms).max(window.start());
+        let mut records = self.records_of(start, window);
+        while records.peek_position().is_some_and(|next| next < position) {
+            records.next_position();
+        }
+        records
+    }
+
+    fn records_of(&self, start: u64, window: Window) -> Records<'_> {
         let end = window.end().unwrap_or(u64::MAX).min(self.auctions.clock().auctions());
-        let next = (window.start() < end).then(|| self.auctions.plan(window.start()));
+        let next = (start < end).then(|| self.auctions.plan(start));
         Records { stream: self, next, end, due: BinaryHeap::new() }
     }
 
-    /// Fills `record` with the record of a stage of a planned auction.
-    fn fill(&self, due: &Due, record: &mut Record) {
-        let Due { emit_ms, ordinal, stage, copy } = *due;
+    /// The key of an auction's record of a stage, as text.
+    #[must_use]
+    pub fn key(&self, stage: Stage, ordinal: u64) -> [u8; 36] {
+        let id = self.auctions.ids().id(key_kind(self.auctions.spec().key_by, stage), ordinal);
+        let mut key = [0; 36];
+        id.hyphenated().encode_lower(&mut key);
+        key
+    }
+
+    /// The partition of the record at a position.
+    #[must_use]
+    pub fn partition(&self, position: Position) -> u32 {
+        partition(&self.key(position.stage, position.ordinal), self.layout.topic(position.stage).partitions)
+    }
+
+    /// Fills `record` with the record at a position of this stream.
+    pub fn fill(&self, position: Position, record: &mut Record) {
+        let Position { emit_ms, ordinal, stage, copy } = position;
         let auction = self.auctions.at(ordinal);
         let spec = self.auctions.spec();
         record.ordinal = ordinal;
@@ -72,9 +108,8 @@ impl Stream {
         record.copy = copy;
         record.emit_ms = emit_ms;
         record.timestamp_ms = auction.plan.event_ms(stage).unwrap_or(emit_ms);
-        let id = self.auctions.ids().id(key_kind(spec.key_by, stage), ordinal);
         record.key.clear();
-        record.key.extend_from_slice(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
+        record.key.extend_from_slice(&self.key(stage, ordinal));
         record.partition = partition(&record.key, self.layout.topic(stage).partitions);
         record.headers.clear();
         if spec.headers {
@@ -87,15 +122,6 @@ impl Stream {
     }
 }
 
-/// A record that is due; its fields in the total order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    emit_ms: i64,
-    ordinal: u64,
-    stage: Stage,
-    copy: u32,
-}
-
 /// A cursor over the records of a window, in the total order.
 ///
 /// As an iterator it gives each record in buffers of its own; [`Records::next_into`] reuses one record's buffers.
@@ -105,16 +131,27 @@ pub struct Records<'a> {
     /// The first auction whose records are not in `due`.
     next: Option<Plan>,
     end: u64,
-    due: BinaryHeap<Reverse<Due>>,
+    due: BinaryHeap<Reverse<Position>>,
 }
 
 impl Records<'_> {
     /// Fills `record` with the next record; false when the window is complete.
     pub fn next_into(&mut self, record: &mut Record) -> bool {
-        self.admit();
-        let Some(Reverse(due)) = self.due.pop() else { return false };
-        self.stream.fill(&due, record);
+        let Some(position) = self.next_position() else { return false };
+        self.stream.fill(position, record);
         true
+    }
+
+    /// Passes over the next record, and says where it stands; `None` when the window is complete.
+    pub fn next_position(&mut self) -> Option<Position> {
+        self.admit();
+        self.due.pop().map(|Reverse(position)| position)
+    }
+
+    /// Where the next record stands; `None` when the window is complete.
+    pub fn peek_position(&mut self) -> Option<Position> {
+        self.admit();
+        self.due.peek().map(|Reverse(position)| *position)
     }
 
     /// Moves into the heap every auction that could have the next record: all that arrive no later than its head is due.
@@ -123,9 +160,7 @@ impl Records<'_> {
             if self.due.peek().is_some_and(|Reverse(head)| head.emit_ms < plan.request_ms) {
                 break;
             }
-            let due =
-                |stage| plan.event_ms(stage).map(|emit_ms| Due { emit_ms, ordinal: plan.ordinal, stage, copy: 0 });
-            self.due.extend(Stage::ALL.into_iter().filter_map(due).map(Reverse));
+            self.due.extend(Stage::ALL.into_iter().filter_map(|stage| Position::of(&plan, stage)).map(Reverse));
             let following = plan.ordinal + 1;
             self.next = (following < self.end).then(|| self.stream.auctions.plan(following));
         }

@@ -8,7 +8,7 @@ use mock_data_gen::draw::{FUNNEL_LANE, Lanes};
 use mock_data_gen::ids::{Ids, Kind};
 use mock_data_gen::record::Record;
 use mock_data_gen::spec::{EventsPerSecond, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::stream::{Position, Stream, Window};
 use proptest::prelude::*;
 
 fn rate() -> impl Strategy<Value = Rate> {
@@ -99,6 +99,36 @@ proptest! {
         let mut iterated = records(&spec, &layout, Window::auctions(start, count));
         iterated.retain(|record| record.ordinal == ordinal);
         prop_assert_eq!(iterated, records(&spec, &layout, Window::auctions(ordinal, 1)));
+    }
+
+    /// forall specs s, records r of s: r is found by stage, timestamp and key; with another key or time it is not.
+    #[test]
+    fn a_record_that_is_read_finds_its_position((spec, start, count) in spec_and_window(), byte in 0..36usize) {
+        let stream = Stream::new(&spec, &Layout::default());
+        // A fast stream has millions of auctions within a click's lag.
+        prop_assume!(spec.events_per_second.micros() <= 5_000_000_000);
+        for record in stream.records(Window::auctions(start, count.min(8))) {
+            let found = stream.locate(record.stage, record.timestamp_ms, &record.key).unwrap();
+            prop_assert_eq!((found.emit_ms, found.ordinal, found.stage, found.copy), order(&record));
+            prop_assert_eq!(stream.partition(found), record.partition);
+            let mut key = record.key.clone();
+            key[byte] ^= 1;
+            prop_assert_eq!(stream.locate(record.stage, record.timestamp_ms, &key), None);
+            prop_assert_eq!(stream.locate(record.stage, record.timestamp_ms + 1, &record.key), None);
+        }
+    }
+
+    /// forall specs s, windows w, positions p in w: w from p on is w without what stands before p.
+    #[test]
+    fn a_window_goes_on_from_any_position((spec, start, count) in spec_and_window(), pick: prop::sample::Index) {
+        let layout = Layout::default();
+        let (stream, window) = (Stream::new(&spec, &layout), Window::auctions(start, count));
+        let whole = records(&spec, &layout, window);
+        prop_assume!(!whole.is_empty() && spec.events_per_second.micros() < 100_000_000_000);
+        let at = pick.index(whole.len());
+        let (emit_ms, ordinal, stage, copy) = order(&whole[at]);
+        let rest: Vec<Record> = stream.records_from(window, Position { emit_ms, ordinal, stage, copy }).collect();
+        prop_assert_eq!(&rest[..], &whole[at..]);
     }
 
     /// forall layouts l, m: placing a stream by l or by m changes topics and partitions only.

@@ -30,6 +30,18 @@ const CLICK_DELAY_MS: (u32, u32) = (1_000, 10_000);
 /// The largest lag without faults, in milliseconds: a click's.
 pub const LAG_MS_MAX: i64 = (IMPRESSION_DELAY_MS.1 + CLICK_DELAY_MS.1) as i64;
 
+/// The least and the largest lag of a stage without faults, in milliseconds: its event time minus its request's.
+#[must_use]
+pub fn lag_ms(stage: Stage) -> (i64, i64) {
+    let (min, max) = match stage {
+        Stage::Request => (0, 0),
+        Stage::Response => RESPONSE_DELAY_MS,
+        Stage::Impression => IMPRESSION_DELAY_MS,
+        Stage::Click => (IMPRESSION_DELAY_MS.0 + CLICK_DELAY_MS.0, IMPRESSION_DELAY_MS.1 + CLICK_DELAY_MS.1),
+    };
+    (i64::from(min), i64::from(max))
+}
+
 /// When and whether the records of an auction exist. Times are event times in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
