@@ -178,6 +178,12 @@ impl Auctions {
         }
     }
 
+    /// Member `k` of the user pool, `k` below the spec's number of users.
+    #[must_use]
+    pub fn user(&self, k: u64) -> User<'_> {
+        self.users.user(k)
+    }
+
     /// The least ordinal that arrives at or after a time in milliseconds since 1970; the number of auctions if none does.
     #[must_use]
     pub fn first_from_ms(&self, time_ms: i64) -> u64 {

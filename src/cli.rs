@@ -1,6 +1,12 @@
 //! The command line: options from flags and environment, commands, exit codes.
 
+mod arguments;
+mod check;
+mod config_file;
+mod configuration;
+mod documents;
 mod options;
+mod origin;
 mod play;
 mod run;
 mod schema;
@@ -8,15 +14,16 @@ mod show;
 mod signals;
 mod window;
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use self::configuration::{Configuration, ConfigurationError};
 use crate::sink::{KafkaError, SinkError};
 use crate::spec::STREAM_VERSION;
 use crate::stream::WindowError;
@@ -53,6 +60,10 @@ Exit codes: 0 done, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a si
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// TOML file with options by their long names, and a [kafka] table of librdkafka properties
+    // Read before everything else is parsed: see `configuration`.
+    #[arg(long, env = "MDG_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
     #[command(flatten)]
     run: run::RunArgs,
 }
@@ -65,6 +76,12 @@ enum Command {
     Show(show::ShowArgs),
     /// Print the JSON Schema of an event type
     Schema(schema::SchemaArgs),
+    /// Say what a run with these options would do: each value with its origin, bounds, and what the brokers say
+    Check(Box<run::RunArgs>),
+    /// Print a completion script for a shell
+    Completions(documents::CompletionsArgs),
+    /// Print the manual page
+    Man(documents::ManArgs),
 }
 
 /// Why a command did not succeed.
@@ -72,12 +89,17 @@ enum Command {
 enum Failure {
     #[error("{0}")]
     Usage(String),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     #[error("{0}\nchange --from, --to, --count or --duration (or --epoch)")]
     Window(#[from] WindowError),
     #[error(transparent)]
     Sink(#[from] SinkError),
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    /// What `check` found.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
     #[error("signals cannot be listened for: {0}")]
     Signals(io::Error),
     #[error("the topics do not hold what was sent")]
@@ -89,7 +111,10 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Window(_) | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
+            Self::Usage(_)
+            | Self::Configuration(_)
+            | Self::Window(_)
+            | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) => match error.cause() {
                 KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } => 2,
                 KafkaError::Stopped => 5,
@@ -98,7 +123,7 @@ impl Failure {
             },
             Self::Sink(SinkError::ReaderGone) => 0,
             Self::Stopped | Self::Sink(SinkError::Stopped) => 5,
-            Self::Sink(_) | Self::ReadBack | Self::Signals(_) => 3,
+            Self::Sink(_) | Self::ReadBack | Self::Signals(_) | Self::Problems(_) => 3,
         }
     }
 }
@@ -107,14 +132,22 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     log_to_stderr();
-    let cli = match parse() {
-        Ok(cli) => cli,
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let configuration = match configure(&typed) {
+        Ok(configuration) => configuration,
+        Err(failure) => return ended(&failure, &Configuration::default()),
+    };
+    let (configuration, arguments) = configuration;
+    for variable in configuration.unknown_variables() {
+        tracing::warn!("the variable {variable} is none of this program's: is it misspelt?");
+    }
+    let (cli, matches) = match parse(&arguments) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // A closed pipe while help is printed is nobody's loss.
             let _ = error.print();
-            if let Some(variable) = origin(&error) {
-                to_stderr(&format!("The value comes from the variable {variable}.\n"));
-            }
+            let text = error.to_string();
+            to_stderr(&configuration.explain(text.split("\n\nUsage:").next().unwrap_or_default(), false));
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
@@ -123,55 +156,57 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Show(args)) => show::show(args),
         Some(Command::Schema(args)) => schema::schema(args),
+        Some(Command::Check(args)) => check::check(args, &configuration, &matches),
+        Some(Command::Completions(args)) => documents::completions(args),
+        Some(Command::Man(args)) => documents::man(args),
     };
     match result {
-        Ok(()) | Err(Failure::Sink(SinkError::ReaderGone)) => ExitCode::SUCCESS,
-        Err(failure) => {
-            to_stderr(&format!("error: {failure}\n"));
-            ExitCode::from(failure.exit_code())
-        }
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ended(&failure, &configuration),
     }
 }
 
-fn parse() -> Result<Cli, clap::Error> {
-    let command = without_beaten_variables(without_empty_variables(Cli::command()));
-    Cli::from_arg_matches(&command.try_get_matches()?)
+/// Says why a command did not succeed.
+fn ended(failure: &Failure, configuration: &Configuration) -> ExitCode {
+    if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
+        return ExitCode::SUCCESS;
+    }
+    let message = failure.to_string();
+    // A window's error speaks of the times that follow from what was given.
+    let typed = matches!(failure, Failure::Window(_));
+    to_stderr(&format!("error: {message}\n{}", configuration.explain(&message, typed)));
+    ExitCode::from(failure.exit_code())
 }
 
-/// An empty variable is unset, as in a shell's `${X:-default}`; clap would take it for a value.
-fn without_empty_variables(command: ClapCommand) -> ClapCommand {
-    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    command
-        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg })
-        .mut_subcommands(without_empty_variables)
+/// Puts what variables and the file say before what was typed. Who asks for help gets it, whatever else is wrong.
+fn configure(typed: &[OsString]) -> Result<(Configuration, Vec<OsString>), Failure> {
+    let asks_for_help = |word: &OsString| ["-h", "--help", "-V", "--version", "help"].iter().any(|help| word == help);
+    if typed.iter().skip(1).any(asks_for_help) {
+        return Ok((Configuration::default(), typed.to_vec()));
+    }
+    let variables = std::env::vars_os().collect();
+    Ok(Configuration::resolve(&command(), typed, &variables)?)
 }
 
-/// Options of which at most one may be given. One on the command line beats the variables of all.
-const ALTERNATIVES: [&[&str]; 2] = [&["to", "count", "duration"], &["fast", "speed"]];
-
-/// A flag beats a variable, also the variable of an option that excludes it.
-fn without_beaten_variables(command: ClapCommand) -> ClapCommand {
-    let beaten = |id: &str| ALTERNATIVES.iter().any(|group| group.contains(&id) && group.iter().any(|id| is_typed(id)));
-    command
-        .mut_args(|arg| if beaten(arg.get_id().as_str()) { arg.env(None::<&str>) } else { arg })
-        .mut_subcommands(without_beaten_variables)
+/// The whole command line: all commands, options, variables and defaults. The manual page, the completions and the tests of bad
+/// input are made from it.
+#[must_use]
+pub fn command() -> ClapCommand {
+    fn without_values(command: ClapCommand) -> ClapCommand {
+        command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_values)
+    }
+    without_values(Cli::command())
 }
 
-/// Whether an option stands on the command line.
-fn is_typed(id: &str) -> bool {
-    let flag = format!("--{}", id.replace('_', "-"));
-    let is_it = |typed: &str| typed.strip_prefix(&flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
-    std::env::args_os().any(|typed| typed.to_str().is_some_and(is_it))
-}
-
-/// The variable that a refused value came from.
-fn origin(error: &clap::Error) -> Option<String> {
-    let ContextValue::String(shown) = error.get(ContextKind::InvalidArg)? else { return None };
-    let long = shown.strip_prefix("--")?.split([' ', '=']).next()?;
-    let command = Cli::command();
-    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(long))?;
-    let variable = arg.get_env()?.to_str()?;
-    (!is_typed(long) && std::env::var_os(variable).is_some()).then(|| variable.to_owned())
+/// Variables were read by [`Configuration`] already.
+fn parse(arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
+    fn without_variables(command: ClapCommand) -> ClapCommand {
+        command.mut_args(|arg| arg.env(None::<&str>)).mut_subcommands(without_variables)
+    }
+    let asks_for_help = arguments.iter().any(|word| word == "help" || word == "-h" || word == "--help");
+    let command = if asks_for_help { command() } else { without_variables(command()) };
+    let matches = command.try_get_matches_from(arguments)?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// Logs go to standard error; `RUST_LOG` chooses how much (`RUST_LOG=debug` shows the Kafka client's own).

@@ -269,7 +269,7 @@ fn variables_have_the_product_documents_names_and_flags_beat_them() {
     assert!(beaten.status.success(), "{}", stderr(&beaten));
     let named = program(&["--sink", "null", "--fast"]).env("MDG_SEED", "abc").output().unwrap();
     assert_eq!(named.status.code(), Some(2));
-    assert!(stderr(&named).contains("The value comes from the variable MDG_SEED."), "{}", stderr(&named));
+    assert!(stderr(&named).contains("--seed=abc comes from the variable MDG_SEED"), "{}", stderr(&named));
 
     let fast = program(&["--sink", "null", "--count", "1"]).env("MDG_FAST", "true").output().unwrap();
     assert!(fast.status.success());

@@ -16,7 +16,7 @@ use crate::sink::kafka::{
 };
 use crate::sink::{Sink, Stop};
 use crate::source::topics::read_to_end;
-use crate::spec::Stage;
+use crate::spec::{KeyBy, Layout, Stage, StreamSpec};
 use crate::stream::{Stream, Window};
 
 /// A run that is about to begin.
@@ -57,6 +57,9 @@ impl Player<'_> {
         };
         for topic in cluster.created() {
             to_stderr(&format!("created topic {topic}\n"));
+        }
+        if let Some(warning) = uneven_topics(auctions.spec(), cluster.layout()) {
+            tracing::warn!("{warning}");
         }
         let stream = Stream::new(auctions.spec(), cluster.layout());
         self.play(&stream, &mut Kafka::new(&cluster, self.stop)?)
@@ -128,11 +131,11 @@ impl Player<'_> {
     }
 
     /// At full speed throughput counts, else the time from release to reader.
-    fn transfer(&self) -> Transfer {
+    pub(super) fn transfer(&self) -> Transfer {
         Transfer { compression: "lz4", linger_ms: if self.pace == Pace::Fast { 20 } else { 5 } }
     }
 
-    fn topic_settings(&self, stream: &Stream, existing: Existing) -> TopicSettings {
+    pub(super) fn topic_settings(&self, stream: &Stream, existing: Existing) -> TopicSettings {
         TopicSettings {
             replication_factor: self.options.replication_factor,
             times: self.times(stream),
@@ -154,6 +157,20 @@ impl Player<'_> {
         let first_ms = auctions.plan(self.window.start()).request_ms;
         Times { now_ms, first_ms, last_ms: last_ms.unwrap_or(now_ms) }
     }
+}
+
+/// What is to be said of topics that `--key-by request` would have co-partitioned, had they equal counts.
+pub(super) fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String> {
+    let counts = layout.topics().each_ref().map(|topic| topic.partitions);
+    if spec.key_by == KeyBy::Id || counts.iter().all(|count| *count == counts[0]) {
+        return None;
+    }
+    let shown: Vec<String> =
+        layout.topics().iter().map(|topic| format!("{} {}", topic.name, topic.partitions)).collect();
+    Some(format!(
+        "--key-by request co-partitions topics of equal partition counts, and these differ: {}. Joins have to repartition",
+        shown.join(", ")
+    ))
 }
 
 /// Shown on a terminal only.
@@ -209,7 +226,6 @@ impl ReadBack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Layout, StreamSpec};
 
     #[test]
     fn topics_that_hold_something_else_are_a_failure() {

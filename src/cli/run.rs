@@ -1,6 +1,6 @@
 //! `run`: play a window into a sink.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
@@ -14,7 +14,7 @@ use crate::sink::files::Files;
 use crate::sink::kafka::{DEFAULT_BROKERS, Property};
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
-use crate::stream::{Stream, WindowEnd};
+use crate::stream::{Stream, Window, WindowEnd};
 
 /// The address that means: no Kafka, start a broker inside this process.
 const EMBEDDED: &str = "embedded";
@@ -33,7 +33,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     window: WindowArgs,
     #[command(flatten)]
-    options: RunOptions,
+    pub(super) options: RunOptions,
 }
 
 #[derive(Debug, Args)]
@@ -56,9 +56,10 @@ pub(super) struct RunOptions {
     #[arg(long, env = "MDG_ENVELOPE", value_parser = BoolishValueParser::new())]
     envelope: bool,
     /// Kafka's address, or `embedded` for a broker inside this process
-    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT")]
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT", value_parser = parse_brokers)]
     pub(super) bootstrap_servers: String,
-    /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be given often
+    /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be given often, also as a variable such as
+    /// `MDG_KAFKA_SASL_PASSWORD`, or `MDG_KAFKA_SASL_PASSWORD_FILE` for a secret that stands in a file
     // Parsed by us: an error of clap's would quote the value, which may be a secret.
     #[arg(short = 'X', value_name = "KEY=VALUE")]
     properties: Vec<String>,
@@ -105,33 +106,77 @@ pub(super) enum ReportForm {
     Json,
 }
 
+/// Options that were found to fit together, resolved.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) stream: Stream,
+    pub(super) window: Window,
+    /// How the window ends, where nothing bounds it and the program chose.
+    pub(super) chosen: Option<&'static str>,
+    pub(super) pace: Pace,
+    pub(super) properties: Vec<Property>,
+}
+
 /// Plays a window.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = &args.options;
-    options.check()?;
-    let properties = options.properties()?;
-    let stream = Stream::new(&args.stream.spec(), &args.layout.layout()?);
-    let pace = options.pace();
-    let (otherwise, chosen) = options.default_end(pace);
-    let window = args.window.resolve(stream.auctions(), pace, otherwise)?;
+    let Resolved { stream, window, chosen, pace, properties } = args.resolve()?;
     let stop = signals::listen()?;
-    let chosen = chosen.filter(|_| !args.window.is_bounded());
     let player = Player { options, properties: &properties, window, chosen, pace, stop: &stop };
-    match (options.sink, &options.out) {
-        (SinkKind::Stdout, _) => player.play(&stream, &mut Stdout::new(stream.layout())),
-        (SinkKind::Null, _) => player.play(&stream, &mut Null),
-        (SinkKind::Files, None) => Err(Failure::Usage("--sink files needs a folder: give --out DIR".to_owned())),
-        (SinkKind::Files, Some(folder)) => {
-            player.play(&stream, &mut Files::create(folder, options.envelope, &stream, window)?)
+    match options.sink {
+        SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())),
+        SinkKind::Null => player.play(&stream, &mut Null),
+        SinkKind::Files => {
+            player.play(&stream, &mut Files::create(options.folder()?, options.envelope, &stream, window)?)
         }
-        (SinkKind::Kafka, _) if options.is_embedded() => player.play_embedded(&stream),
-        (SinkKind::Kafka, _) => player.play_kafka(&stream),
+        SinkKind::Kafka if options.is_embedded() => player.play_embedded(&stream),
+        SinkKind::Kafka => player.play_kafka(&stream),
+    }
+}
+
+/// Addresses as librdkafka takes them: `HOST[:PORT]`, several with commas between. It would try what is none for ever.
+fn parse_brokers(text: &str) -> Result<String, String> {
+    for address in text.split(',') {
+        let address = address.rsplit("://").next().unwrap_or_default();
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+            _ => (address, None),
+        };
+        let legal_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '=') || !legal_port {
+            return Err("give HOST:PORT, or several with commas between, or embedded".to_owned());
+        }
+    }
+    Ok(text.to_owned())
+}
+
+impl RunArgs {
+    /// Refuses what does not fit together, and resolves the rest.
+    pub(super) fn resolve(&self) -> Result<Resolved, Failure> {
+        self.options.check()?;
+        let properties = self.options.properties()?;
+        let stream = Stream::new(&self.stream.spec(), &self.layout.layout()?);
+        let pace = self.options.pace();
+        let (otherwise, chosen) = self.options.default_end(pace);
+        let window = self.window.resolve(stream.auctions(), pace, otherwise)?;
+        let chosen = chosen.filter(|_| !self.window.is_bounded());
+        Ok(Resolved { stream, window, chosen, pace, properties })
     }
 }
 
 impl RunOptions {
+    /// Whether records go to a Kafka that is not ours.
+    pub(super) fn is_kafka(&self) -> bool {
+        self.sink == SinkKind::Kafka && !self.is_embedded()
+    }
+
     fn is_embedded(&self) -> bool {
         self.sink == SinkKind::Kafka && self.bootstrap_servers == EMBEDDED
+    }
+
+    fn folder(&self) -> Result<&Path, Failure> {
+        let missing = || Failure::Usage("--sink files needs a folder: give --out DIR".to_owned());
+        self.out.as_deref().ok_or_else(missing)
     }
 
     fn pace(&self) -> Pace {
@@ -149,15 +194,19 @@ impl RunOptions {
         if self.fast && self.speed.is_some() {
             return usage("--fast never waits and --speed sets how long to wait: give one of them");
         }
+        if files {
+            self.folder()?;
+        }
         if !files && self.out.is_some() {
             return usage("--out is the folder of --sink files: add that, or leave --out away");
         }
         if !files && self.envelope {
             return usage("--envelope is for --sink files (standard output always has envelopes)");
         }
-        let kafka = self.sink == SinkKind::Kafka && !self.is_embedded();
-        if !kafka && (self.replication_factor.is_some() || self.resume.is_some()) {
-            return usage("--replication-factor and --resume are about the topics of a real Kafka: leave them away");
+        if !self.is_kafka() && (self.replication_factor.is_some() || self.resume.is_some()) {
+            return usage(
+                "--replication-factor and --resume are about the topics of a real Kafka: leave them away, or give its --bootstrap-servers (and --sink kafka)",
+            );
         }
         if self.sink != SinkKind::Kafka && !self.properties.is_empty() {
             return usage("-X sets properties of the Kafka client: leave it away, or use --sink kafka");

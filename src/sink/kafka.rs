@@ -28,7 +28,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header as KafkaHeader, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, Transfer};
+pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
 use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
 pub use self::error::KafkaError;

@@ -54,6 +54,19 @@ pub struct Target<'a> {
     pub stop: &'a Stop,
 }
 
+/// What a topic is before a run.
+#[derive(Debug)]
+pub struct TopicState {
+    /// Its name.
+    pub topic: TopicName,
+    /// Its partition count; `None` if it does not exist, or has no leaders.
+    pub partitions: Option<Partitions>,
+    /// Offsets between its beginning and its end: its records, and what transactions left between them.
+    pub records: u64,
+    /// Settings that would not keep a run's records as they are, each with the command that mends it.
+    pub misfits: Vec<KafkaError>,
+}
+
 /// A cluster that was looked at: its four topics exist.
 #[derive(Debug)]
 pub struct Cluster {
@@ -72,14 +85,7 @@ impl Cluster {
     /// # Errors
     /// If no broker answers within 10 seconds, a topic that exists does not fit, or one cannot be created.
     pub fn prepare(target: &Target<'_>) -> Result<Self, KafkaError> {
-        let mut cluster = Self {
-            brokers: target.brokers.to_owned(),
-            properties: target.properties.to_vec(),
-            transfer: target.transfer,
-            layout: target.layout.clone(),
-            created: Vec::new(),
-            end_offsets: Default::default(),
-        };
+        let mut cluster = Self::unseen(target);
         let config = cluster.client_config();
         let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
         let counts = cluster.partition_counts(&client, target.stop)?;
@@ -94,6 +100,43 @@ impl Cluster {
             cluster.end_offsets[stage.index()] = end_offsets(client.client(), topic, topic.partitions.count())?;
         }
         Ok(cluster)
+    }
+
+    /// Looks at the topics and leaves everything as it is.
+    ///
+    /// # Errors
+    /// If no broker answers within 10 seconds, or one refuses to tell.
+    pub fn look(target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
+        let cluster = Self::unseen(target);
+        let config = cluster.client_config();
+        let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
+        let counts = cluster.partition_counts(&client, target.stop)?;
+        let mut states = Stage::ALL.map(|stage| TopicState {
+            topic: target.layout.topic(stage).name.clone(),
+            partitions: Partitions::new(counts[stage.index()]).ok(),
+            records: 0,
+            misfits: Vec::new(),
+        });
+        for (state, topic) in states.iter_mut().zip(target.layout.topics()) {
+            let Some(partitions) = state.partitions else { continue };
+            for partition in 0..partitions.count().cast_signed() {
+                let (low, end) = watermarks(client.client(), topic.name.as_str(), partition)?;
+                state.records += end.saturating_sub(low).unsigned_abs();
+            }
+            state.misfits = topics::misfits(&config, &cluster.brokers, &[topic], target.topics.times)?;
+        }
+        Ok(states)
+    }
+
+    fn unseen(target: &Target<'_>) -> Self {
+        Self {
+            brokers: target.brokers.to_owned(),
+            properties: target.properties.to_vec(),
+            transfer: target.transfer,
+            layout: target.layout.clone(),
+            created: Vec::new(),
+            end_offsets: Default::default(),
+        }
     }
 
     /// Refuses topics that hold records, unless they may, and topics whose settings would not keep records as they are.
@@ -117,7 +160,8 @@ impl Cluster {
             }
         }
         let existing: Vec<&Topic> = existing.into_iter().map(|(topic, _)| topic).collect();
-        topics::check(&self.client_config(), &self.brokers, &existing, target.topics.times)
+        let misfits = topics::misfits(&self.client_config(), &self.brokers, &existing, target.topics.times)?;
+        misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// The layout with the partition counts that the topics really have.
@@ -217,13 +261,18 @@ fn end_offsets<C: ClientContext>(client: &Client<C>, topic: &Topic, count: u32) 
     (0..count.cast_signed()).map(|partition| end_offset(client, topic.name.as_str(), partition)).collect()
 }
 
-/// Where a partition ends: the offset that its next record will have. A partition whose leader was only just elected is asked
-/// again until it answers.
+/// Where a partition ends: the offset that its next record will have.
 pub(super) fn end_offset<C: ClientContext>(client: &Client<C>, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+    watermarks(client, topic, partition).map(|(_, end_offset)| end_offset)
+}
+
+/// The offset of a partition's first record, and the one that its next record will have. A partition whose leader was only just
+/// elected is asked again until it answers.
+fn watermarks<C: ClientContext>(client: &Client<C>, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
     let begin = Instant::now();
     loop {
         match client.fetch_watermarks(topic, partition, CONNECT) {
-            Ok((_, end_offset)) => return Ok(end_offset),
+            Ok(watermarks) => return Ok(watermarks),
             Err(error) if is_settling(&error) && begin.elapsed() < READY => std::thread::sleep(SETTLING_WAIT),
             Err(error) => {
                 let action = format!("reading the end offset of `{topic}`, partition {partition}");

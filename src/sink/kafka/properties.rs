@@ -71,6 +71,18 @@ pub enum PropertyError {
 }
 
 impl Property {
+    /// librdkafka's name of it.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its value, unless that must never be shown.
+    #[must_use]
+    pub fn shown(&self) -> Option<&str> {
+        (!self.is_secret()).then_some(&self.value)
+    }
+
     /// Whether its value must never be shown.
     fn is_secret(&self) -> bool {
         ["password", "secret", ".pem", "token", "jaas"].iter().any(|word| self.key.contains(word))
@@ -114,8 +126,7 @@ impl FromStr for Property {
 
 impl fmt::Debug for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = if self.is_secret() { "***" } else { &self.value };
-        write!(f, "{}={value}", self.key)
+        write!(f, "{}={}", self.key, self.shown().unwrap_or("***"))
     }
 }
 

@@ -101,35 +101,43 @@ fn broker_retention_ms(admin: &AdminClient<DefaultClientContext>) -> Option<i64>
     Some(if retention_ms < 0 { i64::MAX } else { retention_ms })
 }
 
-/// Refuses topics that would not keep the records as they are, with the command that mends them: `LogAppendTime`, compaction,
-/// a retention that the window's first record has outlived, times that the broker does not take.
-pub(super) fn check(config: &ClientConfig, brokers: &str, topics: &[&Topic], times: Times) -> Result<(), KafkaError> {
+/// Which of these topics' settings would not keep the records as they are, each with the command that mends it: `LogAppendTime`,
+/// compaction, a retention that the window's first record has outlived, times that the broker does not take.
+pub(super) fn misfits(
+    config: &ClientConfig,
+    brokers: &str,
+    topics: &[&Topic],
+    times: Times,
+) -> Result<Vec<KafkaError>, KafkaError> {
     if topics.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let admin: AdminClient<DefaultClientContext> = config.create()?;
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
     let described = ask("reading topic settings", admin.describe_configs(&resources, &admin_options()))?;
+    let mut misfits = Vec::new();
     for (topic, described) in topics.iter().zip(described) {
         // A broker that does not show its settings does not stop anybody.
         let Ok(described) = described else { continue };
         let value = |name: &str| described.get(name).and_then(|entry| entry.value.as_deref());
-        if let Some((setting, found, wanted)) = misfit(value, times) {
-            return Err(KafkaError::TopicSetting {
-                topic: topic.name.clone(),
-                setting: format!("{setting}={found}"),
-                mend: format!(
-                    "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {} --add-config {setting}={wanted}",
-                    topic.name
-                ),
-            });
-        }
+        let error = |(setting, found, wanted)| KafkaError::TopicSetting {
+            topic: topic.name.clone(),
+            setting: format!("{setting}={found}"),
+            mend: format!(
+                "kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {} --add-config {setting}={wanted}",
+                topic.name
+            ),
+        };
+        misfits.extend(settings_that_do_not_fit(value, times).into_iter().map(error));
     }
-    Ok(())
+    Ok(misfits)
 }
 
-/// The first setting that does not fit: its name, its value and the one that would.
-fn misfit<'a>(value: impl Fn(&str) -> Option<&'a str>, times: Times) -> Option<(&'static str, &'a str, &'static str)> {
+/// The settings that do not fit: name, value, and the value that would.
+fn settings_that_do_not_fit<'a>(
+    value: impl Fn(&str) -> Option<&'a str>,
+    times: Times,
+) -> Vec<(&'static str, &'a str, &'static str)> {
     let is = |name: &'static str, wrong: &str, right| Some((name, value(name).filter(|v| v.contains(wrong))?, right));
     let beyond = |name: &'static str, distance_ms: i64, right| {
         let found = value(name)?;
@@ -137,11 +145,14 @@ fn misfit<'a>(value: impl Fn(&str) -> Option<&'a str>, times: Times) -> Option<(
         (distance_ms > limit_ms).then_some((name, found, right))
     };
     let (age_ms, ahead_ms) = (times.now_ms - times.first_ms, times.last_ms - times.now_ms);
-    is("message.timestamp.type", "LogAppendTime", "CreateTime")
-        .or_else(|| is("cleanup.policy", "compact", "delete"))
-        .or_else(|| beyond("retention.ms", age_ms, "-1"))
-        .or_else(|| beyond("message.timestamp.before.max.ms", age_ms, "9223372036854775807"))
-        .or_else(|| beyond("message.timestamp.after.max.ms", ahead_ms, "9223372036854775807"))
+    let settings = [
+        is("message.timestamp.type", "LogAppendTime", "CreateTime"),
+        is("cleanup.policy", "compact", "delete"),
+        beyond("retention.ms", age_ms, "-1"),
+        beyond("message.timestamp.before.max.ms", age_ms, "9223372036854775807"),
+        beyond("message.timestamp.after.max.ms", ahead_ms, "9223372036854775807"),
+    ];
+    settings.into_iter().flatten().collect()
 }
 
 fn admin_options() -> AdminOptions {

@@ -1,0 +1,235 @@
+//! `check`: what a run with these options would do, without doing it: each value with its origin, what follows from them, and
+//! what the brokers say. A line of JSON with `--report json`.
+
+use std::fmt;
+
+use clap::ArgMatches;
+use serde::Serialize;
+
+use super::configuration::Configuration;
+use super::play::{Player, uneven_topics};
+use super::run::{ReportForm, Resolved, RunArgs};
+use super::{Failure, command, signals, to_stderr, to_stdout};
+use crate::auction::lag_ms;
+use crate::report::{Heading, grouped};
+use crate::sink::kafka::{Cluster, Existing, Target};
+use crate::spec::{Partitions, Rate, Stage};
+use crate::stream::{Position, Stream};
+
+/// What is shown in place of a secret.
+const MASK: &str = "***";
+
+/// What `check` says.
+#[derive(Debug, Serialize)]
+struct Findings {
+    options: Vec<OptionValue>,
+    #[serde(flatten)]
+    heading: Heading,
+    lag_ms_max: i64,
+    pending: Pending,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<Deviation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    topics: Vec<TopicFinding>,
+    warnings: Vec<String>,
+    problems: Vec<String>,
+}
+
+/// An option as a run would see it.
+#[derive(Debug, Serialize)]
+struct OptionValue {
+    option: String,
+    value: Option<String>,
+    origin: String,
+}
+
+/// Records that are planned but not due, at most times.
+#[derive(Debug, Serialize)]
+struct Pending {
+    records: u64,
+    bytes: u64,
+}
+
+/// The share of a pool that is furthest from the product document's.
+#[derive(Debug, Serialize)]
+struct Deviation {
+    class: String,
+    ppm: u64,
+    wanted_ppm: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct TopicFinding {
+    topic: String,
+    partitions: Option<u32>,
+    records: u64,
+}
+
+/// Says what a run would do.
+pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &ArgMatches) -> Result<(), Failure> {
+    let resolved = args.resolve()?;
+    let mut findings = Findings::new(&resolved, options(&resolved, configuration, matches));
+    if args.options.is_kafka() {
+        findings.look_at_brokers(args, &resolved)?;
+    }
+    let text = match args.options.report {
+        ReportForm::Text => findings.to_string(),
+        ReportForm::Json => serde_json::to_string(&findings).map_err(|e| Failure::Usage(e.to_string()))? + "\n",
+    };
+    to_stdout(&text)?;
+    for warning in &findings.warnings {
+        to_stderr(&format!("warning: {warning}\n"));
+    }
+    if findings.problems.is_empty() { Ok(()) } else { Err(Failure::Problems(findings.problems)) }
+}
+
+/// Each option with its value and origin, in the order of the help; then librdkafka's properties.
+fn options(resolved: &Resolved, configuration: &Configuration, matches: &ArgMatches) -> Vec<OptionValue> {
+    let command = command();
+    let Some((command, matches)) =
+        matches.subcommand().and_then(|(name, matches)| Some((command.find_subcommand(name)?, matches)))
+    else {
+        return Vec::new();
+    };
+    let value = |arg: &clap::Arg| {
+        let raw = matches.try_get_raw(arg.get_id().as_str()).ok().flatten()?;
+        let texts: Vec<_> = raw.map(|text| text.to_string_lossy()).collect();
+        Some(texts.join(" "))
+    };
+    let options = command.get_arguments().filter_map(|arg| {
+        let long = arg.get_long().filter(|long| *long != "help" && *long != "config")?;
+        let origin = configuration.origin(long).to_string();
+        Some(OptionValue { option: format!("--{long}"), value: value(arg), origin })
+    });
+    let properties = resolved.properties.iter().map(|property| OptionValue {
+        option: format!("-X {}", property.key()),
+        value: Some(property.shown().unwrap_or(MASK).to_owned()),
+        origin: configuration.property_origin(property.key()).to_string(),
+    });
+    options.chain(properties).collect()
+}
+
+impl Findings {
+    fn new(resolved: &Resolved, options: Vec<OptionValue>) -> Self {
+        let stream = &resolved.stream;
+        Self {
+            options,
+            heading: Heading::new(stream.auctions(), resolved.window),
+            lag_ms_max: stream.auctions().spec().lag_ms_max(),
+            pending: Pending::of(stream),
+            users: Deviation::of(stream),
+            topics: Vec::new(),
+            warnings: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Looks at the topics, and leaves them as they are.
+    fn look_at_brokers(&mut self, args: &RunArgs, resolved: &Resolved) -> Result<(), Failure> {
+        let stop = signals::listen()?;
+        let Resolved { stream, window, chosen, pace, properties } = resolved;
+        let options = &args.options;
+        let player = Player { options, properties, window: *window, chosen: *chosen, pace: *pace, stop: &stop };
+        let states = Cluster::look(&Target {
+            brokers: &options.bootstrap_servers,
+            properties,
+            transfer: player.transfer(),
+            layout: stream.layout(),
+            topics: player.topic_settings(stream, Existing::Any),
+            stop: &stop,
+        })?;
+        let planned = stream.layout().topics().each_ref().map(|topic| topic.partitions);
+        let counts = [0, 1, 2, 3].map(|index: usize| states[index].partitions.unwrap_or(planned[index]));
+        self.warnings.extend(uneven_topics(stream.auctions().spec(), &stream.layout().with_partitions(counts)));
+        for state in states {
+            self.problems.extend(state.misfits.iter().map(ToString::to_string));
+            let partitions = state.partitions.map(Partitions::count);
+            self.topics.push(TopicFinding { topic: state.topic.to_string(), partitions, records: state.records });
+        }
+        Ok(())
+    }
+}
+
+impl Pending {
+    /// What the walk holds on average, were each record as late as its stage can be.
+    fn of(stream: &Stream) -> Self {
+        let spec = stream.auctions().spec();
+        let mut reached = 1u128 << 64;
+        let mut records = 0;
+        for (stage, rate) in
+            Stage::ALL.into_iter().zip([None, Some(spec.bid_response_rate), Some(spec.win_rate), Some(spec.click_rate)])
+        {
+            reached = rate.map_or(reached, |rate: Rate| (reached >> 32) * (rate.threshold() >> 32));
+            let lag_ms = u128::from(lag_ms(stage).1.unsigned_abs());
+            // Auctions a second are in millionths, shares in 2^-64.
+            records += ((u128::from(spec.events_per_second.micros()) * lag_ms).div_ceil(1_000_000_000)
+                * (reached >> 32))
+                .div_ceil(1 << 32);
+        }
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        Self { records, bytes: records.saturating_mul(size_of::<Position>() as u64) }
+    }
+}
+
+impl Deviation {
+    /// `None` if all shares are exact.
+    fn of(stream: &Stream) -> Option<Self> {
+        /// All members of a pool of this many, or of a multiple, have exactly the product document's shares.
+        const WHOLE: u64 = 4_000;
+        let users = stream.auctions().spec().users.count();
+        let mut classes: std::collections::BTreeMap<String, (u64, u64)> = std::collections::BTreeMap::new();
+        for k in 0..WHOLE {
+            let user = stream.auctions().user(k);
+            let device = user.device;
+            for class in [
+                format!("device type {}", device.devicetype),
+                format!("os {}", device.os),
+                format!("country {}", user.country.code),
+                format!("coppa {}", u8::from(user.coppa)),
+            ] {
+                let (whole, part) = classes.entry(class).or_default();
+                *whole += 1;
+                *part += u64::from(k < users % WHOLE);
+            }
+        }
+        let shares = classes.into_iter().map(|(class, (whole, part))| {
+            let found = u128::from(users / WHOLE) * u128::from(whole) + u128::from(part);
+            let ppm = (found * 1_000_000 / u128::from(users)) as u64;
+            Self { class, ppm, wanted_ppm: whole * 1_000_000 / WHOLE }
+        });
+        shares.filter(|share| share.ppm != share.wanted_ppm).max_by_key(|share| share.ppm.abs_diff(share.wanted_ppm))
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::len).max().unwrap_or(0);
+        let shown = |value: &OptionValue| value.value.clone().unwrap_or_else(|| "-".to_owned());
+        let options = width(&mut self.options.iter().map(|option| option.option.as_str()));
+        let values: Vec<String> = self.options.iter().map(shown).collect();
+        let value_width = width(&mut values.iter().map(String::as_str)).min(40);
+        writeln!(f, "{:options$}  {:value_width$}  from", "option", "value")?;
+        for (option, value) in self.options.iter().zip(&values) {
+            writeln!(f, "{:options$}  {value:value_width$}  {}", option.option, option.origin)?;
+        }
+        writeln!(f, "\n{}", self.heading.to_string().trim_end())?;
+        writeln!(f, "largest lag  {}.{:03} s", self.lag_ms_max / 1_000, self.lag_ms_max % 1_000)?;
+        let Pending { records, bytes } = self.pending;
+        writeln!(f, "pending      about {} records at most times, {} bytes", grouped(records), grouped(bytes))?;
+        if let Some(Deviation { class, ppm, wanted_ppm }) = &self.users {
+            let percent = |ppm: u64| format!("{}.{:04} %", ppm / 10_000, ppm % 10_000);
+            let (found, wanted) = (percent(*ppm), percent(*wanted_ppm));
+            writeln!(
+                f,
+                "users        {class} is {found} of the pool, not {wanted}: give a multiple of 4000 for exact shares"
+            )?;
+        }
+        for TopicFinding { topic, partitions, records } in &self.topics {
+            let state = partitions.map_or("does not exist: a run creates it".to_owned(), |count| {
+                format!("has {count} partitions and {} records", grouped(*records))
+            });
+            writeln!(f, "topic        {topic} {state}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,397 @@
+//! Where an option's value comes from: a flag beats its variable, a variable beats the file, the file beats the default.
+//!
+//! What variables and the file say is put before what was typed, as flags, so that one parser judges all of them; each keeps its
+//! origin for errors and for `check`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, Command};
+
+use super::arguments::{is_option, is_switch, name, on_or_off, switched, typed_value};
+use super::config_file::{ConfigFile, ConfigFileError, Entry};
+use super::origin::Origin;
+
+/// The option that names the file.
+const CONFIG: &str = "config";
+/// The flag of librdkafka properties.
+pub(super) const PROPERTY: &str = "-X";
+/// `MDG_KAFKA_SASL_PASSWORD` is the property `sasl.password`.
+const PROPERTY_VARIABLE: &str = "MDG_KAFKA_";
+/// `MDG_KAFKA_SASL_PASSWORD_FILE` names a file that holds it, as container secrets do.
+const IN_A_FILE: &str = "_FILE";
+/// Variables of ours begin so, apart from the product document's.
+const OURS: &str = "MDG_";
+/// Options of which at most one may be given: one that is given beats all of a lower origin.
+const ALTERNATIVES: [&[&str]; 2] = [&["to", "count", "duration"], &["fast", "speed"]];
+
+/// A configuration that contradicts itself before any value is looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigurationError {
+    #[error(transparent)]
+    File(#[from] ConfigFileError),
+    #[error("{path}, line {line}: there is no option `{key}`{tip}", path = .path.display())]
+    UnknownKey { path: PathBuf, line: usize, key: String, tip: String },
+    #[error("the variable {0} is not UTF-8")]
+    NotUtf8(String),
+    #[error("'{value}' is no value of --{option}, which comes from the {origin}: give true or false")]
+    Switch { option: String, value: String, origin: Origin },
+    #[error("the variables {0} and {0}_FILE are both given: unset one of them")]
+    Twice(String),
+    #[error("cannot read {path}, which {variable} names: {source}", path = .path.display())]
+    SecretFile {
+        variable: String,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The process's variables.
+pub(super) type Variables = BTreeMap<OsString, OsString>;
+
+/// What was given outside the command line, and where.
+#[derive(Debug, Default)]
+pub(super) struct Configuration {
+    /// By long name: the value as text.
+    options: BTreeMap<String, (String, Origin)>,
+    /// By librdkafka's name, those that no later layer repeats. The value may be a secret.
+    properties: BTreeMap<String, (String, Origin)>,
+    /// Variables that look like ours and are not.
+    unknown: Vec<String>,
+}
+
+impl Configuration {
+    /// Collects what variables and the file say to the command that `typed` names, and gives the arguments for the parser.
+    pub(super) fn resolve(
+        root: &Command,
+        typed: &[OsString],
+        variables: &Variables,
+    ) -> Result<(Self, Vec<OsString>), ConfigurationError> {
+        let subcommand = typed.get(1).and_then(|word| root.find_subcommand(word.to_str()?));
+        let (before, typed) = typed.split_at(typed.len().min(if subcommand.is_some() { 2 } else { 1 }));
+        let command = subcommand.unwrap_or(root);
+        let mut found = Self { unknown: unknown(root, variables), ..Self::default() };
+        let mut args: Vec<&Arg> = command.get_arguments().filter(|arg| is_option(arg)).collect();
+        if subcommand.is_some() {
+            // A global option, which clap only adds to commands when it parses.
+            args.extend(root.get_arguments().filter(|arg| name(arg) == CONFIG));
+        }
+        for arg in &args {
+            if let Some(value) = typed_value(arg, typed) {
+                found.options.insert(name(arg), (value, Origin::Flag));
+            }
+            found.add_variable(arg, variables)?;
+        }
+        // The file's own name comes by flag or variable only.
+        let path = found.options.remove(CONFIG).map(|(path, _)| path).filter(|path| !path.is_empty());
+        if let Some(path) = path.map(PathBuf::from) {
+            found.add_file(&ConfigFile::read(&path)?, &path, root, &args)?;
+        }
+        found.add_property_variables(variables)?;
+        found.drop_beaten_alternatives();
+
+        let mut arguments = before.to_vec();
+        arguments.extend(found.as_flags(&args)?);
+        // With another sink, properties of the Kafka client that a file or variable holds are not meant.
+        let kafka = found.options.get("sink").is_none_or(|(sink, _)| sink == "kafka");
+        if kafka && command.get_arguments().any(|arg| arg.get_short() == Some('X')) {
+            arguments
+                .extend(found.properties.iter().map(|(key, (value, _))| format!("{PROPERTY}{key}={value}").into()));
+        }
+        arguments.extend(typed.iter().filter_map(|word| switched(word, &args)));
+        Ok((found, arguments))
+    }
+
+    /// Variables that begin like ours but are none: misspelt, most likely.
+    pub(super) fn unknown_variables(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Where an option's value comes from, by its long name.
+    pub(super) fn origin(&self, option: &str) -> Origin {
+        self.options.get(option).map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+
+    /// Where a librdkafka property comes from.
+    pub(super) fn property_origin(&self, key: &str) -> Origin {
+        self.properties.get(key).map_or(Origin::Flag, |(_, origin)| origin.clone())
+    }
+
+    /// A line for each option that a message names: its value, and where that comes from. What was typed is before everybody's
+    /// eyes, and left out unless `typed` asks for it.
+    pub(super) fn explain(&self, message: &str, typed: bool) -> String {
+        let named = |(option, (_, origin)): &(&String, &(String, Origin))| {
+            (typed || *origin != Origin::Flag) && names(message, &format!("--{option}"))
+        };
+        let option = |(option, (value, origin)): (&String, &(String, Origin))| {
+            format!("--{option}={value} comes from {}\n", origin.within())
+        };
+        let property = |(key, (_, origin)): (&String, &(String, Origin))| {
+            names(message, &format!("{PROPERTY} {key}"))
+                .then(|| format!("{PROPERTY} {key} comes from {}\n", origin.within()))
+        };
+        let options = self.options.iter().filter(named).map(option);
+        options.chain(self.properties.iter().filter_map(property)).collect()
+    }
+
+    fn add_variable(&mut self, arg: &Arg, variables: &Variables) -> Result<(), ConfigurationError> {
+        let Some(variable) = arg.get_env().and_then(OsStr::to_str) else { return Ok(()) };
+        if let Some(value) = set(variables, variable)? {
+            self.options.entry(name(arg)).or_insert((value, Origin::Variable(variable.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// Adds what a file says. It may serve several commands, so a key that only another command knows is passed over.
+    fn add_file(
+        &mut self,
+        file: &ConfigFile,
+        path: &Path,
+        root: &Command,
+        args: &[&Arg],
+    ) -> Result<(), ConfigurationError> {
+        let known = all_options(root);
+        for Entry { key, value, line } in &file.options {
+            let (path, line) = (path.to_owned(), *line);
+            if key == CONFIG || !known.contains(key.as_str()) {
+                let tip = nearest(key, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                return Err(ConfigurationError::UnknownKey { path, line, key: key.clone(), tip });
+            }
+            if args.iter().any(|arg| name(arg) == *key) {
+                self.options.entry(key.clone()).or_insert_with(|| (value.clone(), Origin::File { path, line }));
+            }
+        }
+        for Entry { key, value, line } in &file.properties {
+            let origin = Origin::File { path: path.to_owned(), line: *line };
+            self.properties.insert(key.clone(), (value.clone(), origin));
+        }
+        Ok(())
+    }
+
+    fn add_property_variables(&mut self, variables: &Variables) -> Result<(), ConfigurationError> {
+        for variable in variables.keys().filter_map(|name| name.to_str()) {
+            let Some(property) = variable.strip_prefix(PROPERTY_VARIABLE) else { continue };
+            let Some(value) = set(variables, variable)? else { continue };
+            let (property, value) = match property.strip_suffix(IN_A_FILE) {
+                None => (property, value),
+                Some(property) => {
+                    let plain = format!("{PROPERTY_VARIABLE}{property}");
+                    if set(variables, &plain)?.is_some() {
+                        return Err(ConfigurationError::Twice(plain));
+                    }
+                    (property, read_secret(variable, Path::new(&value))?)
+                }
+            };
+            let key = property.to_ascii_lowercase().replace('_', ".");
+            self.properties.insert(key, (value, Origin::Variable(variable.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// An option beats those that exclude it and were given further down.
+    fn drop_beaten_alternatives(&mut self) {
+        for group in ALTERNATIVES {
+            let layer = |option: &&str| self.options.get(*option).map(|(_, origin)| origin.layer());
+            let Some(highest) = group.iter().filter_map(layer).max() else { continue };
+            self.options.retain(|option, (_, origin)| !group.contains(&option.as_str()) || origin.layer() == highest);
+        }
+    }
+
+    /// What was not typed, as flags.
+    fn as_flags(&self, args: &[&Arg]) -> Result<Vec<OsString>, ConfigurationError> {
+        let mut flags = Vec::new();
+        for arg in args {
+            let option = name(arg);
+            match self.options.get(&option) {
+                None | Some((_, Origin::Flag)) => {}
+                Some((value, origin)) if is_switch(arg) => match on_or_off(value) {
+                    Some(true) => flags.push(format!("--{option}").into()),
+                    Some(false) => {}
+                    None => {
+                        let (value, origin) = (value.clone(), origin.clone());
+                        return Err(ConfigurationError::Switch { option, value, origin });
+                    }
+                },
+                Some((value, _)) => flags.push(format!("--{option}={value}").into()),
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// A variable's value; an empty one is unset, as in a shell's `${X:-default}`.
+fn set(variables: &Variables, variable: &str) -> Result<Option<String>, ConfigurationError> {
+    let Some(value) = variables.get(OsStr::new(variable)).filter(|value| !value.is_empty()) else { return Ok(None) };
+    value.to_str().map(|value| Some(value.to_owned())).ok_or_else(|| ConfigurationError::NotUtf8(variable.to_owned()))
+}
+
+/// A secret's file often ends with a line end that is not part of it.
+fn read_secret(variable: &str, path: &Path) -> Result<String, ConfigurationError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigurationError::SecretFile {
+        variable: variable.to_owned(),
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// The long names of all options of all commands.
+fn all_options(root: &Command) -> BTreeSet<String> {
+    let commands = std::iter::once(root).chain(root.get_subcommands());
+    commands.flat_map(Command::get_arguments).filter(|arg| is_option(arg)).map(name).collect()
+}
+
+fn unknown(root: &Command, variables: &Variables) -> Vec<String> {
+    let commands = std::iter::once(root).chain(root.get_subcommands());
+    let known: BTreeSet<&OsStr> = commands.flat_map(Command::get_arguments).filter_map(Arg::get_env).collect();
+    let ours = |name: &&OsString| {
+        let text = name.to_str().unwrap_or_default();
+        text.starts_with(OURS) && !text.starts_with(PROPERTY_VARIABLE) && !known.contains(name.as_os_str())
+    };
+    variables.keys().filter(ours).map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+/// The known name that a key was most likely meant to be: one or two letters away, or with `_` for `-`.
+fn nearest<'a>(key: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {
+    let plain = key.to_ascii_lowercase().replace('_', "-");
+    known
+        .iter()
+        .map(|name| (strsim::levenshtein(&plain, name), name))
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Whether a message names a flag, whole.
+fn names(message: &str, flag: &str) -> bool {
+    let end = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '-' || next == '.');
+    message.match_indices(flag).any(|(at, _)| end(&message[at + flag.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split_whitespace().map(OsString::from).collect()
+    }
+
+    /// The arguments that the parser gets, with variables as `NAME=value` words, or the error.
+    fn resolve(typed: &str, variables: &str) -> Result<String, String> {
+        let variables = variables.split_whitespace().map(|word| word.split_once('=').unwrap());
+        let variables = variables.map(|(name, value)| (name.into(), value.into())).collect();
+        let resolved = Configuration::resolve(&super::super::command(), &words(typed), &variables);
+        let (_, arguments) = resolved.map_err(|error| error.to_string())?;
+        let arguments: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
+        Ok(arguments.join(" "))
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_flag_beats_a_variable_beats_the_file() {
+        let file = file("seed = 1\nusers = 2\npartitions = 3\n[kafka]\nlinger.ms = 1\nclient.id = \"file\"\n");
+        let path = file.path().display();
+        let typed = format!("mdg run --config {path} --seed=30");
+        let variables = "MDG_SEED=20 MDG_USERS=20 MDG_KAFKA_LINGER_MS=2 MDG_EPOCH=";
+        let expected =
+            format!("mdg run --users=20 --partitions=3 -Xclient.id=file -Xlinger.ms=2 --config {path} --seed=30");
+        assert_eq!(resolve(&typed, variables).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_option_beats_those_that_exclude_it_of_a_lower_origin() {
+        let file = file("count = 1\nfast = true\n");
+        let path = file.path().display();
+        let by_variable = resolve(&format!("mdg --config {path}"), "MDG_DURATION=1s MDG_SPEED=60").unwrap();
+        assert_eq!(by_variable, format!("mdg --duration=1s --speed=60 --config {path}"));
+        let by_flag = resolve(&format!("mdg --config {path} --to X"), "MDG_DURATION=1s MDG_FAST=no").unwrap();
+        assert_eq!(by_flag, format!("mdg --config {path} --to X"));
+        let both = resolve("mdg", "MDG_DURATION=1s MDG_COUNT=5").unwrap();
+        assert_eq!(both, "mdg --count=5 --duration=1s", "the parser says that these exclude each other");
+    }
+
+    #[test]
+    fn a_switch_can_be_turned_off_again() {
+        let file = file("fast = true\nheaders = true\n");
+        let path = file.path().display();
+        let typed = format!("mdg --fast=false --hold=true --config {path}");
+        assert_eq!(resolve(&typed, "MDG_HEADERS=off").unwrap(), format!("mdg --hold --config {path}"));
+        assert!(resolve("mdg", "MDG_HEADERS=perhaps").unwrap_err().contains("--headers"));
+    }
+
+    #[test]
+    fn a_file_may_serve_several_commands() {
+        let file = file("seed = 1\nfast = true\n[kafka]\nlinger.ms = 1\n");
+        let path = file.path().display();
+        assert_eq!(
+            resolve(&format!("mdg show 7 --config {path}"), "").unwrap(),
+            format!("mdg show --seed=1 7 --config {path}")
+        );
+        let elsewhere = resolve(&format!("mdg --sink null --config {path}"), "").unwrap();
+        assert_eq!(elsewhere, format!("mdg --seed=1 --fast --sink null --config {path}"));
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_or_from_its_variable_not_from_both() {
+        let secret = file("hunter2\n");
+        let by_file = format!("MDG_KAFKA_SASL_PASSWORD_FILE={}", secret.path().display());
+        assert_eq!(resolve("mdg", &by_file).unwrap(), "mdg -Xsasl.password=hunter2");
+        let both = resolve("mdg", &format!("{by_file} MDG_KAFKA_SASL_PASSWORD=swordfish")).unwrap_err();
+        assert_eq!(
+            both,
+            "the variables MDG_KAFKA_SASL_PASSWORD and MDG_KAFKA_SASL_PASSWORD_FILE are both given: unset one of them"
+        );
+        let gone = resolve("mdg", "MDG_KAFKA_SASL_PASSWORD_FILE=/nowhere").unwrap_err();
+        assert!(gone.starts_with("cannot read /nowhere, which MDG_KAFKA_SASL_PASSWORD_FILE names"), "{gone}");
+    }
+
+    #[test]
+    fn a_key_that_is_no_option_is_refused_with_its_line_and_the_nearest_name() {
+        let cases = [
+            (
+                "seed = 1\nevents_per_second = 2",
+                "line 2: there is no option `events_per_second`; did you mean `events-per-second`?",
+            ),
+            ("config = \"x\"", "line 1: there is no option `config`"),
+            ("colour = \"red\"", "line 1: there is no option `colour`"),
+        ];
+        for (text, expected) in cases {
+            let file = file(text);
+            let error = resolve(&format!("mdg --config={}", file.path().display()), "").unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        let missing = resolve("mdg --config /nowhere", "").unwrap_err();
+        assert!(missing.starts_with("cannot read /nowhere:"), "{missing}");
+    }
+
+    #[test]
+    fn variables_that_look_like_ours_are_named() {
+        let variables = [("MDG_SEDE", "1"), ("MDG_SEED", "1"), ("MDG_KAFKA_ACKS", "1"), ("HOME", "/")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into())).into_iter().collect();
+        let (found, _) = Configuration::resolve(&super::super::command(), &words("mdg"), &variables).unwrap();
+        assert_eq!(found.unknown_variables(), ["MDG_SEDE"]);
+    }
+
+    #[test]
+    fn a_message_is_explained_for_the_options_that_it_names() {
+        let variables = [("MDG_COUNT", "5"), ("MDG_OUT", "x"), ("MDG_KAFKA_SASL_PASSWORD", "hunter2")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into())).into_iter().collect();
+        let (found, _) = Configuration::resolve(&super::super::command(), &words("mdg"), &variables).unwrap();
+        assert_eq!(
+            found.explain("--count is bad, --out-of-range too", false),
+            "--count=5 comes from the variable MDG_COUNT\n"
+        );
+        let secret = found.explain("-X sasl.password: no", false);
+        assert_eq!(secret, "-X sasl.password comes from the variable MDG_KAFKA_SASL_PASSWORD\n");
+    }
+}

@@ -1,0 +1,45 @@
+//! Where an option's value was given.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a value was given; the later beats the earlier.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// Nowhere.
+    Default,
+    /// In the file.
+    File { path: PathBuf, line: usize },
+    /// By a variable.
+    Variable(String),
+    /// On the command line.
+    Flag,
+}
+
+impl Origin {
+    /// Which of the four, as a number that orders them.
+    pub(super) fn layer(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File { .. } => 1,
+            Self::Variable(_) => 2,
+            Self::Flag => 3,
+        }
+    }
+
+    /// As it stands in a sentence.
+    pub(super) fn within(&self) -> String {
+        if matches!(self, Self::Variable(_) | Self::Flag) { format!("the {self}") } else { self.to_string() }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
