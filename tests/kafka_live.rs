@@ -3,178 +3,19 @@
 //! What a topic holds is read by Kafka's own console consumer and by kcat, never by our own client.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+#[path = "kafka/support.rs"]
+mod support;
+
 use std::env;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use mock_data_gen::record::partition;
-use mock_data_gen::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::stream::{Stream, Window};
-
-fn bootstrap() -> String {
-    env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")
-}
-
-fn generator(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
-    command.args(["--bootstrap-servers", &bootstrap()]).args(args);
-    command
-}
-
-fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
-}
-
-fn succeed(command: &mut Command) -> String {
-    let output = run(command);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn kafka_tool(args: &[&str]) -> String {
-    succeed(Command::new("tests/kafka/broker").arg("tool").args(args))
-}
-
-/// Topics of their own for a test, so that tests never meet.
-fn topic_flags(prefix: &str) -> Vec<String> {
-    let flag = |name: &str| [format!("--topic-{name}"), format!("{prefix}-{name}")];
-    ["bid-requests", "bid-responses", "impressions", "clicks"].into_iter().flat_map(flag).collect()
-}
-
-fn layout(prefix: &str, partitions: [u32; 4]) -> Layout {
-    let mut counts = partitions.into_iter();
-    Layout::new(Layout::default().topics().clone().map(|topic| Topic {
-        name: format!("{prefix}-{}", topic.name).parse().unwrap(),
-        partitions: Partitions::new(counts.next().unwrap()).unwrap(),
-    }))
-    .unwrap()
-}
-
-/// A record as a reader shows it: offset, timestamp, headers, key, value.
-type Seen = (i64, i64, Vec<String>, String, String);
-/// Partitions of a topic.
-type Log = BTreeMap<u32, Vec<Seen>>;
-
-/// What the stream says that the topics hold, by stage.
-fn expected(spec: &StreamSpec, layout: &Layout, window: Window) -> [Log; 4] {
-    let mut logs: [Log; 4] = Default::default();
-    for record in Stream::new(spec, layout).records(window) {
-        let log = logs[record.stage.index()].entry(record.partition).or_default();
-        let headers = record.headers.iter().map(|h| format!("{}={}", h.name, h.value)).collect();
-        let (key, value) = (String::from_utf8(record.key).unwrap(), String::from_utf8(record.value).unwrap());
-        log.push((log.len() as i64, record.timestamp_ms, headers, key, value));
-    }
-    logs
-}
-
-/// Reads a whole topic with kcat.
-fn read_by_kcat(topic: &str) -> Log {
-    read_by_kcat_at(&bootstrap(), topic)
-}
-
-fn read_by_kcat_at(bootstrap: &str, topic: &str) -> Log {
-    let format = "%p|%o|%T|%h|%k|%s\n";
-    let text = succeed(Command::new("kcat").args([
-        "-b",
-        bootstrap,
-        "-C",
-        "-t",
-        topic,
-        "-o",
-        "beginning",
-        "-e",
-        "-q",
-        "-f",
-        format,
-    ]));
-    let mut log = Log::new();
-    for line in text.lines() {
-        let fields: Vec<&str> = line.splitn(6, '|').collect();
-        let [partition, offset, time, headers, key, value] = fields[..] else { panic!("kcat wrote {line}") };
-        let headers = headers.split(',').filter(|header| !header.is_empty()).map(str::to_owned).collect();
-        let seen = (offset.parse().unwrap(), time.parse().unwrap(), headers, key.to_owned(), value.to_owned());
-        log.entry(partition.parse().unwrap()).or_default().push(seen);
-    }
-    log
-}
-
-/// Reads `count` records of a topic with Kafka's own console consumer, read-committed.
-fn read_by_console_consumer(topic: &str, count: usize) -> Log {
-    let mut args = vec!["consumer.ConsoleConsumer", "--from-beginning", "--isolation-level", "read_committed"];
-    let (bootstrap, count) = (bootstrap(), count.to_string());
-    args.extend([
-        "--bootstrap-server",
-        &bootstrap,
-        "--topic",
-        topic,
-        "--max-messages",
-        &count,
-        "--timeout-ms",
-        "30000",
-    ]);
-    for property in ["partition", "offset", "timestamp", "headers", "key"] {
-        let property: &str = match property {
-            "partition" => "print.partition=true",
-            "offset" => "print.offset=true",
-            "timestamp" => "print.timestamp=true",
-            "headers" => "print.headers=true",
-            _ => "print.key=true",
-        };
-        args.extend(["--formatter-property", property]);
-    }
-    args.extend(["--formatter-property", "key.separator=|"]);
-    let mut log = Log::new();
-    for line in kafka_tool(&args).lines() {
-        let fields: Vec<&str> = line.splitn(6, '|').collect();
-        let [time, partition, offset, headers, key, value] = fields[..] else { panic!("the consumer wrote {line}") };
-        let after = |text: &str, label: &str| text.strip_prefix(label).unwrap_or_else(|| panic!("{line}")).to_owned();
-        let headers =
-            headers.split(',').filter(|header| *header != "NO_HEADERS").map(|h| h.replacen(':', "=", 1)).collect();
-        let (time, offset) = (after(time, "CreateTime:"), after(offset, "Offset:"));
-        let seen = (offset.parse().unwrap(), time.parse().unwrap(), headers, key.to_owned(), value.to_owned());
-        log.entry(after(partition, "Partition:").parse().unwrap()).or_default().push(seen);
-    }
-    log
-}
-
-fn assert_topics_hold(spec: &StreamSpec, layout: &Layout, window: Window) {
-    for (stage, expected) in Stage::ALL.into_iter().zip(expected(spec, layout, window)) {
-        let topic = layout.topic(stage).name.as_str();
-        let count = expected.values().map(Vec::len).sum();
-        assert!(count > 0, "{topic}: the test expects nothing");
-        assert_log(topic, "kcat", &read_by_kcat(topic), &expected);
-        assert_log(topic, "the console consumer", &read_by_console_consumer(topic, count), &expected);
-    }
-}
-
-fn assert_log(topic: &str, reader: &str, seen: &Log, expected: &Log) {
-    assert_eq!(seen.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{topic}: partitions by {reader}");
-    for (partition, expected) in expected {
-        let seen = &seen[partition];
-        for (seen, expected) in seen.iter().zip(expected) {
-            assert_eq!(seen, expected, "{topic}/{partition} by {reader}");
-        }
-        assert_eq!(seen.len(), expected.len(), "{topic}/{partition} by {reader}: records");
-    }
-}
-
-fn create_topic(name: &str, partitions: u32, configs: &[&str]) {
-    let (bootstrap, partitions) = (bootstrap(), partitions.to_string());
-    let mut args = vec!["TopicCommand", "--bootstrap-server", &bootstrap, "--create", "--topic", name];
-    args.extend(["--partitions", &partitions]);
-    for config in configs {
-        args.extend(["--config", config]);
-    }
-    kafka_tool(&args);
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use support::*;
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
@@ -263,13 +104,6 @@ fn times_in_the_future_are_taken_by_topics_that_we_create() {
         ..StreamSpec::default()
     };
     assert_topics_hold(&spec, &layout("future", [6; 4]), Window::auctions(0, 200));
-}
-
-/// A topic's own settings, as Kafka's tool shows them.
-fn settings(topic: &str) -> String {
-    let bootstrap = bootstrap();
-    let what = ["--describe", "--entity-type", "topics", "--entity-name", topic];
-    kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap], &what[..]].concat())
 }
 
 #[test]
@@ -421,32 +255,6 @@ fn another_writer_is_noticed() {
     assert!(begin.elapsed() < Duration::from_secs(10), "noticed after {:?}", begin.elapsed());
 }
 
-/// Waits until a topic holds something.
-fn wait_for_records(topic: &str, writer: &mut Child) {
-    let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(30) {
-        assert!(writer.try_wait().unwrap().is_none(), "the writer ended too early");
-        let seen = run(Command::new("kcat").args([
-            "-b",
-            &bootstrap(),
-            "-C",
-            "-t",
-            topic,
-            "-o",
-            "beginning",
-            "-c",
-            "1",
-            "-e",
-            "-q",
-        ]));
-        if !seen.stdout.is_empty() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("{topic} stayed empty");
-}
-
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_signal_ends_a_run_at_a_record_boundary_with_everything_acknowledged() {
@@ -543,65 +351,6 @@ fn partitions_are_those_of_javas_default_partitioner() {
         for (index, (java, our)) in javas.iter().zip(&ours).enumerate() {
             assert_eq!(java, our, "key {:?} of {count} partitions", keys[index]);
         }
-    }
-}
-
-/// A broker of a test's own, which it may stop and start again.
-struct OwnBroker {
-    bootstrap: String,
-    libs: String,
-    data: String,
-    pid: String,
-    restarted: Option<Child>,
-}
-
-impl OwnBroker {
-    fn start() -> Self {
-        Self::start_by(&mut Command::new("tests/kafka/broker"))
-    }
-
-    fn start_by(script: &mut Command) -> Self {
-        let state = succeed(script.arg("start"));
-        let value = |name: &str| {
-            let line = state.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
-            line.unwrap_or_else(|| panic!("no {name} in {state}")).trim_matches(['\'', '"']).to_owned()
-        };
-        Self {
-            bootstrap: value("KAFKA_BOOTSTRAP"),
-            libs: value("KAFKA_LIBS"),
-            data: value("KAFKA_DATA"),
-            pid: value("KAFKA_PID"),
-            restarted: None,
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.restarted.as_ref().map_or(self.pid.clone(), |child| child.id().to_string());
-        succeed(Command::new("kill").args([signal, &pid]));
-    }
-
-    /// Kills the broker and, after a while, starts it on the same data and port.
-    fn restart(&mut self, away: Duration) {
-        self.signal("-KILL");
-        std::thread::sleep(away);
-        let broker = Command::new("java")
-            .args(["-Xmx512m", "-cp", &format!("{}/*", self.libs), "kafka.Kafka"])
-            .arg(format!("{}/server.properties", self.data))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        self.restarted = Some(broker.unwrap());
-    }
-}
-
-impl Drop for OwnBroker {
-    fn drop(&mut self) {
-        if let Some(mut restarted) = self.restarted.take() {
-            let _ = restarted.kill();
-            let _ = restarted.wait();
-        }
-        let mut stop = Command::new("tests/kafka/broker");
-        let _ = stop.arg("stop").env("KAFKA_PID", &self.pid).env("KAFKA_DATA", &self.data).output();
     }
 }
 
