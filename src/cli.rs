@@ -51,7 +51,8 @@ Exit codes: 0 done, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a si
 #[derive(Debug, Parser)]
 #[command(
     name = "mock-data-gen",
-    version = VERSION.as_str(),
+    version,
+    long_version = VERSION.as_str(),
     args_conflicts_with_subcommands = true,
     after_help = AFTER_HELP,
     max_term_width = 100,

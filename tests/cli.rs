@@ -66,7 +66,74 @@ fn help_reads_well() {
     snapshot!("help-short", stdout(&succeed(&["-h"])));
     snapshot!("help-show", stdout(&succeed(&["show", "-h"])));
     snapshot!("help-schema", stdout(&succeed(&["schema", "-h"])));
+    assert_eq!(stdout(&succeed(&["help", "show"])), stdout(&succeed(&["show", "--help"])));
+    // Whatever else is wrong.
+    let wrong =
+        program(&["--seed", "x", "--help"]).env("MDG_USERS", "none").env("MDG_CONFIG", "/nowhere").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    let wrong = program(&["--help"]).env("MDG_USERS", "none").env("MDG_CONFIG", "/nowhere").output().unwrap();
+    assert!(wrong.status.success(), "{}", stderr(&wrong));
     snapshot!("version", stdout(&succeed(&["--version"])));
+}
+
+#[test]
+fn a_configuration_is_shown_with_its_origins() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("mdg.toml");
+    fs::write(&file, "seed = 7\nevents-per-second = 2.5\nusers = 4100\n\n[kafka]\nlinger.ms = 7\n").unwrap();
+    let check = |more: &[&str]| {
+        program(
+            &[&["check", "--config", "mdg.toml", "--sink", "null", "--count", "100", "--from", "epoch"], more].concat(),
+        )
+        .current_dir(&folder)
+        .env("EVENTS_PER_SECOND", "50")
+        .env("MDG_HEADERS", "yes")
+        .output()
+        .unwrap()
+    };
+    snapshot!("check", seen(&check(&[])));
+    let json: Value = serde_json::from_str(&stdout(&check(&["--report", "json"]))).unwrap();
+    let seed = &json["options"][0];
+    assert_eq!((seed["value"].as_str(), seed["origin"].as_str()), (Some("7"), Some("mdg.toml, line 1")));
+    // It resolves what a run resolves, and refuses what that refuses.
+    let run =
+        program(&["--config", "mdg.toml", "--sink", "null", "--count", "100", "--from", "epoch", "--report", "json"])
+            .current_dir(&folder)
+            .env("EVENTS_PER_SECOND", "50")
+            .env("MDG_HEADERS", "yes")
+            .output()
+            .unwrap();
+    let report: Value = serde_json::from_slice(&run.stderr).unwrap();
+    assert_eq!((&json["stream_id"], &json["window"]), (&report["stream_id"], &report["window"]));
+    assert_eq!(check(&["--speed", "0"]).status.code(), Some(2));
+}
+
+/// Other people's programs read what is made for them.
+#[test]
+fn completions_and_the_manual_page_are_well_formed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = stdout(&succeed(&["completions", shell]));
+        assert!(script.contains("events-per-second") && script.contains("completions"), "{shell}");
+    }
+    let script = stdout(&succeed(&["completions", "bash"]));
+    let complete = "source /dev/stdin; COMP_WORDS=(mock-data-gen --see); COMP_CWORD=1; _mock__data__gen mock-data-gen --see; echo ${COMPREPLY[@]}";
+    let mut bash =
+        Command::new("bash").args(["-c", complete]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut bash.stdin.take().unwrap(), script.as_bytes()).unwrap();
+    assert_eq!(stdout(&bash.wait_with_output().unwrap()).trim(), "--seed");
+
+    let page = stdout(&succeed(&["man"]));
+    let heading = page.lines().find(|line| line.starts_with(".TH ")).unwrap();
+    assert!(
+        heading.starts_with(".TH mock-data-gen 1")
+            && heading.ends_with(concat!("mock-data-gen ", env!("CARGO_PKG_VERSION"), "\" ")),
+        "{heading}"
+    );
+    assert!(page.contains("\\-\\-events\\-per\\-second"), "{page}");
+    assert!(stdout(&succeed(&["man", "show"])).contains(".TH mock-data-gen-show 1"));
+    let nobody = run(&["man", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(stderr(&nobody).contains("there is no command `nobody`"), "{}", stderr(&nobody));
 }
 
 #[test]

@@ -494,6 +494,20 @@ fn tls_with_plain_and_scram_works_by_properties_and_no_secret_is_shown() {
         let topic = layout.topic(Stage::Request).name.as_str();
         assert_log(topic, "kcat", &read_by_kcat_at(&broker.bootstrap, topic), &expected[0]);
     }
+    // The same by variables and a file, as containers do it.
+    std::fs::write(path("password"), "hunter2\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command
+        .args(["--bootstrap-servers", &address, "--fast", "--count", "500"])
+        .args(topic_flags("by-variables"))
+        .env("MDG_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+        .env("MDG_KAFKA_SASL_MECHANISM", "PLAIN")
+        .env("MDG_KAFKA_SASL_USERNAME", "alice")
+        .env("MDG_KAFKA_SASL_PASSWORD_FILE", path("password"))
+        .env("MDG_KAFKA_SSL_CA_LOCATION", path("ca.pem"))
+        .env("RUST_LOG", "debug");
+    let output = run(&mut command);
+    assert!(output.status.success() && !stderr(&output).contains("hunter2"), "{}", stderr(&output));
     let wrong_password = play("PLAIN", "swordfish", &path("ca.pem"));
     assert_eq!(wrong_password.status.code(), Some(3));
     assert!(stderr(&wrong_password).contains("uthentication failed"), "{}", stderr(&wrong_password));

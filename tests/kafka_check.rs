@@ -1,0 +1,98 @@
+//! `check`, and what a run says before its first record, against a real Apache Kafka.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "kafka/support.rs"]
+mod support;
+
+use std::process::Command;
+
+use support::{bootstrap, create_topic, kafka_tool, run, stderr, topic_flags};
+
+fn check(prefix: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args(["check", "--bootstrap-servers", &bootstrap(), "--fast", "--count", "200"]);
+    let output = run(command.args(topic_flags(prefix)).args(more));
+    (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output))
+}
+
+fn topics() -> String {
+    kafka_tool(&["TopicCommand", "--bootstrap-server", &bootstrap(), "--list"])
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn check_says_what_is_there_and_creates_nothing() {
+    create_topic("seen-clicks", 3, &["retention.ms=-1"]);
+    let (code, stdout, stderr) = check("seen", &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("topic        seen-bid-requests does not exist: a run creates it\n"), "{stdout}");
+    assert!(stdout.contains("topic        seen-clicks has 3 partitions and 0 records\n"), "{stdout}");
+    assert!(!topics().contains("seen-bid-requests"));
+    assert!(!stderr.contains("warning"), "{stderr}");
+
+    let (code, stdout, stderr) = check("seen", &["--key-by", "request"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let warning = "these differ: seen-bid-requests 6, seen-bid-responses 6, seen-impressions 6, seen-clicks 3";
+    assert!(stderr.contains(warning), "{stderr}");
+    assert!(stdout.contains("--key-by               request"), "{stdout}");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn check_names_every_setting_that_does_not_fit_with_the_line_that_mends_it() {
+    create_topic("misfit-impressions", 2, &["message.timestamp.type=LogAppendTime", "cleanup.policy=compact"]);
+    create_topic("misfit-clicks", 2, &["message.timestamp.before.max.ms=3600000", "retention.ms=604800000"]);
+    let (code, _, stderr) = check("misfit", &[]);
+    assert_eq!(code, Some(3), "{stderr}");
+    let mends = [
+        ("misfit-impressions", "message.timestamp.type=CreateTime"),
+        ("misfit-impressions", "cleanup.policy=delete"),
+        ("misfit-clicks", "message.timestamp.before.max.ms=9223372036854775807"),
+        ("misfit-clicks", "retention.ms=-1"),
+    ];
+    for (topic, wanted) in mends {
+        assert!(stderr.contains(&format!("--entity-name {topic} --add-config {wanted}")), "{stderr}");
+    }
+    for line in stderr.lines().filter_map(|line| line.strip_prefix("mend it with: kafka-configs.sh ")) {
+        let words: Vec<&str> = line.split(' ').collect();
+        kafka_tool(&[&["kafka.admin.ConfigCommand"], &words[..]].concat());
+    }
+    let (code, stdout, stderr) = check("misfit", &["--report", "json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(found["problems"], serde_json::json!([]));
+    assert_eq!(found["topics"][3]["partitions"], 2);
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_run_warns_of_uneven_topics_before_its_first_record() {
+    create_topic("uneven-clicks", 3, &["retention.ms=-1"]);
+    let mut command = support::generator(&["--fast", "--count", "50", "--key-by", "request"]);
+    let output = run(command.args(topic_flags("uneven")));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let (warning, report) = (stderr(&output).find("these differ"), stderr(&output).find("done in"));
+    assert!(warning.is_some() && warning < report, "{}", stderr(&output));
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn no_secret_is_shown_wherever_it_comes_from() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "hunter2\n").unwrap();
+    let config = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(config.path(), "[kafka]\nsasl.username = \"alice\"\nssl.key.password = \"hunter2\"\n").unwrap();
+    for report in ["text", "json"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+        command
+            .args(["check", "--bootstrap-servers", &bootstrap(), "--report", report])
+            .args(["--config", &config.path().display().to_string()])
+            .env("MDG_KAFKA_SASL_PASSWORD_FILE", secret.path())
+            .env("RUST_LOG", "debug");
+        let output = run(&mut command);
+        let all = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{all}");
+        assert!(all.contains("alice") && all.contains("MDG_KAFKA_SASL_PASSWORD_FILE") && all.contains("***"), "{all}");
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+}
