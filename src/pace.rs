@@ -3,6 +3,8 @@
 //! Pacing is open-loop: a record's due time follows from its place on the timeline alone, so nothing drifts and nothing is
 //! dropped. What is overdue goes at once, at full speed.
 
+mod arrears;
+
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 
+use self::arrears::{Arrears, Notice};
 use crate::spec::DecimalError;
 
 /// How release is timed.
@@ -119,6 +122,7 @@ pub struct Pacer {
     /// How far the wall clock was stepped since the run began, as last told.
     stepped_us: i64,
     lateness: Option<Lateness>,
+    arrears: Arrears,
 }
 
 impl Pacer {
@@ -133,6 +137,7 @@ impl Pacer {
             begin_virtual_us,
             stepped_us: 0,
             lateness: if pace == Pace::Fast { None } else { Lateness::new() },
+            arrears: Arrears::default(),
         }
     }
 
@@ -151,11 +156,14 @@ impl Pacer {
         match due(due_us, timeline_us) {
             Due::In(virtual_us) => Some(speed.real(virtual_us).clamp(TICK, WAIT_MAX)),
             Due::Late(virtual_us) => {
+                let late = speed.real(virtual_us);
                 // What was due before the run began is backfill, not late.
-                if due_us >= begin_us
-                    && let Some(lateness) = &mut self.lateness
-                {
-                    lateness.record(speed.real(virtual_us));
+                let backfill = due_us < begin_us;
+                if let Some(lateness) = self.lateness.as_mut().filter(|_| !backfill) {
+                    lateness.record(late);
+                }
+                if let Some(notice) = self.arrears.released(late) {
+                    tell(notice);
                 }
                 None
             }
@@ -168,18 +176,71 @@ impl Pacer {
         self.lateness.as_ref()
     }
 
-    /// The wall clock. Tells when it was stepped: forward, what became overdue goes at once; backward, records wait until it
-    /// reaches them again.
+    /// The wall clock. Tells when it was stepped.
     fn wall_us(&mut self) -> i64 {
-        let wall_us = wall_clock_us();
-        let passed_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let stepped_us = wall_us.saturating_sub(self.begin_wall_us).saturating_sub(passed_us);
-        if stepped_us.abs_diff(self.stepped_us) > STEP_US {
-            let by_ms = (stepped_us - self.stepped_us) / 1_000;
-            tracing::warn!(target: "pace", "the wall clock was stepped by {by_ms} ms; no record changes by it");
+        let (wall_us, stepped_us) = self.wall_and_step();
+        let told_us = self.stepped_us;
+        let is_news = |stepped_us: i64| stepped_us.abs_diff(told_us) > STEP_US;
+        if !is_news(stepped_us) {
+            return wall_us;
+        }
+        // A process that was stopped between the two readings sees a step that was none: it is gone when they are read again.
+        let (wall_us, stepped_us) = self.wall_and_step();
+        if is_news(stepped_us) {
+            tell_step(stepped_us - told_us);
             self.stepped_us = stepped_us;
         }
         wall_us
+    }
+
+    /// The wall clock, and how far it was stepped since the run began: how far it parted from the monotonic one.
+    fn wall_and_step(&self) -> (i64, i64) {
+        let wall_us = wall_clock_us();
+        let passed_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
+        (wall_us, wall_us.saturating_sub(self.begin_wall_us).saturating_sub(passed_us))
+    }
+}
+
+/// Says what a step of the wall clock means: it releases records, whatever it shows, and changes none.
+fn tell_step(by_us: i64) {
+    let by = Seconds(Duration::from_micros(by_us.unsigned_abs()));
+    if by_us > 0 {
+        tracing::warn!(
+            target: "pace",
+            "the wall clock was stepped forward by {by}, or the machine slept: what became due goes at once, at full speed; no \
+             record is lost or changed"
+        );
+    } else {
+        tracing::warn!(
+            target: "pace",
+            "the wall clock was stepped back by {by}: no record goes until it has made up for that; none is lost or changed"
+        );
+    }
+}
+
+/// Says that the run fell behind its timeline, or has caught up with it.
+fn tell(notice: Notice) {
+    match notice {
+        Notice::Behind(late) => tracing::warn!(
+            target: "pace",
+            "the run is {} behind its timeline: overdue records go at full speed, none is dropped",
+            Seconds(late)
+        ),
+        Notice::CaughtUp(overdue) => tracing::warn!(
+            target: "pace",
+            "caught up with the timeline: {} overdue records went at full speed, the latest {} after its time",
+            overdue.records,
+            Seconds(overdue.worst)
+        ),
+    }
+}
+
+/// A span as people read it: `3600.0 s`.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} s", self.0.as_secs(), self.0.subsec_millis() / 100)
     }
 }
 
