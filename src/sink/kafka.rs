@@ -12,6 +12,7 @@
 mod cluster;
 mod delivery;
 mod embedded;
+mod ends;
 mod error;
 mod properties;
 mod topics;
@@ -84,14 +85,16 @@ impl Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        if !self.closing.load(Ordering::Relaxed) {
+        if facility != "FATAL" && !self.closing.load(Ordering::Relaxed) {
             cluster::log(level, facility, message);
         }
     }
 
     /// The client repeats itself while a broker is away: the same trouble is told once in [`PATIENCE`].
-    fn error(&self, _error: rdkafka::error::KafkaError, reason: &str) {
-        if self.closing.load(Ordering::Relaxed) {
+    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+        // A fatal error ends the run, which tells it then.
+        let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
+        if is_fatal || self.closing.load(Ordering::Relaxed) {
             return;
         }
         let reason = cluster::without_statistics(reason);
@@ -156,19 +159,42 @@ impl Kafka {
         config
     }
 
-    /// Takes waiting delivery reports, for `wait` at most, and fails with the first problem that they brought.
-    fn take_reports(&self, wait: Duration) -> Result<(), KafkaError> {
-        self.producer.poll(wait);
+    /// Takes the delivery reports that have come, and fails with the first problem that they brought.
+    fn take_reports(&self) -> Result<(), KafkaError> {
+        self.poll();
         self.first_problem()?;
         let Some((code, reason)) = self.producer.client().fatal_error() else { return Ok(()) };
         // The report of the record that did it is on its way, and says more.
-        self.producer.poll(REASON_WAIT);
-        self.first_problem()?;
+        let begin = Instant::now();
+        while begin.elapsed() < REASON_WAIT {
+            self.poll();
+            self.first_problem()?;
+            thread::sleep(POLL_WAIT);
+        }
         Err(self.ended(KafkaError::Fatal { code, reason }))
     }
 
+    /// Takes what the client has to report, a batch of records at a time.
+    fn poll(&self) {
+        let mut acked = None;
+        while acked != Some(self.acked()) {
+            acked = Some(self.acked());
+            self.producer.poll(Duration::ZERO);
+        }
+    }
+
+    /// Lets `span` pass. We sleep and never let the client wait: its waits end when the wall clock says so, and last an hour
+    /// longer when that is stepped back by an hour. A signal would not be seen meanwhile.
+    fn pause(&self, span: Duration) -> Result<(), KafkaError> {
+        self.take_reports()?;
+        self.tell_of_waiting();
+        thread::sleep(span);
+        Ok(())
+    }
+
     fn first_problem(&self) -> Result<(), KafkaError> {
-        let problem = self.producer.context().deliveries().problem(&self.layout);
+        let fatal = || self.producer.client().fatal_error().map(|(_, reason)| reason);
+        let problem = self.producer.context().deliveries().problem(&self.layout, fatal);
         problem.map_or(Ok(()), |problem| Err(self.ended(problem)))
     }
 
@@ -203,10 +229,13 @@ impl Kafka {
     fn settle(&self) -> Result<(), KafkaError> {
         let unsettled = self.producer.context().deliveries().unsettled();
         for (stage, partition, expected) in unsettled {
-            let topic = &self.layout.topic(stage).name;
-            let found = cluster::end_offset(self.producer.client(), topic.as_str(), partition)?;
-            if found != expected {
-                return Err(self.ended(KafkaError::AnotherWriter { topic: topic.clone(), partition, expected, found }));
+            let topic = self.layout.topic(stage).name.clone();
+            let give_up = || self.stop.drain_is_over();
+            match ends::watermarks(self.producer.client(), topic.as_str(), partition, give_up) {
+                Ok((_, found)) if found == expected => {}
+                Ok((_, found)) => return Err(self.ended(KafkaError::misplaced(topic, partition, expected, found))),
+                Err(KafkaError::Stopped) => return Err(self.ended(KafkaError::Unsettled { topic, partition })),
+                Err(error) => return Err(self.ended(error)),
             }
         }
         Ok(())
@@ -234,48 +263,37 @@ impl Sink for Kafka {
                 Err((rdkafka::error::KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
                     // The same record goes again once there is room.
                     message = returned;
-                    self.take_reports(POLL_WAIT)?;
-                    self.tell_of_waiting();
+                    self.pause(POLL_WAIT)?;
                     if self.stop.asked() {
                         return Err(SinkError::Stopped);
                     }
                 }
                 Err((error, _)) => {
                     // A client that takes nothing more has a reason, which its reports tell better.
-                    self.take_reports(POLL_WAIT)?;
+                    self.pause(POLL_WAIT)?;
+                    self.take_reports()?;
                     let key = String::from_utf8_lossy(&record.key).into_owned();
                     let (topic, partition) = (topic.clone(), record.partition.cast_signed());
-                    let refused = KafkaError::Rejected { topic, partition, key, reason: error.to_string() };
-                    return Err(self.ended(refused).into());
+                    return Err(self.ended(KafkaError::not_stored(topic, partition, key, &error, None)).into());
                 }
             }
         }
         self.sent += 1;
         if self.sent.is_multiple_of(POLL_EVERY) {
-            self.take_reports(Duration::ZERO)?;
+            self.take_reports()?;
         }
         Ok(())
     }
 
-    /// Delivery reports are taken meanwhile. The client counts in milliseconds and spins below one, so the rest is slept.
     fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
-        let begin = Instant::now();
-        let whole_ms = Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
-        self.take_reports(whole_ms)?;
-        self.tell_of_waiting();
-        thread::sleep(span.saturating_sub(begin.elapsed()));
-        Ok(())
+        Ok(self.pause(span)?)
     }
 
     fn close(&mut self, _complete: bool) -> Result<(), SinkError> {
-        while self.producer.in_flight_count() > 0 {
-            self.take_reports(POLL_WAIT)?;
-            self.tell_of_waiting();
-            if self.stop.drain_is_over() {
-                break;
-            }
+        while self.producer.in_flight_count() > 0 && !self.stop.drain_is_over() {
+            self.pause(POLL_WAIT)?;
         }
-        self.take_reports(Duration::ZERO)?;
+        self.take_reports()?;
         if self.acked() != self.sent {
             return Err(self.ended(KafkaError::NotAcked).into());
         }

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::client::Client;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::ends::{end_offsets, watermarks};
 use super::topics::{self, Existing, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::sink::Stop;
@@ -22,11 +22,11 @@ pub const DEFAULT_BROKERS: &str = "kafka:9092";
 /// How long the first answer of a broker is waited for.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// A broker that does not answer is asked again this often, so that a signal is seen in time.
-const LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How long a new topic may take to get its leaders.
 pub(super) const READY: Duration = Duration::from_secs(30);
 /// A topic that is not ready is looked at this often.
-const SETTLING_WAIT: Duration = Duration::from_millis(50);
+pub(super) const SETTLING_WAIT: Duration = Duration::from_millis(50);
 
 /// How records travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +92,13 @@ impl Cluster {
         cluster.look_at_existing(&client, &counts, target)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         let missing: Vec<&Topic> = missing.map(|(topic, _)| topic).collect();
-        cluster.created = topics::create(&config, &missing, target.topics)?;
+        cluster.created = topics::create(&config, &missing, target.topics, target.stop)?;
         let counts = cluster.wait_for_leaders(&client, target.stop)?;
         cluster.layout = target.layout.with_partitions(counts);
         for stage in Stage::ALL {
             let topic = cluster.layout.topic(stage);
-            cluster.end_offsets[stage.index()] = end_offsets(client.client(), topic, topic.partitions.count())?;
+            let count = topic.partitions.count();
+            cluster.end_offsets[stage.index()] = end_offsets(client.client(), topic, count, target.stop)?;
         }
         Ok(cluster)
     }
@@ -120,10 +121,10 @@ impl Cluster {
         for (state, topic) in states.iter_mut().zip(target.layout.topics()) {
             let Some(partitions) = state.partitions else { continue };
             for partition in 0..partitions.count().cast_signed() {
-                let (low, end) = watermarks(client.client(), topic.name.as_str(), partition)?;
+                let (low, end) = watermarks(client.client(), topic.name.as_str(), partition, || target.stop.asked())?;
                 state.records += end.saturating_sub(low).unsigned_abs();
             }
-            state.misfits = topics::misfits(&config, &cluster.brokers, &[topic], target.topics.times)?;
+            state.misfits = topics::misfits(&config, &cluster.brokers, &[topic], target.topics.times, target.stop)?;
         }
         Ok(states)
     }
@@ -153,14 +154,15 @@ impl Cluster {
         let existing: Vec<(&Topic, u32)> = existing.collect();
         if target.topics.existing == Existing::Empty {
             for &(topic, count) in &existing {
-                let ends = end_offsets(client.client(), topic, count)?;
+                let ends = end_offsets(client.client(), topic, count, target.stop)?;
                 if let Some((partition, &end_offset)) = (0i32..).zip(&ends).find(|&(_, &end_offset)| end_offset > 0) {
                     return Err(KafkaError::HoldsRecords { topic: topic.name.clone(), partition, end_offset });
                 }
             }
         }
         let existing: Vec<&Topic> = existing.into_iter().map(|(topic, _)| topic).collect();
-        let misfits = topics::misfits(&self.client_config(), &self.brokers, &existing, target.topics.times)?;
+        let (config, times) = (self.client_config(), target.topics.times);
+        let misfits = topics::misfits(&config, &self.brokers, &existing, times, target.stop)?;
         misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -254,39 +256,6 @@ impl Cluster {
             std::thread::sleep(SETTLING_WAIT);
         }
     }
-}
-
-/// Where each of a topic's partitions ends.
-fn end_offsets<C: ClientContext>(client: &Client<C>, topic: &Topic, count: u32) -> Result<Vec<i64>, KafkaError> {
-    (0..count.cast_signed()).map(|partition| end_offset(client, topic.name.as_str(), partition)).collect()
-}
-
-/// Where a partition ends: the offset that its next record will have.
-pub(super) fn end_offset<C: ClientContext>(client: &Client<C>, topic: &str, partition: i32) -> Result<i64, KafkaError> {
-    watermarks(client, topic, partition).map(|(_, end_offset)| end_offset)
-}
-
-/// The offset of a partition's first record, and the one that its next record will have. A partition whose leader was only just
-/// elected is asked again until it answers.
-fn watermarks<C: ClientContext>(client: &Client<C>, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
-    let begin = Instant::now();
-    loop {
-        match client.fetch_watermarks(topic, partition, CONNECT) {
-            Ok(watermarks) => return Ok(watermarks),
-            Err(error) if is_settling(&error) && begin.elapsed() < READY => std::thread::sleep(SETTLING_WAIT),
-            Err(error) => {
-                let action = format!("reading the end offset of `{topic}`, partition {partition}");
-                return Err(KafkaError::Refused { action, source: Box::new(error) });
-            }
-        }
-    }
-}
-
-/// Whether an answer means that a new leader is not at work yet.
-fn is_settling(error: &ClientError) -> bool {
-    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
-    let code = error.rdkafka_error_code();
-    code.is_some_and(|code| matches!(code, LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition))
 }
 
 /// Passes librdkafka's log on. Broken connections are told by the error callback already.

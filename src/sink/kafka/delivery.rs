@@ -1,6 +1,7 @@
 //! What the broker acknowledged: plain bookkeeping, apart from the client.
 //!
-//! Each report's offset must be the partition's next one. A jump means that somebody else writes there too.
+//! Each report's offset must be the partition's next one. A jump ahead means that somebody else writes there too, a jump back
+//! that the log is not the one that we wrote to.
 //!
 //! After a duplicate-sequence answer the client reports success without knowing where. It then numbers the batch's records from
 //! a negative base, -1 or -1001, up: the first has a negative offset, and the others seem to have small legal ones. All of them
@@ -30,8 +31,8 @@ struct Partition {
 /// The first thing that went wrong; later ones follow from it.
 #[derive(Debug, Clone)]
 enum Problem {
-    AnotherWriter { stage: Stage, partition: i32, expected: i64, found: i64 },
-    Rejected { stage: Stage, partition: i32, key: String, reason: String },
+    Misplaced { stage: Stage, partition: i32, expected: i64, found: i64 },
+    NotStored { stage: Stage, partition: i32, key: String, error: ClientError },
 }
 
 impl Deliveries {
@@ -50,7 +51,7 @@ impl Deliveries {
         self.acked += 1;
         let partitions = &mut self.partitions[stage.index()];
         let Some(known) = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index)) else {
-            let problem = Problem::AnotherWriter { stage, partition, expected: -1, found: offset };
+            let problem = Problem::Misplaced { stage, partition, expected: -1, found: offset };
             self.problem.get_or_insert(problem);
             return;
         };
@@ -61,14 +62,14 @@ impl Deliveries {
         } else if offset < 0 || known.unknown_next == Some(offset) {
             known.unknown_next = Some(offset + 1);
         } else {
-            self.problem.get_or_insert(Problem::AnotherWriter { stage, partition, expected, found: offset });
+            self.problem.get_or_insert(Problem::Misplaced { stage, partition, expected, found: offset });
         }
     }
 
     /// A record was not stored.
     pub(super) fn failed(&mut self, stage: Stage, partition: i32, key: Option<&[u8]>, error: &ClientError) {
-        let key = String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
-        self.problem.get_or_insert(Problem::Rejected { stage, partition, key, reason: error.to_string() });
+        let key = || String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
+        self.problem.get_or_insert_with(|| Problem::NotStored { stage, partition, key: key(), error: error.clone() });
     }
 
     /// Records acknowledged so far.
@@ -76,15 +77,15 @@ impl Deliveries {
         self.acked
     }
 
-    /// The first problem, if there was one.
-    pub(super) fn problem(&self, layout: &Layout) -> Option<KafkaError> {
+    /// The first problem, if there was one. `fatal` is what the client says, where it cannot go on.
+    pub(super) fn problem(&self, layout: &Layout, fatal: impl FnOnce() -> Option<String>) -> Option<KafkaError> {
         let topic = |stage| layout.topic(stage).name.clone();
         Some(match self.problem.clone()? {
-            Problem::AnotherWriter { stage, partition, expected, found } => {
-                KafkaError::AnotherWriter { topic: topic(stage), partition, expected, found }
+            Problem::Misplaced { stage, partition, expected, found } => {
+                KafkaError::misplaced(topic(stage), partition, expected, found)
             }
-            Problem::Rejected { stage, partition, key, reason } => {
-                KafkaError::Rejected { topic: topic(stage), partition, key, reason }
+            Problem::NotStored { stage, partition, key, error } => {
+                KafkaError::not_stored(topic(stage), partition, key, &error, fatal())
             }
         })
     }
@@ -112,7 +113,7 @@ mod tests {
     }
 
     fn problem(deliveries: &Deliveries) -> Option<String> {
-        deliveries.problem(&Layout::default()).map(|problem| problem.to_string())
+        deliveries.problem(&Layout::default(), || None).map(|problem| problem.to_string())
     }
 
     #[test]
@@ -131,6 +132,15 @@ mod tests {
         deliveries.acked(Stage::Request, 1, 7);
         deliveries.acked(Stage::Request, 1, 9);
         assert!(problem(&deliveries).unwrap().contains("expected offset 8, got 9"), "{:?}", problem(&deliveries));
+    }
+
+    #[test]
+    fn a_jump_back_is_a_lost_log() {
+        let mut deliveries = deliveries();
+        deliveries.acked(Stage::Request, 1, 7);
+        deliveries.acked(Stage::Request, 1, 0);
+        let problem = problem(&deliveries).unwrap();
+        assert!(problem.contains("lost records: expected offset 8, got 0"), "{problem}");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub enum KafkaError {
         end_offset: i64,
     },
     /// A record was refused; nothing was sent behind it.
-    #[error("topic `{topic}`, partition {partition}: the record with key {key} was not stored: {reason}")]
+    #[error("topic `{topic}`, partition {partition}: the record with key {key} was not stored: {reason}{advice}")]
     Rejected {
         /// Its topic.
         topic: TopicName,
@@ -87,6 +87,19 @@ pub enum KafkaError {
         key: String,
         /// Why.
         reason: String,
+        /// A way out, on a line of its own, where there is one.
+        advice: &'static str,
+    },
+    /// A topic, or a partition of it, has gone.
+    #[error(
+        "topic `{topic}`, partition {partition} is there no more: the topic was deleted while it was written to\n\
+         delete the other topics too and start again, or name other ones (--topic-bid-requests …)"
+    )]
+    TopicGone {
+        /// Which topic.
+        topic: TopicName,
+        /// Which partition.
+        partition: i32,
     },
     /// Somebody else writes to the same partition.
     #[error(
@@ -103,6 +116,33 @@ pub enum KafkaError {
         expected: i64,
         /// The offset that it has.
         found: i64,
+    },
+    /// The partition does not hold what it held a moment ago: no writer can move an offset back.
+    #[error(
+        "topic `{topic}`, partition {partition} lost records: expected offset {expected}, got {found}: the topic was deleted and \
+         created anew, or its brokers lost what they had acknowledged\n\
+         delete the topics and start again, or name other ones (--topic-bid-requests …)"
+    )]
+    LostRecords {
+        /// Which topic.
+        topic: TopicName,
+        /// Which partition.
+        partition: i32,
+        /// The offset that our record should have had.
+        expected: i64,
+        /// The offset that it has.
+        found: i64,
+    },
+    /// A signal left no time to look.
+    #[error(
+        "topic `{topic}`, partition {partition}: a broker acknowledged records without saying where, and did not answer in time \
+         whether they are the last ones"
+    )]
+    Unsettled {
+        /// Which topic.
+        topic: TopicName,
+        /// Which partition.
+        partition: i32,
     },
     /// The client cannot go on.
     #[error("the Kafka client cannot go on: {reason} ({code})")]
@@ -158,6 +198,41 @@ impl From<ClientError> for KafkaError {
 }
 
 impl KafkaError {
+    /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
+    /// them back.
+    pub(super) fn misplaced(topic: TopicName, partition: i32, expected: i64, found: i64) -> Self {
+        if found < expected {
+            Self::LostRecords { topic, partition, expected, found }
+        } else {
+            Self::AnotherWriter { topic, partition, expected, found }
+        }
+    }
+
+    /// A record that the client or the broker did not take. `fatal` is what the client says of it, where it cannot go on: of a
+    /// whole batch, it then knows more than the record's own report.
+    pub(super) fn not_stored(
+        topic: TopicName,
+        partition: i32,
+        key: String,
+        error: &ClientError,
+        fatal: Option<String>,
+    ) -> Self {
+        use RDKafkaErrorCode::{MessageSizeTooLarge, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+        let reason = fatal.unwrap_or_else(|| error.to_string());
+        let advice = match error.rdkafka_error_code() {
+            Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
+                return Self::TopicGone { topic, partition };
+            }
+            Some(MessageSizeTooLarge) => "\nraise the topic's max.message.bytes, then go on with the same command",
+            _ if reason.contains("Invalid timestamp") => {
+                "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, then go on with the \
+                 same command"
+            }
+            _ => "",
+        };
+        Self::Rejected { topic, partition, key, reason, advice }
+    }
+
     /// Whether it means that another writer is at work (exit code 4).
     #[must_use]
     pub fn is_another_writer(&self) -> bool {

@@ -1,14 +1,21 @@
 //! Creating the topics that are missing, with settings that fit the window.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaErrorCode;
+use tokio::time::sleep;
 
 use super::KafkaError;
-use super::cluster::{CONNECT, READY};
+use super::cluster::{CONNECT, LOOK, READY};
+use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};
+
+/// A signal is looked for this often.
+const STOP_WAIT: Duration = Duration::from_millis(50);
 
 /// How topics that do not exist yet are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +58,7 @@ pub(super) fn create(
     config: &ClientConfig,
     missing: &[&Topic],
     settings: TopicSettings,
+    stop: &Stop,
 ) -> Result<Vec<TopicName>, KafkaError> {
     if missing.is_empty() {
         return Ok(Vec::new());
@@ -58,7 +66,7 @@ pub(super) fn create(
     let admin: AdminClient<DefaultClientContext> = config.create()?;
     let Times { now_ms, first_ms, last_ms } = settings.times;
     let outlived = |retention_ms: i64| now_ms - first_ms >= retention_ms;
-    let keep_all = !settings.without_end || broker_retention_ms(&admin).is_none_or(outlived);
+    let keep_all = !settings.without_end || broker_retention_ms(&admin, stop).is_none_or(outlived);
     // -1 is Kafka's own word for the broker's default.
     let replication_factor = settings.replication_factor.map_or(-1, i32::from);
     let new_topics: Vec<NewTopic<'_>> = missing
@@ -73,7 +81,7 @@ pub(super) fn create(
             if last_ms > now_ms { new.set("message.timestamp.after.max.ms", far_ahead) } else { new }
         })
         .collect();
-    let results = ask("creating topics", admin.create_topics(&new_topics, &admin_options()))?;
+    let results = ask("creating topics", stop, admin.create_topics(&new_topics, &admin_options()))?;
     let mut created = Vec::new();
     for (topic, result) in missing.iter().zip(results) {
         match result {
@@ -89,10 +97,18 @@ pub(super) fn create(
 }
 
 /// For how long the broker keeps records of topics that do not say so themselves, -1 being for ever; `None` if it does not tell.
-fn broker_retention_ms(admin: &AdminClient<DefaultClientContext>) -> Option<i64> {
-    let metadata = admin.inner().fetch_metadata(None, CONNECT).ok()?;
+fn broker_retention_ms(admin: &AdminClient<DefaultClientContext>, stop: &Stop) -> Option<i64> {
+    let begin = Instant::now();
+    let metadata = loop {
+        match admin.inner().fetch_metadata(None, LOOK) {
+            Ok(metadata) => break metadata,
+            Err(_) if stop.asked() || begin.elapsed() > CONNECT => return None,
+            Err(_) => {}
+        }
+    };
     let broker = [ResourceSpecifier::Broker(metadata.brokers().first()?.id())];
-    let described = ask("reading the broker's retention", admin.describe_configs(&broker, &admin_options())).ok()?;
+    let described = admin.describe_configs(&broker, &admin_options());
+    let described = ask("reading the broker's retention", stop, described).ok()?;
     let broker = described.into_iter().find_map(Result::ok)?;
     let value = |name: &str| broker.get(name)?.value.as_ref()?.parse::<i64>().ok();
     // The finer setting beats the coarser.
@@ -108,13 +124,14 @@ pub(super) fn misfits(
     brokers: &str,
     topics: &[&Topic],
     times: Times,
+    stop: &Stop,
 ) -> Result<Vec<KafkaError>, KafkaError> {
     if topics.is_empty() {
         return Ok(Vec::new());
     }
     let admin: AdminClient<DefaultClientContext> = config.create()?;
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
-    let described = ask("reading topic settings", admin.describe_configs(&resources, &admin_options()))?;
+    let described = ask("reading topic settings", stop, admin.describe_configs(&resources, &admin_options()))?;
     let mut misfits = Vec::new();
     for (topic, described) in topics.iter().zip(described) {
         // A broker that does not show its settings does not stop anybody.
@@ -159,10 +176,21 @@ fn admin_options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(READY)).operation_timeout(Some(READY))
 }
 
-/// Waits for an answer of the admin client.
-fn ask<T>(action: &str, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, KafkaError> {
+/// Waits for an answer of the admin client, or for a signal.
+fn ask<T>(action: &str, stop: &Stop, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, KafkaError> {
     let refused = |source| KafkaError::Refused { action: action.to_owned(), source: Box::new(source) };
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| refused(ClientError::AdminOpCreation(error.to_string())))?;
-    runtime.block_on(answer).map_err(refused)
+    runtime.block_on(async {
+        tokio::select! {
+            answer = answer => answer.map_err(refused),
+            () = asked(stop) => Err(KafkaError::Stopped),
+        }
+    })
+}
+
+async fn asked(stop: &Stop) {
+    while !stop.asked() {
+        sleep(STOP_WAIT).await;
+    }
 }

@@ -1,0 +1,63 @@
+//! Where partitions begin and end.
+
+use std::thread;
+use std::time::Instant;
+
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::KafkaError;
+use super::cluster::{CONNECT, LOOK, READY, SETTLING_WAIT};
+use crate::sink::Stop;
+use crate::spec::Topic;
+
+/// Where each of a topic's partitions ends.
+pub(super) fn end_offsets<C: ClientContext>(
+    client: &Client<C>,
+    topic: &Topic,
+    count: u32,
+    stop: &Stop,
+) -> Result<Vec<i64>, KafkaError> {
+    let end = |partition| Ok(watermarks(client, topic.name.as_str(), partition, || stop.asked())?.1);
+    (0..count.cast_signed()).map(end).collect()
+}
+
+/// The offset of a partition's first record, and the one that its next record will have. A partition whose leader was only just
+/// elected is asked again until it answers, and so is a broker that is slow; [`KafkaError::Stopped`] if `give_up` says so
+/// meanwhile.
+pub(super) fn watermarks<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    partition: i32,
+    give_up: impl Fn() -> bool,
+) -> Result<(i64, i64), KafkaError> {
+    let begin = Instant::now();
+    loop {
+        match client.fetch_watermarks(topic, partition, LOOK) {
+            Ok(watermarks) => return Ok(watermarks),
+            Err(_) if give_up() => return Err(KafkaError::Stopped),
+            Err(error) if is_settling(&error) && begin.elapsed() < READY => thread::sleep(SETTLING_WAIT),
+            Err(error) if is_silence(&error) && begin.elapsed() < CONNECT => thread::sleep(SETTLING_WAIT),
+            Err(error) => {
+                let action = format!("reading the end offset of `{topic}`, partition {partition}");
+                return Err(KafkaError::Refused { action, source: Box::new(error) });
+            }
+        }
+    }
+}
+
+/// Whether an answer means that a new leader is not at work yet.
+fn is_settling(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| matches!(code, LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition))
+}
+
+/// Whether there was no answer yet.
+fn is_silence(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{BrokerTransportFailure, OperationTimedOut, RequestTimedOut};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| matches!(code, OperationTimedOut | RequestTimedOut | BrokerTransportFailure))
+}
