@@ -24,7 +24,7 @@ kafka: ## A real Apache Kafka in the foreground, until Ctrl-C (needs Java 17 and
 
 test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven and kcat)
 	cargo build --locked --tests
-	tests/kafka/broker with cargo test --locked --test kafka_live -- --ignored --test-threads=2
+	tests/kafka/broker with cargo test --locked --test kafka_live --test kafka_trouble -- --ignored --test-threads=2
 	tests/kafka/broker with cargo test --locked --test readme kafka -- --ignored
 
 test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (needs Python 3 with venv)
