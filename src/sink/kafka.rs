@@ -14,30 +14,30 @@ mod delivery;
 mod embedded;
 mod ends;
 mod error;
+mod last_error;
 mod properties;
+mod reports;
 mod topics;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::{Header as KafkaHeader, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
-use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
 pub use self::error::KafkaError;
 pub use self::properties::{Property, PropertyError};
+use self::reports::Reports;
 pub use self::topics::{Existing, Times, TopicSettings};
 use super::{Sink, SinkError, Stop};
 use crate::record::Record;
-use crate::spec::{Layout, Stage};
+use crate::spec::Layout;
 
 /// librdkafka's queue: records that are sent but not yet acknowledged live here.
 const QUEUE_KBYTES: u32 = 128 * 1024;
@@ -69,68 +69,13 @@ impl std::fmt::Debug for Kafka {
     }
 }
 
-/// Receives the client's reports and errors.
-struct Reports {
-    deliveries: Mutex<Deliveries>,
-    told: Mutex<Option<(String, Instant)>>,
-    /// The run is over: what the client says of records that it still holds is told by the run's own error.
-    closing: AtomicBool,
-}
-
-impl Reports {
-    fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Reports {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        if facility != "FATAL" && !self.closing.load(Ordering::Relaxed) {
-            cluster::log(level, facility, message);
-        }
-    }
-
-    /// The client repeats itself while a broker is away: the same trouble is told once in [`PATIENCE`].
-    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        // A fatal error ends the run, which tells it then.
-        let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
-        if is_fatal || self.closing.load(Ordering::Relaxed) {
-            return;
-        }
-        let reason = cluster::without_statistics(reason);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.as_ref().is_none_or(|(last, at)| last != reason || at.elapsed() >= PATIENCE) {
-            tracing::warn!(target: "kafka", "{reason}");
-            *told = Some((reason.to_owned(), Instant::now()));
-        }
-    }
-}
-
-impl ProducerContext for Reports {
-    /// The stage's index.
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, report: &DeliveryResult<'_>, stage: usize) {
-        let stage = Stage::ALL[stage];
-        let mut deliveries = self.deliveries();
-        match report {
-            Ok(message) => deliveries.acked(stage, message.partition(), message.offset()),
-            Err((error, message)) => deliveries.failed(stage, message.partition(), message.key(), error),
-        }
-    }
-}
-
 impl Kafka {
     /// A producer that appends behind the end offsets of a cluster that was looked at by [`Cluster::prepare`].
     ///
     /// # Errors
     /// If librdkafka refuses the configuration.
     pub fn new(cluster: &Cluster, stop: &Arc<Stop>) -> Result<Self, KafkaError> {
-        let context = Reports {
-            deliveries: Mutex::new(Deliveries::new(cluster.end_offsets())),
-            told: Mutex::new(None),
-            closing: AtomicBool::new(false),
-        };
+        let context = Reports::new(cluster.end_offsets());
         let producer = Self::config(cluster).create_with_context(context)?;
         Ok(Self {
             layout: cluster.layout().clone(),
@@ -200,7 +145,7 @@ impl Kafka {
 
     /// An error that ends the run, with what was delivered until then. From here on the client's own complaints are about us.
     fn ended(&self, source: KafkaError) -> KafkaError {
-        self.producer.context().closing.store(true, Ordering::Relaxed);
+        self.producer.context().end();
         KafkaError::Ended { source: Box::new(source), sent: self.sent, acked: self.acked() }
     }
 
@@ -298,7 +243,7 @@ impl Sink for Kafka {
             return Err(self.ended(KafkaError::NotAcked).into());
         }
         self.settle()?;
-        self.producer.context().closing.store(true, Ordering::Relaxed);
+        self.producer.context().end();
         Ok(())
     }
 

@@ -1,17 +1,14 @@
 //! Looking at the brokers before the first record: reachable, topics there, their partition counts and end offsets.
 
-use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::types::RDKafkaErrorCode;
 
 use super::ends::{end_offsets, watermarks};
+use super::last_error::LastError;
 use super::topics::{self, Existing, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::sink::Stop;
@@ -271,36 +268,4 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 /// An error's text without "(after 0ms in state CONNECT, 1 identical error(s) suppressed)", which helps nobody.
 pub(super) fn without_statistics(reason: &str) -> &str {
     reason.split(" (after").next().unwrap_or(reason)
-}
-
-/// Remembers the client's last error, which says more than the time-out that follows.
-#[derive(Default)]
-struct LastError(Mutex<Option<String>>);
-
-impl LastError {
-    fn last(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ClientContext for LastError {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
-    }
-
-    fn error(&self, error: ClientError, reason: &str) {
-        tracing::debug!(target: "kafka", "{error}: {reason}");
-        // "All brokers are down" follows the error that says why.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_statistics(reason).to_owned());
-        }
-    }
-}
-
-impl ConsumerContext for LastError {}
-
-impl fmt::Debug for LastError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LastError").field(&self.last()).finish()
-    }
 }
