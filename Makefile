@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint kafka test-kafka test-oracles test-soft-sha1 build
+.PHONY: help run test lint kafka test-kafka test-linux test-oracles test-soft-sha1 build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -22,10 +22,13 @@ lint: ## Formatting, clippy, documentation, shell scripts
 kafka: ## A real Apache Kafka in the foreground, until Ctrl-C (needs Java 17 and Maven)
 	tests/kafka/broker run
 
-test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven and kcat)
+test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat, promtool, faketime)
 	cargo build --locked --tests
-	tests/kafka/broker with cargo test --locked --test kafka_live --test kafka_trouble -- --ignored --test-threads=2
+	tests/kafka/broker with cargo test --locked --test 'kafka_*' -- --ignored --test-threads=2
 	tests/kafka/broker with cargo test --locked --test readme kafka -- --ignored
+
+test-linux: ## A full disk and a folder that is not ours (needs root, for setpriv)
+	cargo test --locked --test linux -- --ignored
 
 test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (needs Python 3 with venv)
 	cargo build --locked
