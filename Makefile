@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint kafka test-kafka test-linux test-oracles test-soft-sha1 build
+.PHONY: help run test lint kafka test-kafka torture-signals test-linux test-oracles test-soft-sha1 build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -29,6 +29,10 @@ test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat
 
 test-linux: ## A full disk and a folder that is not ours (needs root, for setpriv)
 	cargo test --locked --test linux -- --ignored
+
+torture-signals: ## Signals at 100 random instants (ROUNDS=N, SEED=N), with the broker up, slow, frozen or killed
+	cargo build --locked
+	tests/kafka/broker with tests/live/signals
 
 test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (needs Python 3 with venv)
 	cargo build --locked
