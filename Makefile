@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint kafka test-kafka torture-signals test-linux test-oracles test-soft-sha1 build
+.PHONY: help run test lint lint-docker kafka test-kafka torture-signals test-linux test-oracles test-soft-sha1 bench-live build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -17,7 +17,11 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run tests/docker/check tests/kafka/broker tests/oracles/run
+
+lint-docker: ## Dockerfile, compose.yaml and launch.json, without a container engine (needs Python 3 with venv, Go, Java 17, Maven)
+	cargo build --locked
+	tests/docker/check
 
 kafka: ## A real Apache Kafka in the foreground, until Ctrl-C (needs Java 17 and Maven)
 	tests/kafka/broker run
@@ -41,6 +45,10 @@ test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (need
 
 test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
+
+bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECONDS=10 for the short form)
+	cargo bench --locked --bench live --no-run
+	tests/kafka/broker with cargo bench --locked --bench live
 
 build: ## The release binary
 	cargo build --locked --release
