@@ -17,7 +17,7 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run tests/docker/check tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run tests/docker/check tests/docker/contained tests/kafka/broker tests/oracles/run
 
 lint-docker: ## Dockerfile, compose.yaml and launch.json, without a container engine (needs Python 3 with venv, Go, Java 17, Maven)
 	cargo build --locked
