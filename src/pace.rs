@@ -235,12 +235,13 @@ fn tell(notice: Notice) {
     }
 }
 
-/// A span as people read it: `3600.0 s`.
+/// A span as people read it, rounded: `3600.0 s`.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{} s", self.0.as_secs(), self.0.subsec_millis() / 100)
+        let tenths = (self.0.as_millis() + 50) / 100;
+        write!(f, "{}.{} s", tenths / 10, tenths % 10)
     }
 }
 
@@ -318,6 +319,12 @@ mod tests {
         assert_eq!(pacer.lateness().unwrap().count(), 1);
         // An hour of virtual time is 3.6 s at this speed.
         assert_eq!(pacer.wait(3_605_000), Some(WAIT_MAX));
+    }
+
+    #[test]
+    fn spans_read_as_seconds() {
+        let shown = [0, 49, 50, 9_949, 9_950, 3_599_999].map(|ms| Seconds(Duration::from_millis(ms)).to_string());
+        assert_eq!(shown, ["0.0 s", "0.0 s", "0.1 s", "9.9 s", "10.0 s", "3600.0 s"]);
     }
 
     proptest! {

@@ -1,5 +1,5 @@
-//! What happens to a run on a real Kafka when something goes wrong under way: topics that change, clocks that are stepped, a
-//! process that stands still, signals at bad moments. `make test-kafka` runs what is ignored here.
+//! Real time on a real Kafka, and what happens to a run when something goes wrong under way: topics that change, clocks that are
+//! stepped, a process that stands still, signals at bad moments. `make test-kafka` runs what is ignored here.
 //!
 //! Whatever happens, what a partition holds is a prefix of its sequence, and what is missing is said.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -276,6 +276,41 @@ fn a_signal_is_seen_although_the_wall_clock_was_stepped_back() {
     let output = end_of(ours, Duration::from_secs(5));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(count_prefixes(&spec, &layout, &Stage::ALL), report(&output)["acked"].as_u64().unwrap());
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_backfill_goes_on_as_live_data_without_a_seam() {
+    let minute_ms = 60_000;
+    let now = spec(BUSY);
+    let spec = StreamSpec { epoch: Epoch::from_ms(now.epoch.ms() - minute_ms).unwrap(), ..now };
+    let mut ours = play(&spec, "seam", &["--report", "json"]);
+    wait_for_records("seam-clicks", &mut ours);
+    sleep(Duration::from_secs(6));
+    signal(&ours, "-INT");
+    let stopped_ms = mock_data_gen::pace::wall_clock_us() / 1_000;
+    let output = end_of(ours, Duration::from_secs(5));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(count_prefixes(&spec, &layout("seam", [6; 4]), &Stage::ALL), report(&output)["acked"].as_u64().unwrap());
+    let times = || read_by_kcat("seam-bid-requests").into_values().flatten().map(|record| record.1);
+    assert!(times().min().unwrap() < spec.epoch.ms() + 1_000, "the backfill is missing");
+    assert!((stopped_ms - times().max().unwrap()).abs() < 1_000, "the run did not reach the present");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_replay_takes_the_windows_time_by_its_factor() {
+    let spec = spec(BUSY);
+    // 20 s of the stream, and the lag of its last auction.
+    let ours = play(&spec, "factor", &["--speed", "10", "--count", "10000", "--report", "json"]);
+    let output = end_of(ours, Duration::from_secs(30));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_topics_hold(&spec, &layout("factor", [6; 4]), Window::auctions(0, 10_000));
+    let last_ms = read_by_kcat("factor-clicks").into_values().flatten().map(|record| record.1).max().unwrap();
+    let least = (last_ms - spec.epoch.ms()) as f64 / 10_000.0;
+    let took = report(&output)["seconds"].as_f64().unwrap();
+    assert!(took > least - 0.1, "{took} s is faster than the window's rhythm");
+    assert!(took < least + 3.0, "{took} s is slower than the window's rhythm");
 }
 
 #[test]

@@ -49,7 +49,7 @@ const POLL_EVERY: u64 = 256;
 /// While the queue is full or drains, reports are taken this often.
 const POLL_WAIT: Duration = Duration::from_millis(2);
 /// A client that cannot go on is given this long to report the record that did it.
-const REASON_WAIT: Duration = Duration::from_millis(200);
+const REASON_WAIT: Duration = Duration::from_secs(1);
 /// A wait without any acknowledgement is told this often.
 const PATIENCE: Duration = Duration::from_secs(10);
 
