@@ -8,11 +8,13 @@ mod arrears;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 
 use self::arrears::{Arrears, Notice};
+use crate::metrics::Metrics;
 use crate::spec::DecimalError;
 
 /// How release is timed.
@@ -123,6 +125,7 @@ pub struct Pacer {
     stepped_us: i64,
     lateness: Option<Lateness>,
     arrears: Arrears,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Pacer {
@@ -138,34 +141,62 @@ impl Pacer {
             stepped_us: 0,
             lateness: if pace == Pace::Fast { None } else { Lateness::new() },
             arrears: Arrears::default(),
+            metrics: None,
         }
+    }
+
+    /// The same pacer, which tells these counters too how late records are.
+    #[must_use]
+    pub fn counted(self, metrics: &Arc<Metrics>) -> Self {
+        Self { metrics: Some(Arc::clone(metrics)), ..self }
     }
 
     /// How long to wait, at most, before asking again about a record that is due at `emit_ms`; `None` if it is due, and then its
     /// lateness is measured.
     pub fn wait(&mut self, emit_ms: i64) -> Option<Duration> {
         let due_us = emit_ms.saturating_mul(1_000);
-        let (timeline_us, begin_us, speed) = match self.pace {
+        let replay = match self.pace {
             Pace::Fast => return None,
-            Pace::Live => (self.wall_us(), self.begin_wall_us, Speed::REAL_TIME),
-            Pace::Replay(speed) => {
-                let passed = i64::try_from(speed.virtual_us(self.begin.elapsed())).unwrap_or(i64::MAX);
-                (self.begin_virtual_us.saturating_add(passed), self.begin_virtual_us, speed)
+            Pace::Live => None,
+            Pace::Replay(speed) => Some(speed),
+        };
+        let now = Instant::now();
+        let passed = now.duration_since(self.begin);
+        let (timeline_us, begin_us) = match replay {
+            None => (self.wall_us(passed), self.begin_wall_us),
+            Some(speed) => {
+                let passed_us = i64::try_from(speed.virtual_us(passed)).unwrap_or(i64::MAX);
+                (self.begin_virtual_us.saturating_add(passed_us), self.begin_virtual_us)
             }
         };
+        let speed = replay.unwrap_or(Speed::REAL_TIME);
         match due(due_us, timeline_us) {
-            Due::In(virtual_us) => Some(speed.real(virtual_us).clamp(TICK, WAIT_MAX)),
+            Due::In(virtual_us) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics.on_time();
+                }
+                Some(speed.real(virtual_us).clamp(TICK, WAIT_MAX))
+            }
             Due::Late(virtual_us) => {
-                let late = speed.real(virtual_us);
                 // What was due before the run began is backfill, not late.
-                let backfill = due_us < begin_us;
-                if let Some(lateness) = self.lateness.as_mut().filter(|_| !backfill) {
-                    lateness.record(late);
-                }
-                if let Some(notice) = self.arrears.released(late) {
-                    tell(notice);
-                }
+                self.released(now, speed.real(virtual_us), due_us < begin_us);
                 None
+            }
+        }
+    }
+
+    /// Measures and counts a record that is released now.
+    fn released(&mut self, now: Instant, late: Duration, backfill: bool) {
+        if let Some(lateness) = self.lateness.as_mut().filter(|_| !backfill) {
+            lateness.record(late);
+        }
+        if let Some(notice) = self.arrears.released(late) {
+            tell(notice);
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.overdue(now, late);
+            if !backfill {
+                metrics.late(late);
             }
         }
     }
@@ -176,16 +207,16 @@ impl Pacer {
         self.lateness.as_ref()
     }
 
-    /// The wall clock. Tells when it was stepped.
-    fn wall_us(&mut self) -> i64 {
-        let (wall_us, stepped_us) = self.wall_and_step();
+    /// The wall clock, when so much time has passed since the run began. Tells when it was stepped.
+    fn wall_us(&mut self, passed: Duration) -> i64 {
+        let (wall_us, stepped_us) = self.wall_and_step(passed);
         let told_us = self.stepped_us;
         let is_news = |stepped_us: i64| stepped_us.abs_diff(told_us) > STEP_US;
         if !is_news(stepped_us) {
             return wall_us;
         }
         // A process that was stopped between the two readings sees a step that was none: it is gone when they are read again.
-        let (wall_us, stepped_us) = self.wall_and_step();
+        let (wall_us, stepped_us) = self.wall_and_step(self.begin.elapsed());
         if is_news(stepped_us) {
             tell_step(stepped_us - told_us);
             self.stepped_us = stepped_us;
@@ -194,9 +225,9 @@ impl Pacer {
     }
 
     /// The wall clock, and how far it was stepped since the run began: how far it parted from the monotonic one.
-    fn wall_and_step(&self) -> (i64, i64) {
+    fn wall_and_step(&self, passed: Duration) -> (i64, i64) {
         let wall_us = wall_clock_us();
-        let passed_us = i64::try_from(self.begin.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let passed_us = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
         (wall_us, wall_us.saturating_sub(self.begin_wall_us).saturating_sub(passed_us))
     }
 }

@@ -3,6 +3,7 @@
 //! A sink is fed by one thread, in order, and closed once. Only after a close without error is everything that was submitted
 //! where it belongs.
 
+pub mod counted;
 pub mod files;
 pub mod kafka;
 pub mod null;

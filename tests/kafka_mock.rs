@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use mock_data_gen::digest::Digest;
 use mock_data_gen::fingerprint::Fingerprints;
+use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
 use mock_data_gen::run::{Outcome, run};
+use mock_data_gen::sink::counted::Counted;
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
 use mock_data_gen::sink::{SinkError, Stop};
 use mock_data_gen::source::topics::read_to_end;
@@ -52,7 +54,19 @@ fn play(
     stop: &Arc<Stop>,
     trouble: impl FnMut(u64),
 ) -> Result<Outcome, SinkError> {
-    let mut sink = Kafka::new(cluster, stop).unwrap();
+    play_counted(cluster, stream, count, stop, &Arc::new(Metrics::new(cluster.layout())), trouble)
+}
+
+fn play_counted(
+    cluster: &Cluster,
+    stream: &Stream,
+    count: u64,
+    stop: &Arc<Stop>,
+    metrics: &Arc<Metrics>,
+    trouble: impl FnMut(u64),
+) -> Result<Outcome, SinkError> {
+    let mut sink = Kafka::new(cluster, stop, metrics).unwrap();
+    let mut sink = Counted::new(&mut sink, metrics);
     let mut pacer = Pacer::new(Pace::Fast, 0);
     run(stream, Window::auctions(0, count), &mut sink, &mut pacer, stop, true, trouble)
 }
@@ -105,6 +119,41 @@ fn a_full_queue_holds_the_stream_back_and_loses_nothing() {
     assert!(outcome.bytes() > 150 << 20, "{} bytes fit into the queue", outcome.bytes());
     let ends = prepare(&mock, &layout).end_offsets().iter().flatten().sum::<i64>();
     assert_eq!(ends, outcome.records() as i64);
+}
+
+#[test]
+fn acknowledgements_are_counted_by_topic_as_they_come() {
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    let cluster = prepare(&mock, &layout);
+    let metrics = Arc::new(Metrics::new(&layout));
+    let mut waited = false;
+    let look = |_| waited |= metrics.snapshot().queue() > 0;
+    let outcome = play_counted(&cluster, &stream, 5_000, &Arc::default(), &metrics, look).unwrap();
+    assert!(waited, "no record ever waited for its acknowledgement");
+    let seen = metrics.snapshot();
+    assert_eq!((seen.released, seen.queue()), (outcome.counts.map(|count| count.records), 0));
+    let text = metrics.text();
+    for (topic, count) in layout.topics().iter().zip(outcome.counts) {
+        for line in [
+            format!("mdg_records_acked_total{{topic=\"{}\"}} {}\n", topic.name, count.records),
+            format!("mdg_bytes_acked_total{{topic=\"{}\"}} {}\n", topic.name, count.bytes),
+        ] {
+            assert!(text.contains(&line), "{line} is not in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn records_that_are_refused_are_counted_by_librdkafkas_code() {
+    let (stream, layout) = (stream(), Layout::default());
+    let mock = mock(&layout);
+    let cluster = prepare(&mock, &layout);
+    mock.topic_error("clicks", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).unwrap();
+    let metrics = Arc::new(Metrics::new(&layout));
+    play_counted(&cluster, &stream, 5_000, &Arc::default(), &metrics, |_| {}).unwrap_err();
+    let text = metrics.text();
+    assert!(text.contains("mdg_delivery_errors_total{code=\"TOPIC_AUTHORIZATION_FAILED\"} "), "{text}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The modules in the order in which data flows: a module uses those before it, and itself.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "digest",
     "timestamp",
     "spec",
@@ -20,6 +20,7 @@ const ORDER: [&str; 18] = [
     "record",
     "fingerprint",
     "stream",
+    "metrics",
     "pace",
     "sink",
     "source",

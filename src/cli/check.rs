@@ -2,6 +2,7 @@
 //! what the brokers say. A line of JSON with `--report json`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use clap::ArgMatches;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use super::play::{Player, uneven_topics};
 use super::run::{ReportForm, Resolved, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::lag_ms;
+use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
 use crate::sink::kafka::{Cluster, Existing, Target};
 use crate::spec::{Partitions, Rate, Stage};
@@ -129,7 +131,9 @@ impl Findings {
         let stop = signals::listen()?;
         let Resolved { stream, window, chosen, pace, properties } = resolved;
         let options = &args.options;
-        let player = Player { options, properties, window: *window, chosen: *chosen, pace: *pace, stop: &stop };
+        let metrics = Arc::new(Metrics::new(stream.layout()));
+        let (window, chosen, pace) = (*window, *chosen, *pace);
+        let player = Player { options, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
         let states = Cluster::look(&Target {
             brokers: &options.bootstrap_servers,
             properties,

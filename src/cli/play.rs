@@ -8,9 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::run::{ReportForm, Resume, RunOptions};
 use super::{Failure, show, to_stderr};
 use crate::fingerprint::Fingerprints;
+use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
 use crate::report::{Heading, Report, grouped};
 use crate::run::{self, Count, Outcome};
+use crate::sink::counted::Counted;
 use crate::sink::kafka::{
     Cluster, Embedded, Existing, Kafka, KafkaError, Property, Target, Times, TopicSettings, Transfer,
 };
@@ -29,6 +31,7 @@ pub(super) struct Player<'a> {
     pub(super) chosen: Option<&'static str>,
     pub(super) pace: Pace,
     pub(super) stop: &'a Arc<Stop>,
+    pub(super) metrics: &'a Arc<Metrics>,
 }
 
 impl Player<'_> {
@@ -62,7 +65,7 @@ impl Player<'_> {
             tracing::warn!("{warning}");
         }
         let stream = Stream::new(auctions.spec(), cluster.layout());
-        self.play(&stream, &mut Kafka::new(&cluster, self.stop)?)
+        self.play(&stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?)
     }
 
     /// Plays into a broker inside this process, and reads everything back.
@@ -80,7 +83,7 @@ impl Player<'_> {
             stop: self.stop,
         };
         let cluster = Cluster::prepare(&target)?;
-        let outcome = self.play_into(stream, &mut Kafka::new(&cluster, self.stop)?, true)?;
+        let outcome = self.play_into(stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?, true)?;
         self.report(stream, &outcome);
         let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
         read.compare(&outcome)?;
@@ -88,6 +91,7 @@ impl Player<'_> {
             to_stderr(&read.funnel);
         }
         if self.options.hold && !self.stop.asked() {
+            self.metrics.enter(State::Holding);
             to_stderr(&format!("\nholding {} until Ctrl-C\n", broker.brokers()));
             while !self.stop.asked() {
                 std::thread::sleep(Duration::from_millis(50));
@@ -106,10 +110,11 @@ impl Player<'_> {
         }
         let window = self.window;
         let start_us = stream.auctions().plan(window.start()).request_ms * 1_000;
-        let mut pacer = Pacer::new(self.pace, start_us);
+        let mut pacer = Pacer::new(self.pace, start_us).counted(self.metrics);
+        let mut sink = Counted::new(sink, self.metrics);
         let bar = progress_bar(window);
         let progress = |ordinal| bar.set_position(ordinal - window.start());
-        let outcome = run::run(stream, window, sink, &mut pacer, self.stop, fingerprint, progress);
+        let outcome = run::run(stream, window, &mut sink, &mut pacer, self.stop, fingerprint, progress);
         bar.finish_and_clear();
         Ok(outcome?)
     }

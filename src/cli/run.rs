@@ -1,6 +1,7 @@
 //! `run`: play a window into a sink.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
@@ -9,6 +10,7 @@ use super::options::{LayoutArgs, StreamArgs};
 use super::play::Player;
 use super::window::WindowArgs;
 use super::{Failure, signals};
+use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
 use crate::sink::files::Files;
 use crate::sink::kafka::{DEFAULT_BROKERS, Property};
@@ -122,7 +124,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = &args.options;
     let Resolved { stream, window, chosen, pace, properties } = args.resolve()?;
     let stop = signals::listen()?;
-    let player = Player { options, properties: &properties, window, chosen, pace, stop: &stop };
+    let metrics = Arc::new(Metrics::new(stream.layout()));
+    let player = Player { options, properties: &properties, window, chosen, pace, stop: &stop, metrics: &metrics };
     match options.sink {
         SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())),
         SinkKind::Null => player.play(&stream, &mut Null),

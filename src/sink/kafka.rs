@@ -36,6 +36,7 @@ pub use self::properties::{Property, PropertyError};
 use self::reports::Reports;
 pub use self::topics::{Existing, Times, TopicSettings};
 use super::{Sink, SinkError, Stop};
+use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::spec::Layout;
 
@@ -58,6 +59,7 @@ pub struct Kafka {
     layout: Layout,
     producer: BaseProducer<Reports>,
     stop: Arc<Stop>,
+    metrics: Arc<Metrics>,
     sent: u64,
     /// Acknowledged records when that number last grew, or when waiting was last told of.
     last_progress: Cell<(u64, Instant)>,
@@ -74,13 +76,14 @@ impl Kafka {
     ///
     /// # Errors
     /// If librdkafka refuses the configuration.
-    pub fn new(cluster: &Cluster, stop: &Arc<Stop>) -> Result<Self, KafkaError> {
-        let context = Reports::new(cluster.end_offsets());
+    pub fn new(cluster: &Cluster, stop: &Arc<Stop>, metrics: &Arc<Metrics>) -> Result<Self, KafkaError> {
+        let context = Reports::new(cluster.end_offsets(), metrics);
         let producer = Self::config(cluster).create_with_context(context)?;
         Ok(Self {
             layout: cluster.layout().clone(),
             producer,
             stop: Arc::clone(stop),
+            metrics: Arc::clone(metrics),
             sent: 0,
             last_progress: Cell::new((0, Instant::now())),
         })
@@ -151,6 +154,7 @@ impl Kafka {
 
     /// Says now and then that nothing is acknowledged any more.
     fn tell_of_waiting(&self) {
+        self.metrics.tick();
         let acked = self.acked();
         let (seen, since) = self.last_progress.get();
         if acked != seen || acked == self.sent {

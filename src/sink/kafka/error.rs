@@ -1,6 +1,7 @@
 //! What can go wrong with Kafka, and what to do about it.
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
 
 use crate::spec::TopicName;
 
@@ -246,5 +247,14 @@ impl KafkaError {
             Self::Ended { source, .. } => source,
             error => error,
         }
+    }
+}
+
+/// librdkafka's name of an error, as `rd_kafka_err2name` has it: `MSG_SIZE_TOO_LARGE`, `_TRANSPORT`.
+pub(super) fn code(error: &ClientError) -> String {
+    let code = error.rdkafka_error_code().map(|code| RDKafkaRespErr::try_from(code as i32));
+    match code {
+        Some(Ok(code)) => format!("{code:?}").trim_start_matches("RD_KAFKA_RESP_ERR_").to_owned(),
+        Some(Err(_)) | None => "UNKNOWN".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! What the client calls back: delivery reports, its errors, its log.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rdkafka::ClientContext;
@@ -11,12 +11,15 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::delivery::Deliveries;
+use super::error::code;
 use super::{PATIENCE, cluster};
+use crate::metrics::Metrics;
 use crate::spec::Stage;
 
 /// Receives the client's reports and errors.
 pub(super) struct Reports {
     deliveries: Mutex<Deliveries>,
+    metrics: Arc<Metrics>,
     told: Mutex<Option<(String, Instant)>>,
     /// The run is over: what the client says of records that it still holds is told by the run's own error.
     closing: AtomicBool,
@@ -24,9 +27,10 @@ pub(super) struct Reports {
 
 impl Reports {
     /// Bookkeeping for partitions that end at these offsets now.
-    pub(super) fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
+    pub(super) fn new(end_offsets: &[Vec<i64>; 4], metrics: &Arc<Metrics>) -> Self {
         Self {
             deliveries: Mutex::new(Deliveries::new(end_offsets)),
+            metrics: Arc::clone(metrics),
             told: Mutex::new(None),
             closing: AtomicBool::new(false),
         }
@@ -52,8 +56,11 @@ impl ClientContext for Reports {
 
     /// The client repeats itself while a broker is away: the same trouble is told once in [`PATIENCE`].
     fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
-        if is_fatal || self.closing.load(Ordering::Relaxed) {
+        if self.closing.load(Ordering::Relaxed) {
+            return;
+        }
+        self.metrics.client_error(&code(&error));
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             return;
         }
         let reason = cluster::without_statistics(reason);
@@ -73,8 +80,14 @@ impl ProducerContext for Reports {
         let stage = Stage::ALL[stage];
         let mut deliveries = self.deliveries();
         match report {
-            Ok(message) => deliveries.acked(stage, message.partition(), message.offset()),
-            Err((error, message)) => deliveries.failed(stage, message.partition(), message.key(), error),
+            Ok(message) => {
+                deliveries.acked(stage, message.partition(), message.offset());
+                self.metrics.acked(stage, message.payload_len());
+            }
+            Err((error, message)) => {
+                deliveries.failed(stage, message.partition(), message.key(), error);
+                self.metrics.delivery_error(&code(error));
+            }
         }
     }
 }

@@ -1,0 +1,298 @@
+//! What a run counts while it goes on: written by the thread that plays, read by whoever wants to know.
+//!
+//! ```text
+//! sink::Counted, sink::kafka, pace ──> Metrics (atomics) ──> /metrics, /livez, /readyz, the status line
+//! ```
+//!
+//! A record costs a few relaxed additions: no lock, no allocation, no look at a clock.
+
+mod text;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use self::watch::{Health, Watch};
+use crate::record::Record;
+use crate::spec::{Layout, Stage};
+
+/// Upper bounds of the lateness histogram's buckets, in microseconds; one more bucket has no bound.
+const LATENESS_BOUNDS_US: [u64; 15] = [
+    500, 1_000, 2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
+    10_000_000, 60_000_000,
+];
+/// Stands for: no record is overdue.
+const ON_TIME: i64 = i64::MAX;
+/// Stands for: no record was released yet.
+const NEVER: i64 = i64::MIN;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The sink is being prepared.
+    Starting,
+    /// Records are released.
+    Running,
+    /// No more records are released; what was sent is waited for.
+    Draining,
+    /// The window is played, and the embedded broker is held for its readers.
+    Holding,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Starting, Self::Running, Self::Draining, Self::Holding];
+
+    /// Its word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Holding => "holding",
+        }
+    }
+}
+
+/// The counters of one run.
+#[derive(Debug)]
+pub struct Metrics {
+    topics: [String; 4],
+    /// Points of time are kept as microseconds since this one.
+    origin: Instant,
+    state: AtomicU8,
+    /// Signs of life other than records: the run waits, for a due time or for the sink.
+    ticks: AtomicU64,
+    /// By stage, as all arrays of four.
+    released: [AtomicU64; 4],
+    acked: [AtomicU64; 4],
+    acked_bytes: [AtomicU64; 4],
+    emit_ms: AtomicI64,
+    /// When the record that is released now was due, in microseconds since `origin`.
+    due_us: AtomicI64,
+    /// Not cumulative; the last one has no bound.
+    lateness: [AtomicU64; LATENESS_BOUNDS_US.len() + 1],
+    lateness_us: AtomicU64,
+    delivery_errors: Codes,
+    client_errors: Codes,
+}
+
+/// What the counters say at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where the run stands.
+    pub state: State,
+    /// Grows as long as the run's loop goes round.
+    pub beats: u64,
+    /// Records released, by stage.
+    pub released: [u64; 4],
+    /// Records acknowledged, of all stages.
+    pub acked: u64,
+    /// Emit time of the last released record, in milliseconds since 1970.
+    pub emit_ms: Option<i64>,
+    /// How far the record that is released now lies behind its due time; zero if the run is on time, or has no due times.
+    pub lag: Duration,
+}
+
+impl Snapshot {
+    /// Records released, of all stages.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.released.iter().sum()
+    }
+
+    /// Records sent that are not acknowledged. An acknowledgement may be counted a moment before its record is.
+    #[must_use]
+    pub fn queue(&self) -> u64 {
+        self.records().saturating_sub(self.acked)
+    }
+}
+
+impl Metrics {
+    /// Counters of a run into these topics, all zero.
+    #[must_use]
+    pub fn new(layout: &Layout) -> Self {
+        Self {
+            topics: layout.topics().each_ref().map(|topic| topic.name.to_string()),
+            origin: Instant::now(),
+            state: AtomicU8::new(State::Starting as u8),
+            ticks: AtomicU64::default(),
+            released: Default::default(),
+            acked: Default::default(),
+            acked_bytes: Default::default(),
+            emit_ms: AtomicI64::new(NEVER),
+            due_us: AtomicI64::new(ON_TIME),
+            lateness: Default::default(),
+            lateness_us: AtomicU64::default(),
+            delivery_errors: Codes::default(),
+            client_errors: Codes::default(),
+        }
+    }
+
+    /// Says where the run stands. Without records to release nothing is overdue.
+    pub fn enter(&self, state: State) {
+        self.state.store(state as u8, Relaxed);
+        if state != State::Running {
+            self.due_us.store(ON_TIME, Relaxed);
+        }
+    }
+
+    /// Counts a record that the sink took.
+    pub fn released(&self, record: &Record) {
+        self.released[record.stage.index()].fetch_add(1, Relaxed);
+        self.emit_ms.store(record.emit_ms, Relaxed);
+    }
+
+    /// Counts a record that is where it belongs, with its payload.
+    pub fn acked(&self, stage: Stage, bytes: usize) {
+        self.acked[stage.index()].fetch_add(1, Relaxed);
+        self.acked_bytes[stage.index()].fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// A sign of life from a run that waits.
+    pub fn tick(&self) {
+        self.ticks.fetch_add(1, Relaxed);
+    }
+
+    /// The next record is not due yet.
+    pub fn on_time(&self) {
+        self.due_us.store(ON_TIME, Relaxed);
+    }
+
+    /// The next record is due since `late` before `now`, and is released.
+    pub fn overdue(&self, now: Instant, late: Duration) {
+        self.due_us.store(self.us(now).saturating_sub(micros(late).cast_signed()), Relaxed);
+    }
+
+    /// Counts the lateness of a record's release.
+    pub fn late(&self, late: Duration) {
+        let late_us = micros(late);
+        self.lateness[LATENESS_BOUNDS_US.partition_point(|&bound_us| bound_us < late_us)].fetch_add(1, Relaxed);
+        self.lateness_us.fetch_add(late_us, Relaxed);
+    }
+
+    /// Counts a record that was not stored, by librdkafka's name for the reason.
+    pub fn delivery_error(&self, code: &str) {
+        self.delivery_errors.count(code);
+    }
+
+    /// Counts an error of the client that concerns no single record, such as a broken connection.
+    pub fn client_error(&self, code: &str) {
+        self.client_errors.count(code);
+    }
+
+    /// What the counters say now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let released = load(&self.released);
+        let emit_ms = self.emit_ms.load(Relaxed);
+        Snapshot {
+            state: State::ALL[usize::from(self.state.load(Relaxed))],
+            beats: released.iter().sum::<u64>() + self.ticks.load(Relaxed),
+            released,
+            acked: load(&self.acked).iter().sum(),
+            emit_ms: (emit_ms != NEVER).then_some(emit_ms),
+            lag: self.lag(),
+        }
+    }
+
+    /// The counters in Prometheus' text format, version 0.0.4.
+    #[must_use]
+    pub fn text(&self) -> String {
+        text::text(self)
+    }
+
+    fn lag(&self) -> Duration {
+        let lag_us = self.us(Instant::now()).saturating_sub(self.due_us.load(Relaxed));
+        Duration::from_micros(u64::try_from(lag_us).unwrap_or(0))
+    }
+
+    fn us(&self, time: Instant) -> i64 {
+        micros(time.saturating_duration_since(self.origin)).cast_signed()
+    }
+}
+
+/// Errors by code. They are rare, so they may take a lock.
+#[derive(Debug, Default)]
+struct Codes(Mutex<BTreeMap<String, u64>>);
+
+impl Codes {
+    fn count(&self, code: &str) {
+        *self.get().entry(code.to_owned()).or_default() += 1;
+    }
+
+    fn get(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn load<const N: usize>(counters: &[AtomicU64; N]) -> [u64; N] {
+    counters.each_ref().map(|counter| counter.load(Relaxed))
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(stage: Stage, emit_ms: i64) -> Record {
+        Record { stage, emit_ms, ..Record::default() }
+    }
+
+    #[test]
+    fn nothing_has_happened_at_the_start() {
+        let seen = Metrics::new(&Layout::default()).snapshot();
+        assert_eq!((seen.state, seen.beats, seen.records(), seen.queue()), (State::Starting, 0, 0, 0));
+        assert_eq!((seen.emit_ms, seen.lag), (None, Duration::ZERO));
+    }
+
+    #[test]
+    fn what_is_released_waits_until_it_is_acknowledged() {
+        let metrics = Metrics::new(&Layout::default());
+        metrics.released(&record(Stage::Request, 5));
+        metrics.released(&record(Stage::Click, 7));
+        metrics.tick();
+        let seen = metrics.snapshot();
+        assert_eq!((seen.released, seen.queue(), seen.beats, seen.emit_ms), ([1, 0, 0, 1], 2, 3, Some(7)));
+        metrics.acked(Stage::Click, 10);
+        metrics.acked(Stage::Request, 20);
+        assert_eq!(metrics.snapshot().queue(), 0);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_is_faster_than_its_record_is_no_negative_queue() {
+        let metrics = Metrics::new(&Layout::default());
+        metrics.acked(Stage::Request, 1);
+        assert_eq!(metrics.snapshot().queue(), 0);
+    }
+
+    #[test]
+    fn a_record_that_is_not_taken_falls_ever_further_behind() {
+        let metrics = Metrics::new(&Layout::default());
+        metrics.enter(State::Running);
+        metrics.overdue(Instant::now(), Duration::from_secs(3_600));
+        let before = metrics.snapshot().lag;
+        assert!(before >= Duration::from_secs(3_600) && before < Duration::from_secs(3_660), "{before:?}");
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(metrics.snapshot().lag >= before + Duration::from_millis(5));
+        metrics.on_time();
+        assert_eq!(metrics.snapshot().lag, Duration::ZERO);
+        metrics.overdue(Instant::now(), Duration::from_secs(1));
+        metrics.enter(State::Draining);
+        assert_eq!(metrics.snapshot().lag, Duration::ZERO);
+    }
+
+    #[test]
+    fn every_state_is_found_again() {
+        let metrics = Metrics::new(&Layout::default());
+        for state in State::ALL {
+            metrics.enter(state);
+            assert_eq!(metrics.snapshot().state, state);
+        }
+    }
+}
