@@ -5,6 +5,8 @@ mod check;
 mod config_file;
 mod configuration;
 mod documents;
+mod health;
+mod listen;
 mod options;
 mod origin;
 mod play;
@@ -16,6 +18,7 @@ mod window;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -83,6 +86,8 @@ enum Command {
     Completions(documents::CompletionsArgs),
     /// Print the manual page
     Man(documents::ManArgs),
+    /// Ask a run that was started with --listen how it is: exit code 0 if it is well, else 1
+    Health(health::HealthArgs),
 }
 
 /// Why a command did not succeed.
@@ -103,6 +108,12 @@ enum Failure {
     Problems(Vec<String>),
     #[error("signals cannot be listened for: {0}")]
     Signals(io::Error),
+    #[error(
+        "cannot listen on {address}: {source}\ngive --listen an address and a port of this machine that nobody else listens on"
+    )]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("{url}: {reason}")]
+    Unhealthy { url: String, reason: String },
     #[error("the topics do not hold what was sent")]
     ReadBack,
     #[error("stopped by a signal before the window was complete")]
@@ -123,8 +134,9 @@ impl Failure {
                 _ => 3,
             },
             Self::Sink(SinkError::ReaderGone) => 0,
+            Self::Unhealthy { .. } => 1,
             Self::Stopped | Self::Sink(SinkError::Stopped) => 5,
-            Self::Sink(_) | Self::ReadBack | Self::Signals(_) | Self::Problems(_) => 3,
+            Self::Sink(_) | Self::ReadBack | Self::Signals(_) | Self::Problems(_) | Self::Listen { .. } => 3,
         }
     }
 }
@@ -160,6 +172,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::check(args, &configuration, &matches),
         Some(Command::Completions(args)) => documents::completions(args),
         Some(Command::Man(args)) => documents::man(args),
+        Some(Command::Health(args)) => health::health(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

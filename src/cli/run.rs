@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
+use super::listen::{ListenAddress, listen};
 use super::options::{LayoutArgs, StreamArgs};
 use super::play::Player;
 use super::window::WindowArgs;
@@ -74,6 +75,9 @@ pub(super) struct RunOptions {
     /// With the embedded broker: keep it up until a signal
     #[arg(long, env = "MDG_HOLD", value_parser = BoolishValueParser::new())]
     pub(super) hold: bool,
+    /// Answer /livez, /readyz and /metrics over HTTP, such as at 127.0.0.1:8080 [default: nowhere]
+    #[arg(long, env = "MDG_LISTEN", value_name = "ADDR:PORT")]
+    listen: Option<ListenAddress>,
     /// Form of the report at the end
     #[arg(long, env = "MDG_REPORT", value_enum, default_value_t = ReportForm::Text)]
     pub(super) report: ReportForm,
@@ -125,6 +129,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let Resolved { stream, window, chosen, pace, properties } = args.resolve()?;
     let stop = signals::listen()?;
     let metrics = Arc::new(Metrics::new(stream.layout()));
+    if let Some(address) = options.listen {
+        listen(address, &metrics)?;
+    }
     let player = Player { options, properties: &properties, window, chosen, pace, stop: &stop, metrics: &metrics };
     match options.sink {
         SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())),

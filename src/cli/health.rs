@@ -1,0 +1,103 @@
+//! `health`: asks a running mock-data-gen how it is, for images that have no other program.
+
+use std::convert::Infallible;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::listen::ListenAddress;
+use super::{Failure, to_stdout};
+
+/// How long to wait for a connection, and for each piece of the answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Of an answer that is not ours, so much is read.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
+/// Options of `health`.
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// What to ask, such as http://127.0.0.1:8080/readyz [default: /livez at the address of --listen]
+    #[arg(value_name = "URL")]
+    url: Option<Url>,
+    /// The address that the run listens on
+    #[arg(long, env = "MDG_LISTEN", value_name = "ADDR:PORT")]
+    listen: Option<ListenAddress>,
+}
+
+/// What to ask, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Url {
+    host: String,
+    path: String,
+}
+
+impl FromStr for Url {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let text = text.strip_prefix("http://").unwrap_or(text);
+        let (host, path) = text.split_once('/').unwrap_or((text, "livez"));
+        Ok(Self { host: host.to_owned(), path: format!("/{path}") })
+    }
+}
+
+/// Succeeds if the answer is 200.
+pub(super) fn health(args: &HealthArgs) -> Result<(), Failure> {
+    let by_address = || args.listen.map(|address| Url { host: address.to_string(), path: "/livez".to_owned() });
+    let nowhere = || Failure::Usage("nobody is named: give a URL, or --listen with the address of the run".to_owned());
+    let url = &args.url.clone().or_else(by_address).ok_or_else(nowhere)?;
+    let unhealthy = |reason: String| Failure::Unhealthy { url: format!("http://{}{}", url.host, url.path), reason };
+    let answer = ask(url).map_err(|error| unhealthy(error.to_string()))?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim_end());
+    let mut status_line = answer.lines().next().unwrap_or_default().split(' ');
+    match (status_line.next(), status_line.next()) {
+        (Some("HTTP/1.1" | "HTTP/1.0"), Some("200")) => to_stdout(&format!("{body}\n")),
+        (Some("HTTP/1.1" | "HTTP/1.0"), Some(status)) => Err(unhealthy(format!("{status} {body}"))),
+        _ => Err(unhealthy("no answer that HTTP knows".to_owned())),
+    }
+}
+
+fn ask(url: &Url) -> io::Result<String> {
+    let unknown = || io::Error::new(io::ErrorKind::NotFound, "no such address");
+    let address = url.host.to_socket_addrs()?.next().ok_or_else(unknown)?;
+    let mut stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.path, url.host)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// An address that stands for all of a machine's own is asked on loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_asked_for_its_liveness_and_a_url_for_what_it_says() {
+        let url = |text: &str| text.parse::<Url>().map(|url| (url.host, url.path)).unwrap();
+        assert_eq!(url("127.0.0.1:8080"), ("127.0.0.1:8080".to_owned(), "/livez".to_owned()));
+        assert_eq!(url("http://[::1]:8080"), ("[::1]:8080".to_owned(), "/livez".to_owned()));
+        assert_eq!(url("http://localhost:8080/readyz"), ("localhost:8080".to_owned(), "/readyz".to_owned()));
+    }
+
+    #[test]
+    fn all_addresses_are_asked_on_loopback() {
+        let asked = |text: &str| reachable(text.parse().unwrap()).to_string();
+        assert_eq!(["0.0.0.0:1", "[::]:2", "10.0.0.1:3"].map(asked), ["127.0.0.1:1", "[::1]:2", "10.0.0.1:3"]);
+    }
+}
