@@ -14,19 +14,21 @@ mod run;
 mod schema;
 mod show;
 mod signals;
+mod status;
+mod terminal;
 mod window;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use self::configuration::{Configuration, ConfigurationError};
+use self::terminal::{TerminalArgs, to_stderr};
 use crate::sink::{KafkaError, SinkError};
 use crate::spec::STREAM_VERSION;
 use crate::stream::WindowError;
@@ -144,16 +146,12 @@ impl Failure {
 /// Runs the program on the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    log_to_stderr();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let configuration = match configure(&typed) {
         Ok(configuration) => configuration,
         Err(failure) => return ended(&failure, &Configuration::default()),
     };
     let (configuration, arguments) = configuration;
-    for variable in configuration.unknown_variables() {
-        tracing::warn!("the variable {variable} is none of this program's: is it misspelt?");
-    }
     let (cli, matches) = match parse(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -164,6 +162,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    terminal::speak(match &cli.command {
+        None => cli.run.terminal,
+        Some(Command::Run(args) | Command::Check(args)) => args.terminal,
+        Some(_) => TerminalArgs::default(),
+    });
+    for variable in configuration.unknown_variables() {
+        tracing::warn!("the variable {variable} is none of this program's: is it misspelt?");
+    }
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
@@ -188,7 +194,7 @@ fn ended(failure: &Failure, configuration: &Configuration) -> ExitCode {
     let message = failure.to_string();
     // A window's error speaks of the times that follow from what was given.
     let typed = matches!(failure, Failure::Window(_));
-    to_stderr(&format!("error: {message}\n{}", configuration.explain(&message, typed)));
+    terminal::error(format!("{message}\n{}", configuration.explain(&message, typed)).trim_end());
     ExitCode::from(failure.exit_code())
 }
 
@@ -221,22 +227,6 @@ fn parse(arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
     let command = if asks_for_help { command() } else { without_variables(command()) };
     let matches = command.try_get_matches_from(arguments)?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
-}
-
-/// Logs go to standard error; `RUST_LOG` chooses how much (`RUST_LOG=debug` shows the Kafka client's own).
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .without_time()
-        .init();
-}
-
-/// Prints what is not data. A broken standard error is no reason to end a run.
-fn to_stderr(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Prints data.

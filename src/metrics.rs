@@ -94,6 +94,10 @@ pub struct Snapshot {
     pub emit_ms: Option<i64>,
     /// How far the record that is released now lies behind its due time; zero if the run is on time, or has no due times.
     pub lag: Duration,
+    /// Records whose lateness was measured.
+    pub measured: u64,
+    /// Their lateness altogether, in microseconds.
+    pub late_us: u64,
 }
 
 impl Snapshot {
@@ -195,6 +199,8 @@ impl Metrics {
             acked: load(&self.acked).iter().sum(),
             emit_ms: (emit_ms != NEVER).then_some(emit_ms),
             lag: self.lag(),
+            measured: load(&self.lateness).iter().sum(),
+            late_us: self.lateness_us.load(Relaxed),
         }
     }
 

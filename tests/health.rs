@@ -205,7 +205,7 @@ fn silent_clients_are_let_go_and_keep_nobody_waiting() {
 #[test]
 fn what_is_no_request_is_answered_and_harms_nobody() {
     let run = Run::start(&LIVE);
-    for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"GET\r\n\r\n", &[b'a'; 20_000], b"\r\n\r\n\r\n"] {
+    for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"GET\r\n\r\n", &vec![b'a'; 20_000], b"\r\n\r\n\r\n"] {
         let mut stream = TcpStream::connect(run.address).unwrap();
         // It may be refused before it is written whole.
         let _ = stream.write_all(nonsense);

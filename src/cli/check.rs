@@ -132,8 +132,8 @@ impl Findings {
         let Resolved { stream, window, chosen, pace, properties } = resolved;
         let options = &args.options;
         let metrics = Arc::new(Metrics::new(stream.layout()));
-        let (window, chosen, pace) = (*window, *chosen, *pace);
-        let player = Player { options, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
+        let (window, chosen, pace, terminal) = (*window, *chosen, *pace, args.terminal);
+        let player = Player { options, terminal, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
         let states = Cluster::look(&Target {
             brokers: &options.bootstrap_servers,
             properties,

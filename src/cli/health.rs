@@ -19,7 +19,7 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 /// Options of `health`.
 #[derive(Debug, Args)]
 pub(super) struct HealthArgs {
-    /// What to ask, such as http://127.0.0.1:8080/readyz [default: /livez at the address of --listen]
+    /// What to ask, such as `http://127.0.0.1:8080/readyz` [default: /livez at the address of --listen]
     #[arg(value_name = "URL")]
     url: Option<Url>,
     /// The address that the run listens on

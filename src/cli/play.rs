@@ -1,11 +1,12 @@
 //! A run, played and reported: into any sink, into Kafka, into the embedded broker.
 
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::run::{ReportForm, Resume, RunOptions};
+use super::status::Status;
+use super::terminal::{self, TerminalArgs};
 use super::{Failure, show, to_stderr};
 use crate::fingerprint::Fingerprints;
 use crate::metrics::{Metrics, State};
@@ -25,6 +26,7 @@ use crate::stream::{Stream, Window};
 #[derive(Debug)]
 pub(super) struct Player<'a> {
     pub(super) options: &'a RunOptions,
+    pub(super) terminal: TerminalArgs,
     pub(super) properties: &'a [Property],
     pub(super) window: Window,
     /// How the window ends, where nothing bounds it and the program chose.
@@ -87,7 +89,7 @@ impl Player<'_> {
         self.report(stream, &outcome);
         let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
         read.compare(&outcome)?;
-        if self.options.report == ReportForm::Text {
+        if self.options.report == ReportForm::Text && self.terminal.is_for_people() {
             to_stderr(&read.funnel);
         }
         if self.options.hold && !self.stop.asked() {
@@ -112,19 +114,26 @@ impl Player<'_> {
         let start_us = stream.auctions().plan(window.start()).request_ms * 1_000;
         let mut pacer = Pacer::new(self.pace, start_us).counted(self.metrics);
         let mut sink = Counted::new(sink, self.metrics);
-        let bar = progress_bar(window);
-        let progress = |ordinal| bar.set_position(ordinal - window.start());
-        let outcome = run::run(stream, window, &mut sink, &mut pacer, self.stop, fingerprint, progress);
-        bar.finish_and_clear();
+        let acknowledges = sink.acked().is_some();
+        let status = self.shows_progress().then(|| Status::show(window, self.pace, acknowledges, self.metrics));
+        let outcome = run::run(stream, window, &mut sink, &mut pacer, self.stop, fingerprint, |_| {});
+        drop(status);
         Ok(outcome?)
+    }
+
+    /// Not where standard output fills the same terminal.
+    fn shows_progress(&self) -> bool {
+        self.terminal.shows_progress() && !(self.options.is_stdout() && io::stdout().is_terminal())
     }
 
     fn report(&self, stream: &Stream, outcome: &Outcome) {
         let report = Report::new(stream, self.window, outcome);
         match self.options.report {
-            ReportForm::Text => to_stderr(&report.to_string()),
-            ReportForm::Json => match serde_json::to_string(&report) {
-                Ok(line) => to_stderr(&format!("{line}\n")),
+            ReportForm::Text if self.terminal.is_quiet() => {}
+            ReportForm::Text if self.terminal.is_for_people() => to_stderr(&report.to_string()),
+            // A table has no place among JSON lines.
+            ReportForm::Text | ReportForm::Json => match serde_json::to_string(&report) {
+                Ok(line) => terminal::write(&format!("{line}\n")),
                 Err(error) => tracing::error!("the report cannot be printed: {error}"),
             },
         }
@@ -176,20 +185,6 @@ pub(super) fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String
         "--key-by request co-partitions topics of equal partition counts, and these differ: {}. Joins have to repartition",
         shown.join(", ")
     ))
-}
-
-/// Shown on a terminal only.
-fn progress_bar(window: Window) -> ProgressBar {
-    let (bar, template) = match window.count() {
-        Some(count) => {
-            (ProgressBar::new(count), "{wide_bar} {human_pos} of {human_len} auctions, {per_sec}, {eta} left")
-        }
-        None => (ProgressBar::no_length(), "{spinner} {human_pos} auctions, {per_sec}, {elapsed}"),
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// What a plain consumer found.

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::listen::{ListenAddress, listen};
 use super::options::{LayoutArgs, StreamArgs};
 use super::play::Player;
+use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
 use super::{Failure, signals};
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub(super) struct RunArgs {
     window: WindowArgs,
     #[command(flatten)]
     pub(super) options: RunOptions,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +135,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(address) = options.listen {
         listen(address, &metrics)?;
     }
-    let player = Player { options, properties: &properties, window, chosen, pace, stop: &stop, metrics: &metrics };
+    let (properties, terminal) = (&*properties, args.terminal);
+    let player = Player { options, terminal, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
     match options.sink {
         SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())),
         SinkKind::Null => player.play(&stream, &mut Null),
@@ -187,6 +191,10 @@ impl RunOptions {
     fn folder(&self) -> Result<&Path, Failure> {
         let missing = || Failure::Usage("--sink files needs a folder: give --out DIR".to_owned());
         self.out.as_deref().ok_or_else(missing)
+    }
+
+    pub(super) fn is_stdout(&self) -> bool {
+        self.sink == SinkKind::Stdout
     }
 
     fn pace(&self) -> Pace {

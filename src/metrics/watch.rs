@@ -95,7 +95,8 @@ mod tests {
     use super::*;
 
     fn seen(state: State, beats: u64, released: u64, acked: u64) -> Snapshot {
-        Snapshot { state, beats, released: [released, 0, 0, 0], acked, emit_ms: None, lag: Duration::ZERO }
+        let released = [released, 0, 0, 0];
+        Snapshot { state, beats, released, acked, emit_ms: None, lag: Duration::ZERO, measured: 0, late_us: 0 }
     }
 
     /// Looks each second at what `at` says, and gives what the last look found.

@@ -1,0 +1,116 @@
+//! What goes to standard error: notes, logs, errors, and the line that moves on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{LazyLock, OnceLock};
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+
+/// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
+const TARGET: &str = "run";
+
+/// The line that moves. Whatever else is written takes it away for a moment, so that neither tears the other.
+pub(super) static MOVING: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// How this process speaks: set once, after the options are known.
+static MANNER: OnceLock<TerminalArgs> = OnceLock::new();
+
+/// How to speak.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Run (these change no byte)")]
+pub(super) struct TerminalArgs {
+    /// Say nothing but warnings and errors: no progress, no notes, no report for people
+    #[arg(short, long, env = "MDG_QUIET", value_parser = BoolishValueParser::new())]
+    quiet: bool,
+    /// Form of all that is said: text, or one JSON object a line
+    #[arg(long, env = "MDG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+impl TerminalArgs {
+    /// Whether people look at what moves.
+    pub(super) fn shows_progress(self) -> bool {
+        !self.quiet && self.log_format == LogFormat::Text && io::stderr().is_terminal()
+    }
+
+    /// Whether to say what is for people alone.
+    pub(super) fn is_for_people(self) -> bool {
+        !self.quiet && self.log_format == LogFormat::Text
+    }
+
+    pub(super) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+}
+
+/// Speaks in this manner from here on, logs included; `RUST_LOG` chooses how much is logged (`RUST_LOG=debug` shows the Kafka
+/// client's own log).
+pub(super) fn speak(manner: TerminalArgs) {
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    if let Ok(own) = format!("{TARGET}=info").parse() {
+        filter = filter.add_directive(own);
+    }
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| StandardError);
+    match manner.log_format {
+        LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).without_time().init(),
+        LogFormat::Json => {
+            logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+        }
+    }
+    // Nobody speaks twice.
+    let _ = MANNER.set(manner);
+}
+
+fn manner() -> TerminalArgs {
+    MANNER.get().copied().unwrap_or_default()
+}
+
+/// Tells people something that is not data. As logs each line is one of its own.
+pub(super) fn to_stderr(text: &str) {
+    match manner() {
+        TerminalArgs { quiet: true, .. } => {}
+        TerminalArgs { log_format: LogFormat::Text, .. } => write(text),
+        TerminalArgs { log_format: LogFormat::Json, .. } => {
+            for line in text.lines().filter(|line| !line.is_empty()) {
+                tracing::info!(target: TARGET, "{line}");
+            }
+        }
+    }
+}
+
+/// Says why the program ends.
+pub(super) fn error(text: &str) {
+    match manner().log_format {
+        LogFormat::Text => write(&format!("error: {text}\n")),
+        LogFormat::Json => tracing::error!(target: TARGET, "{text}"),
+    }
+}
+
+/// Writes to standard error as it is. That it is broken is no reason to end a run.
+pub(super) fn write(text: &str) {
+    let _ = StandardError.write_all(text.as_bytes());
+}
+
+/// Standard error beside the line that moves.
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        MOVING.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

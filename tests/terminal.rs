@@ -1,0 +1,153 @@
+//! What standard error shows to people on a terminal, to a pipe, and to programs that read JSON.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![cfg(feature = "cli")]
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mock-data-gen");
+
+/// The program with none of our variables set.
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// What a terminal of 120 columns is sent. `script` gives the program a terminal of its own.
+fn on_a_terminal(args: &str) -> String {
+    let line = format!("stty cols 120; exec {PROGRAM} {args}");
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).env("TERM", "xterm").env_remove("RUST_LOG");
+    let (_, text, _) = run(&mut command);
+    text
+}
+
+/// The moving line's pictures: what stands between two clearings of the line.
+fn pictures(text: &str) -> Vec<&str> {
+    text.split(['\r', '\n']).map(|line| line.trim_start_matches("\x1b[2K").trim_end()).collect()
+}
+
+#[test]
+fn a_window_with_an_end_has_a_bar_with_rate_and_time_left() {
+    let text = on_a_terminal("--sink null --speed 2 --count 60");
+    let bars: Vec<&str> = pictures(&text).into_iter().filter(|line| line.contains(" of 60 auctions, ")).collect();
+    assert!(bars.len() > 3, "{text:?}");
+    assert!(bars.iter().any(|bar| bar.starts_with('█') && bar.contains(" records/s, ") && bar.ends_with("s left")));
+    // The line is gone when the report is there.
+    let report = text.split("topic ").last().unwrap();
+    assert!(report.contains("done in") && !report.contains('█'), "{text:?}");
+}
+
+#[test]
+fn a_window_without_end_has_one_line_of_status() {
+    let text = on_a_terminal("--sink null --events-per-second 500 & pid=$!; sleep 2; kill -INT $pid; wait $pid");
+    let lines: Vec<&str> = pictures(&text).into_iter().filter(|line| line.contains(" auctions, ")).collect();
+    let last = lines.last().unwrap_or_else(|| panic!("{text:?}"));
+    for part in [" records/s, at 2", " ms late"] {
+        assert!(last.contains(part), "{last}");
+    }
+    assert!(!last.contains("acknowledged"), "{last}");
+    assert!(text.contains("stopped after"), "{text:?}");
+}
+
+#[test]
+fn nothing_moves_where_nobody_looks() {
+    for (args, kind) in [("--quiet", "quiet"), ("--log-format json", "json")] {
+        let text = on_a_terminal(&format!("--sink null --speed 4 --count 60 {args}"));
+        assert!(!text.contains(" auctions, ") && !text.contains('\x1b'), "{kind}: {text:?}");
+    }
+    // Standard output fills the same terminal.
+    let text = on_a_terminal("--sink stdout --speed 4 --count 60");
+    assert!(text.contains("{\"topic\"") && !text.contains(" records/s, "), "{text:?}");
+    let (code, _, piped) = run(&mut program(&["--sink", "null", "--speed", "4", "--count", "60"]));
+    assert_eq!(code, Some(0));
+    assert!(!piped.contains(['\r', '\x1b']) && !piped.contains(" of 60 auctions"), "{piped:?}");
+}
+
+#[test]
+fn quiet_leaves_errors_and_what_was_asked_for() {
+    let null = ["--sink", "null", "--fast", "--count", "10"];
+    let quiet = run(&mut program(&[&null[..], &["--quiet"]].concat()));
+    assert_eq!(quiet, (Some(0), String::new(), String::new()));
+    let by_variable = run(program(&null).env("MDG_QUIET", "true"));
+    assert_eq!(by_variable, (Some(0), String::new(), String::new()));
+    let embedded = ["--bootstrap-servers", "embedded", "--fast", "--count", "10", "-q", "--listen", "127.0.0.1:0"];
+    assert_eq!(run(&mut program(&embedded)), (Some(0), String::new(), String::new()));
+    let (_, _, report) = run(&mut program(&[&null[..], &["--quiet", "--report", "json"]].concat()));
+    assert_eq!(report.lines().count(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["records"], 18);
+    let (_, _, warned) = run(&mut program(&[&null[..], &["--quiet", "--listen", "0.0.0.0:0"]].concat()));
+    assert!(warned.contains("WARN listen: "), "{warned}");
+    let (code, _, error) = run(&mut program(&["--sink", "null", "--out", "x", "--quiet"]));
+    assert_eq!(code, Some(2));
+    assert!(error.starts_with("error: --out is the folder of --sink files"), "{error}");
+}
+
+/// Each line as an object. All but the report are log lines: time, level, target, message.
+fn json_lines(command: &mut Command, code: i32) -> Vec<Value> {
+    let (ended, _, text) = run(command.args(["--log-format", "json"]));
+    assert_eq!(ended, Some(code), "{text}");
+    let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let lines: Vec<Value> = text.lines().map(parse).collect();
+    assert!(!lines.is_empty());
+    for line in lines.iter().filter(|line| line.get("stream_id").is_none()) {
+        let time = line["timestamp"].as_str().unwrap();
+        assert!(mock_data_gen::timestamp::parse_time_ms(&format!("{}Z", &time[..23]), i64::MAX).is_ok(), "{line}");
+        assert!(time.ends_with('Z'), "{line}");
+        assert!(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
+        assert!(line["target"].is_string() && line["message"].is_string(), "{line}");
+    }
+    lines
+}
+
+fn messages<'a>(lines: &'a [Value], level: &str) -> Vec<&'a str> {
+    lines.iter().filter(|line| line["level"] == level).map(|line| line["message"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_line_is_json_when_asked_for_after_a_success() {
+    let null = json_lines(&mut program(&["--sink", "null", "--fast"]), 0);
+    let notes = messages(&null, "INFO");
+    assert!(notes.iter().any(|note| note.starts_with("playing one hour of virtual time")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("stream ")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("window ")), "{notes:?}");
+    assert_eq!(null.last().unwrap()["complete"], true);
+    for level in ["debug", "off"] {
+        let embedded = ["--bootstrap-servers", "embedded", "--fast", "--count", "500", "--listen", "127.0.0.1:0"];
+        let lines = json_lines(program(&embedded).env("RUST_LOG", level), 0);
+        let notes = messages(&lines, "INFO");
+        for said in ["health and metrics at http://", "embedded broker at ", "read back "] {
+            assert!(notes.iter().any(|note| note.starts_with(said)), "{said}: {notes:?}");
+        }
+        assert_eq!(lines.iter().filter(|line| line["acked"].is_u64()).count(), 1, "one report");
+        assert_eq!(lines.iter().any(|line| line["target"] == "librdkafka"), level == "debug");
+    }
+}
+
+#[test]
+fn every_line_is_json_when_asked_for_after_an_error() {
+    let usage = json_lines(&mut program(&["--sink", "null", "--out", "x"]), 2);
+    assert_eq!(messages(&usage, "ERROR"), ["--out is the folder of --sink files: add that, or leave --out away"]);
+    let window = json_lines(&mut program(&["--sink", "null", "--fast", "--from", "2025-01-01T00:00:00Z"]), 2);
+    assert_eq!(messages(&window, "ERROR").len(), 1);
+    let mut kafka = program(&["--bootstrap-servers", "127.0.0.1:1", "--fast"]);
+    let kafka = json_lines(kafka.env("RUST_LOG", "off"), 3);
+    assert!(messages(&kafka, "ERROR")[0].starts_with("no Kafka broker answered at 127.0.0.1:1"), "{kafka:?}");
+}
+
+#[test]
+fn the_form_of_logs_comes_from_the_variable_too_and_is_one_of_two() {
+    let mut by_variable = program(&["--sink", "null", "--fast", "--count", "1"]);
+    let (_, _, text) = run(by_variable.env("MDG_LOG_FORMAT", "json"));
+    assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
+    let (code, _, text) = run(&mut program(&["--sink", "null", "--log-format", "xml"]));
+    assert_eq!(code, Some(2));
+    assert!(text.contains("--log-format") && text.contains("text, json"), "{text}");
+}
