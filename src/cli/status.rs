@@ -2,7 +2,6 @@
 //! counters, so it moves while the run waits, and costs a record nothing.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -111,28 +110,28 @@ struct Line {
 }
 
 impl Line {
+    /// The most telling first: a narrow terminal cuts it off.
     fn text(self, seen: &Snapshot, recent: &Recent) -> String {
         if seen.state == State::Draining {
             return format!("waiting for {} acknowledgements", grouped(seen.queue()));
         }
-        let mut text = String::new();
-        // Writing to a String cannot fail.
+        let mut parts = vec![format!("{} records/s", grouped(recent.per_second()))];
         if !self.bounded {
-            let _ = write!(text, "{} auctions, ", grouped(seen.released[Stage::Request.index()]));
-        }
-        let _ = write!(text, "{} records/s", grouped(recent.per_second()));
-        if let Some(emit_ms) = seen.emit_ms.filter(|_| !self.bounded) {
-            let _ = write!(text, ", at {}", Timestamp(emit_ms));
+            parts.insert(0, format!("{} auctions", grouped(seen.released[Stage::Request.index()])));
         }
         if self.paced && seen.lag >= BEHIND {
-            let _ = write!(text, ", {} behind", humantime::format_duration(Duration::from_secs(seen.lag.as_secs())));
+            let whole = Duration::from_secs(seen.lag.as_secs());
+            parts.push(format!("{} behind", humantime::format_duration(whole)));
         } else if let Some(late) = recent.late() {
-            let _ = write!(text, ", {}.{:02} ms late", late.as_millis(), late.as_micros() % 1_000 / 10);
+            parts.push(format!("{}.{:02} ms late", late.as_millis(), late.as_micros() % 1_000 / 10));
         }
         if self.acknowledges && !self.bounded {
-            let _ = write!(text, ", {} acknowledged, {} in the queue", grouped(seen.acked), grouped(seen.queue()));
+            parts.push(format!("{} acked, {} queued", grouped(seen.acked), grouped(seen.queue())));
         }
-        text
+        if let Some(emit_ms) = seen.emit_ms.filter(|_| !self.bounded) {
+            parts.push(format!("at {}", Timestamp(emit_ms)));
+        }
+        parts.join(", ")
     }
 }
 
@@ -168,7 +167,7 @@ mod tests {
         let last = seen(3_000, 2_990, 0);
         assert_eq!(
             UNBOUNDED.text(&last, &recent(&[seen(2_000, 0, 0), last])),
-            "3,000 auctions, 5,000 records/s, at 2026-01-01T00:00:00.000Z, 0.25 ms late, 2,990 acknowledged, 10 in the queue"
+            "3,000 auctions, 5,000 records/s, 0.25 ms late, 2,990 acked, 10 queued, at 2026-01-01T00:00:00.000Z"
         );
     }
 
@@ -176,7 +175,7 @@ mod tests {
     fn a_run_that_is_behind_says_by_how_much() {
         let last = seen(3_000, 3_000, 3_725);
         let text = UNBOUNDED.text(&last, &recent(&[last]));
-        assert!(text.contains(", 1h 2m 5s behind, 3,000 acknowledged, 0 in the queue"), "{text}");
+        assert!(text.contains(", 1h 2m 5s behind, 3,000 acked, 0 queued, "), "{text}");
     }
 
     #[test]
