@@ -268,6 +268,8 @@ fn a_process_that_is_not_there_is_not_well() {
     let output = program(&["health", &free]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains(&free), "{}", stderr(&output));
+    let nobody = program(&["health"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(2), "{}", stderr(&nobody));
     // Somebody else's server, which says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let begin = Instant::now();

@@ -3,7 +3,9 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::env;
+#[path = "kafka/support.rs"]
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -11,23 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mock_data_gen::timestamp::Timestamp;
+use support::{OwnBroker, bootstrap, succeed, topic_flags};
 
 const TOPICS: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "clicks"];
-
-fn bootstrap() -> String {
-    env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")
-}
-
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Topics of their own for a run, so that runs never meet.
-fn topic_flags(prefix: &str) -> Vec<String> {
-    TOPICS.iter().map(|topic| format!("--topic-{topic}={prefix}-{topic}")).collect()
-}
 
 /// A run that listens on a port of its own. It is killed where a test ends before it does.
 struct Run {
@@ -174,33 +162,19 @@ fn prometheus_own_tool_finds_nothing_to_say_about_the_metrics() {
     assert!(code != Some(0) && said.contains("_total"), "{said}");
 }
 
-/// A broker that a test may stop and kill. What it needs for that is in `tests/kafka/broker`.
-struct OwnBroker {
-    bootstrap: String,
-    data: String,
-    pid: String,
-}
+/// A broker that stands still until this is dropped: one that is stopped could not be ended either.
+struct Still<'a>(&'a OwnBroker);
 
-impl OwnBroker {
-    fn start() -> Self {
-        let state = succeed(Command::new("tests/kafka/broker").arg("start"));
-        let value = |name: &str| {
-            let line = state.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
-            line.unwrap_or_else(|| panic!("no {name} in {state}")).trim_matches(['\'', '"']).to_owned()
-        };
-        Self { bootstrap: value("KAFKA_BOOTSTRAP"), data: value("KAFKA_DATA"), pid: value("KAFKA_PID") }
-    }
-
-    fn signal(&self, signal: &str) {
-        succeed(Command::new("kill").args([signal, &self.pid]));
+impl<'a> Still<'a> {
+    fn make(broker: &'a OwnBroker) -> Self {
+        broker.signal("-STOP");
+        Self(broker)
     }
 }
 
-impl Drop for OwnBroker {
+impl Drop for Still<'_> {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-CONT", &self.pid]).output();
-        let mut stop = Command::new("tests/kafka/broker");
-        let _ = stop.arg("stop").env("KAFKA_PID", &self.pid).env("KAFKA_DATA", &self.data).output();
+        self.0.signal("-CONT");
     }
 }
 
@@ -221,7 +195,7 @@ fn a_broker_that_stands_still_makes_a_run_unready_until_it_goes_on() {
         assert_eq!(run.get("/readyz").0, 200);
     }
     thread::sleep(Duration::from_secs(2));
-    broker.signal("-STOP");
+    let still = Still::make(&broker);
     let stopped = Instant::now();
     while [&paced, &fast].iter().any(|run| run.get("/readyz").0 == 200) {
         assert!(stopped.elapsed() < Duration::from_secs(60), "still ready");
@@ -239,7 +213,7 @@ fn a_broker_that_stands_still_makes_a_run_unready_until_it_goes_on() {
     assert!(paced.sample("mdg_queue_records") > 1_000, "{}", paced.metrics());
     let full = fast.sample("mdg_queue_records");
     assert!(full > 50_000 && full == fast.sample("mdg_queue_records"), "{full}");
-    broker.signal("-CONT");
+    drop(still);
     for run in [&paced, &fast] {
         run.wait("ready again", Duration::from_secs(60), |run| run.get("/readyz").0 == 200);
     }
