@@ -4,6 +4,7 @@
 //! dropped. What is overdue goes at once, at full speed.
 
 mod arrears;
+mod lateness;
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -11,9 +12,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use hdrhistogram::Histogram;
-
 use self::arrears::{Arrears, Notice};
+pub use self::lateness::Lateness;
 use crate::metrics::Metrics;
 use crate::spec::DecimalError;
 
@@ -273,35 +273,6 @@ impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0.as_millis() + 50) / 100;
         write!(f, "{}.{} s", tenths / 10, tenths % 10)
-    }
-}
-
-/// How late records were released against their due times, in real time, apart from those that were due before the run began.
-#[derive(Debug, Clone)]
-pub struct Lateness {
-    micros: Histogram<u64>,
-}
-
-impl Lateness {
-    /// Three digits, up to a day; `None` never happens with these bounds.
-    fn new() -> Option<Self> {
-        Histogram::new_with_bounds(1, 86_400_000_000, 3).ok().map(|micros| Self { micros })
-    }
-
-    fn record(&mut self, late: Duration) {
-        self.micros.saturating_record(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    /// Records measured.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.micros.len()
-    }
-
-    /// The lateness that a share of the records did not exceed: `0.5` is the median, `1.0` the worst.
-    #[must_use]
-    pub fn quantile(&self, share: f64) -> Duration {
-        Duration::from_micros(self.micros.value_at_quantile(share))
     }
 }
 

@@ -90,6 +90,14 @@ const TABLE: &[Bad] = &[
     bad("replication-factor", NUMBER, &["0", "32768"], &[("1", &[("sink", "null")])]),
     bad("resume", WORD, &[], &[("never", &[("sink", "null")])]),
     bad("hold", SWITCH, &[], &[("true", &[("sink", "null")])]),
+    bad(
+        "listen",
+        &["here", "localhost", "8080", "127.0.0.1", "127.0.0.1:http", "::1:80"],
+        &["127.0.0.1:65536", "256.0.0.1:80"],
+        &[],
+    ),
+    bad("quiet", SWITCH, &[], &[]),
+    bad("log-format", WORD, &[], &[]),
     bad("report", WORD, &[], &[]),
     bad("fingerprint", SWITCH, &[], &[]),
 ];
