@@ -135,7 +135,7 @@ impl Findings {
         let (window, chosen, pace, terminal) = (*window, *chosen, *pace, args.terminal);
         let player = Player { options, terminal, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
         let states = Cluster::look(&Target {
-            brokers: &options.bootstrap_servers,
+            brokers: &options.kafka.bootstrap_servers,
             properties,
             transfer: player.transfer(),
             layout: stream.layout(),

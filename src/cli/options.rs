@@ -4,9 +4,13 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::Failure;
+use crate::sink::kafka::{DEFAULT_BROKERS, Property};
 use crate::spec::{
     Epoch, EventsPerSecond, KeyBy, Layout, LayoutError, Partitions, Profile, Rate, StreamSpec, Topic, TopicName, Users,
 };
+
+/// The address that means: no Kafka, start a broker inside this process.
+const EMBEDDED: &str = "embedded";
 
 /// Everything that can change a byte.
 #[derive(Debug, Args)]
@@ -101,5 +105,55 @@ impl LayoutArgs {
             )),
             error => Failure::Usage(error.to_string()),
         })
+    }
+}
+
+/// Addresses as librdkafka takes them: `HOST[:PORT]`, several with commas between. It would try what is none for ever.
+fn parse_brokers(text: &str) -> Result<String, String> {
+    for address in text.split(',') {
+        let address = address.rsplit("://").next().unwrap_or_default();
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+            _ => (address, None),
+        };
+        let legal_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '=') || !legal_port {
+            return Err("give HOST:PORT, or several with commas between, or embedded".to_owned());
+        }
+    }
+    Ok(text.to_owned())
+}
+
+/// How Kafka is reached.
+#[derive(Debug, Args)]
+pub(super) struct KafkaArgs {
+    /// Kafka's address; for a run also `embedded`, a broker inside this process
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT", value_parser = parse_brokers)]
+    pub(super) bootstrap_servers: String,
+    /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be given often, also as a variable such as
+    /// `MDG_KAFKA_SASL_PASSWORD`, or `MDG_KAFKA_SASL_PASSWORD_FILE` for a secret that stands in a file
+    // Parsed by us: an error of clap's would quote the value, which may be a secret.
+    #[arg(short = 'X', value_name = "KEY=VALUE")]
+    properties: Vec<String>,
+}
+
+impl KafkaArgs {
+    /// Whether they name the broker inside this process.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.bootstrap_servers == EMBEDDED
+    }
+
+    /// Whether any property was given.
+    pub(super) fn has_properties(&self) -> bool {
+        !self.properties.is_empty()
+    }
+
+    /// The librdkafka properties that were given.
+    pub(super) fn properties(&self) -> Result<Vec<Property>, Failure> {
+        let parse = |text: &String| {
+            let key = text.split_once('=').map_or("…", |(key, _)| key);
+            text.parse().map_err(|error| Failure::Usage(format!("-X {key}: {error}")))
+        };
+        self.properties.iter().map(parse).collect()
     }
 }

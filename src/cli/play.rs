@@ -49,7 +49,7 @@ impl Player<'_> {
         let auctions = stream.auctions();
         let existing = if self.options.resume == Some(Resume::Never) { Existing::Any } else { Existing::Empty };
         let target = Target {
-            brokers: &self.options.bootstrap_servers,
+            brokers: &self.options.kafka.bootstrap_servers,
             properties: self.properties,
             transfer: self.transfer(),
             layout: stream.layout(),

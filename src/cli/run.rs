@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use super::listen::{ListenAddress, listen};
-use super::options::{LayoutArgs, StreamArgs};
+use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
 use super::play::Player;
 use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
@@ -15,13 +15,11 @@ use super::{Failure, signals};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
 use crate::sink::files::Files;
-use crate::sink::kafka::{DEFAULT_BROKERS, Property};
+use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
 use crate::stream::{Stream, Window, WindowEnd};
 
-/// The address that means: no Kafka, start a broker inside this process.
-const EMBEDDED: &str = "embedded";
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;
 /// What a window that is played at full speed ends with if nothing bounds it: one hour.
@@ -61,14 +59,8 @@ pub(super) struct RunOptions {
     /// With --sink files: write topic, partition, key and timestamp beside each value
     #[arg(long, env = "MDG_ENVELOPE", value_parser = BoolishValueParser::new())]
     envelope: bool,
-    /// Kafka's address, or `embedded` for a broker inside this process
-    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT", value_parser = parse_brokers)]
-    pub(super) bootstrap_servers: String,
-    /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be given often, also as a variable such as
-    /// `MDG_KAFKA_SASL_PASSWORD`, or `MDG_KAFKA_SASL_PASSWORD_FILE` for a secret that stands in a file
-    // Parsed by us: an error of clap's would quote the value, which may be a secret.
-    #[arg(short = 'X', value_name = "KEY=VALUE")]
-    properties: Vec<String>,
+    #[command(flatten)]
+    pub(super) kafka: KafkaArgs,
     /// Copies of each partition of topics that are created [default: the broker's]
     #[arg(long, env = "MDG_REPLICATION_FACTOR", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=32767))]
     pub(super) replication_factor: Option<u16>,
@@ -148,27 +140,11 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     }
 }
 
-/// Addresses as librdkafka takes them: `HOST[:PORT]`, several with commas between. It would try what is none for ever.
-fn parse_brokers(text: &str) -> Result<String, String> {
-    for address in text.split(',') {
-        let address = address.rsplit("://").next().unwrap_or_default();
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
-            _ => (address, None),
-        };
-        let legal_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '=') || !legal_port {
-            return Err("give HOST:PORT, or several with commas between, or embedded".to_owned());
-        }
-    }
-    Ok(text.to_owned())
-}
-
 impl RunArgs {
     /// Refuses what does not fit together, and resolves the rest.
     pub(super) fn resolve(&self) -> Result<Resolved, Failure> {
         self.options.check()?;
-        let properties = self.options.properties()?;
+        let properties = self.options.kafka.properties()?;
         let stream = Stream::new(&self.stream.spec(), &self.layout.layout()?);
         let pace = self.options.pace();
         let (otherwise, chosen) = self.options.default_end(pace);
@@ -185,7 +161,7 @@ impl RunOptions {
     }
 
     fn is_embedded(&self) -> bool {
-        self.sink == SinkKind::Kafka && self.bootstrap_servers == EMBEDDED
+        self.sink == SinkKind::Kafka && self.kafka.is_embedded()
     }
 
     fn folder(&self) -> Result<&Path, Failure> {
@@ -226,7 +202,7 @@ impl RunOptions {
                 "--replication-factor and --resume are about the topics of a real Kafka: leave them away, or give its --bootstrap-servers (and --sink kafka)",
             );
         }
-        if self.sink != SinkKind::Kafka && !self.properties.is_empty() {
+        if self.sink != SinkKind::Kafka && self.kafka.has_properties() {
             return usage("-X sets properties of the Kafka client: leave it away, or use --sink kafka");
         }
         if !self.is_embedded() && self.hold {
@@ -235,15 +211,6 @@ impl RunOptions {
             );
         }
         Ok(())
-    }
-
-    /// The librdkafka properties that were given.
-    fn properties(&self) -> Result<Vec<Property>, Failure> {
-        let parse = |text: &String| {
-            let key = text.split_once('=').map_or("…", |(key, _)| key);
-            text.parse().map_err(|error| Failure::Usage(format!("-X {key}: {error}")))
-        };
-        self.properties.iter().map(parse).collect()
     }
 
     /// How a window ends if nothing bounds it, and what to tell of that.
