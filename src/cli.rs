@@ -30,6 +30,7 @@ use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, P
 use self::configuration::{Configuration, ConfigurationError};
 use self::terminal::{TerminalArgs, to_stderr};
 use crate::sink::{KafkaError, SinkError};
+use crate::source::SourceError;
 use crate::spec::STREAM_VERSION;
 use crate::stream::WindowError;
 
@@ -108,6 +109,8 @@ enum Failure {
     /// What `check` found.
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
+    #[error(transparent)]
+    Source(SourceError),
     #[error("signals cannot be listened for: {0}")]
     Signals(io::Error),
     #[error(
@@ -120,6 +123,15 @@ enum Failure {
     ReadBack,
     #[error("stopped by a signal before the window was complete")]
     Stopped,
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Kafka(error) => Self::Kafka(error),
+            error => Self::Source(error),
+        }
+    }
 }
 
 impl Failure {
@@ -138,7 +150,12 @@ impl Failure {
             Self::Sink(SinkError::ReaderGone) => 0,
             Self::Unhealthy { .. } => 1,
             Self::Stopped | Self::Sink(SinkError::Stopped) => 5,
-            Self::Sink(_) | Self::ReadBack | Self::Signals(_) | Self::Problems(_) | Self::Listen { .. } => 3,
+            Self::Sink(_)
+            | Self::Source(_)
+            | Self::ReadBack
+            | Self::Signals(_)
+            | Self::Problems(_)
+            | Self::Listen { .. } => 3,
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::sink::kafka::{
     Cluster, Embedded, Existing, Kafka, KafkaError, Property, Target, Times, TopicSettings, Transfer,
 };
 use crate::sink::{Sink, Stop};
-use crate::source::topics::read_to_end;
+use crate::source::topics::Topics;
+use crate::source::{LogRecord, Source};
 use crate::spec::{KeyBy, Layout, Stage, StreamSpec};
 use crate::stream::{Stream, Window};
 
@@ -199,12 +200,15 @@ impl ReadBack {
     fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Stop) -> Result<Self, Failure> {
         let mut counts = [Count::default(); 4];
         let mut fingerprints = Fingerprints::new(cluster.layout());
-        read_to_end(cluster, stop, |record| {
-            counts[record.stage.index()].add(record.value.map_or(0, <[u8]>::len));
-            let headers = record.headers.iter().copied();
-            let (key, value) = (record.key, record.value);
-            fingerprints.add_parts(record.stage, record.partition, record.timestamp_ms, key, value, headers);
-        })?;
+        let mut topics = Topics::open(cluster, stop)?;
+        let mut record = LogRecord::default();
+        for log in 0..topics.logs().len() {
+            let stage = topics.logs()[log].stage;
+            while topics.next(log, &mut record)? {
+                counts[stage.index()].add(record.value.as_ref().map_or(0, Vec::len));
+                record.add_to(&mut fingerprints, stage);
+            }
+        }
         let clicked = |&ordinal: &u64| stream.auctions().plan(ordinal).event_ms(Stage::Click).is_some();
         let clicked = (window.start()..window.end().unwrap_or(window.start())).find(clicked);
         let funnel =

@@ -1,134 +1,109 @@
-//! Topics, read to their end by a plain consumer.
+//! Topics, read committed, from their beginning to where they ended when they were opened.
+//!
+//! ```text
+//! broker ──> one bounded queue a partition ──> next(log)
+//! ```
+//!
+//! Partitions are read at the pace at which they are asked for: the client stops fetching a partition whose queue is full, and
+//! goes on with the others, so whoever waits for one never waits in vain.
 
-use std::time::{Duration, Instant};
+mod reader;
 
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-
+use self::reader::{Reader, Span};
+use super::{LogPlace, LogRecord, Source, SourceError};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError};
 use crate::spec::{Layout, Stage};
 
-/// How long a partition may stay silent before its end.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A wait for the next record.
-const POLL: Duration = Duration::from_millis(100);
+/// A log that ends in control records only is read further back for its last record; each time so many times as far.
+const DEEPER: i64 = 8;
 
-/// A record as a log holds it.
+/// The four topics of a cluster.
 #[derive(Debug)]
-pub struct LogRecord<'a> {
-    /// The stage whose topic it stands in.
-    pub stage: Stage,
-    /// Partition.
-    pub partition: u32,
-    /// The record's timestamp in milliseconds since 1970.
-    pub timestamp_ms: i64,
-    /// Key, if it has one.
-    pub key: Option<&'a [u8]>,
-    /// Value, if it has one.
-    pub value: Option<&'a [u8]>,
-    /// Headers in order.
-    pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
+pub struct Topics<'a> {
+    cluster: &'a Cluster,
+    stop: &'a Stop,
+    places: Vec<LogPlace>,
+    spans: Vec<Span>,
+    reader: Reader,
 }
 
-/// Reads the four topics of a cluster from their beginning to where they end now, and shows each record to `each`. Order is
-/// kept within a partition.
-///
-/// # Errors
-/// If a broker does not answer, a partition gives nothing for 30 seconds, or a signal's time to end is over.
-pub fn read_to_end(cluster: &Cluster, stop: &Stop, mut each: impl FnMut(&LogRecord<'_>)) -> Result<(), KafkaError> {
-    let layout = cluster.layout();
-    let consumer: BaseConsumer = config(cluster).create()?;
-    let mut open = unread_partitions(&consumer, layout)?;
-    consumer.assign(&assignment(layout, &open)?)?;
-    let mut last = Instant::now();
-    while !open.is_empty() {
-        if stop.drain_is_over() {
-            return Err(KafkaError::Stopped);
-        }
-        match consumer.poll(POLL) {
-            Some(message) => {
-                let message = message?;
-                last = Instant::now();
-                let Some(stage) = stage_of(layout, message.topic()) else { continue };
-                each(&log_record(stage, &message));
-                let is_last = |p: &Unread| {
-                    (p.stage, p.partition) == (stage, message.partition()) && message.offset() + 1 >= p.end
-                };
-                open.retain(|partition| !is_last(partition));
-            }
-            None if last.elapsed() > PATIENCE => {
-                return Err(KafkaError::Silent { left: open.len(), seconds: PATIENCE.as_secs() });
-            }
-            None => {
-                // A log may end in a control record, which is passed over silently: the position tells.
-                let positions = consumer.position()?;
-                let at = |p: &Unread| {
-                    positions.find_partition(layout.topic(p.stage).name.as_str(), p.partition)?.offset().to_raw()
-                };
-                open.retain(|partition| at(partition).is_none_or(|position| position < partition.end));
+impl<'a> Topics<'a> {
+    /// Looks where each partition begins and ends, and begins to read.
+    ///
+    /// # Errors
+    /// If a broker does not answer.
+    pub fn open(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+        let layout = cluster.layout();
+        let mut places = Vec::new();
+        let mut spans = Vec::new();
+        let client = reader::client(cluster, 0)?;
+        for stage in Stage::ALL {
+            let topic = layout.topic(stage);
+            for partition in 0..topic.partitions.count() {
+                if stop.asked() {
+                    return Err(KafkaError::Stopped);
+                }
+                let span = Span::whole(&client, &topic.name, partition)?;
+                let cut_at = Some(span.start).filter(|&start| start > 0);
+                places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: span.is_empty() });
+                spans.push(span);
             }
         }
+        let reader = Reader::start(cluster, &spans)?;
+        Ok(Self { cluster, stop, places, spans, reader })
     }
-    Ok(())
-}
 
-/// A partition with records that were not read yet.
-#[derive(Debug)]
-struct Unread {
-    stage: Stage,
-    partition: i32,
-    end: i64,
-}
-
-fn config(cluster: &Cluster) -> ClientConfig {
-    let mut config = cluster.client_config();
-    // A group is never joined; the client wants a name all the same.
-    config
-        .set("group.id", "mock-data-gen-reader")
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_committed");
-    config
-}
-
-fn unread_partitions(consumer: &BaseConsumer, layout: &Layout) -> Result<Vec<Unread>, KafkaError> {
-    let mut unread = Vec::new();
-    for stage in Stage::ALL {
-        let topic = layout.topic(stage);
-        for partition in 0..topic.partitions.count().cast_signed() {
-            let (low, end) = consumer.fetch_watermarks(topic.name.as_str(), partition, PATIENCE)?;
-            if low < end {
-                unread.push(Unread { stage, partition, end });
+    /// The last records of the logs whose spans are not empty.
+    fn read_tails(&self, spans: &[Span], count: usize) -> Result<Vec<Vec<LogRecord>>, KafkaError> {
+        let mut reader = Reader::start(self.cluster, spans)?;
+        let mut tails = Vec::with_capacity(spans.len());
+        for log in 0..spans.len() {
+            let mut tail = std::collections::VecDeque::new();
+            let mut record = LogRecord::default();
+            while reader.next(log, &mut record, self.stop)? {
+                let spare = if tail.len() == count { tail.pop_front() } else { None };
+                tail.push_back(std::mem::replace(&mut record, spare.unwrap_or_default()));
             }
+            tails.push(tail.into());
         }
+        Ok(tails)
     }
-    Ok(unread)
 }
 
-fn assignment(layout: &Layout, partitions: &[Unread]) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for Unread { stage, partition, .. } in partitions {
-        let topic = layout.topic(*stage).name.as_str();
-        list.add_partition_offset(topic, *partition, Offset::Beginning)?;
+impl Source for Topics<'_> {
+    fn layout(&self) -> &Layout {
+        self.cluster.layout()
     }
-    Ok(list)
-}
 
-fn stage_of(layout: &Layout, topic: &str) -> Option<Stage> {
-    Stage::ALL.into_iter().find(|&stage| layout.topic(stage).name.as_str() == topic)
-}
+    fn logs(&self) -> &[LogPlace] {
+        &self.places
+    }
 
-fn log_record<'a>(stage: Stage, message: &'a BorrowedMessage<'_>) -> LogRecord<'a> {
-    let headers =
-        message.headers().map(|headers| headers.iter().map(|header| (header.key.as_bytes(), header.value)).collect());
-    LogRecord {
-        stage,
-        partition: message.partition().cast_unsigned(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
-        key: message.key(),
-        value: message.payload(),
-        headers: headers.unwrap_or_default(),
+    fn next(&mut self, log: usize, record: &mut LogRecord) -> Result<bool, SourceError> {
+        Ok(self.reader.next(log, record, self.stop)?)
+    }
+
+    fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {
+        let mut tails = vec![Vec::new(); self.spans.len()];
+        let mut depth = count as i64;
+        loop {
+            // Control records and records of aborted transactions have offsets too.
+            let last_part = |(span, tail): (&Span, &Vec<LogRecord>)| {
+                if tail.is_empty() { span.last(depth) } else { span.last(0) }
+            };
+            let spans: Vec<Span> = self.spans.iter().zip(&tails).map(last_part).collect();
+            for (tail, read) in tails.iter_mut().zip(self.read_tails(&spans, count)?) {
+                if tail.is_empty() {
+                    *tail = read;
+                }
+            }
+            let is_whole = |(all, part): (&Span, &Span)| part.is_empty() || part.start == all.start;
+            let is_known = |(pair, tail): ((&Span, &Span), &Vec<LogRecord>)| !tail.is_empty() || is_whole(pair);
+            if self.spans.iter().zip(&spans).zip(&tails).all(is_known) {
+                return Ok(tails);
+            }
+            depth = depth.saturating_mul(DEEPER);
+        }
     }
 }

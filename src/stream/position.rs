@@ -2,6 +2,7 @@
 
 use super::Stream;
 use crate::auction::{Plan, lag_ms};
+use crate::record::Record;
 use crate::spec::Stage;
 
 /// Where a record stands in the total order of its stream: the fields, in this order, are the order.
@@ -21,6 +22,12 @@ impl Position {
     /// The position of a planned auction's record of a stage; `None` if the stage does not happen.
     pub(super) fn of(plan: &Plan, stage: Stage) -> Option<Self> {
         plan.event_ms(stage).map(|emit_ms| Self { emit_ms, ordinal: plan.ordinal, stage, copy: 0 })
+    }
+}
+
+impl From<&Record> for Position {
+    fn from(record: &Record) -> Self {
+        Self { emit_ms: record.emit_ms, ordinal: record.ordinal, stage: record.stage, copy: record.copy }
     }
 }
 

@@ -1,0 +1,112 @@
+//! A line of a file: an envelope taken apart again.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::super::{LogRecord, Parts, refill};
+
+/// See [`crate::record::envelope`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    topic: String,
+    partition: u32,
+    key: Option<String>,
+    timestamp: i64,
+    #[serde(default)]
+    headers: Headers,
+    /// A tombstone's is null.
+    #[serde(borrow)]
+    value: &'a RawValue,
+}
+
+/// An object's members in their order.
+#[derive(Default)]
+struct Headers(Vec<(String, Option<String>)>);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut headers = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    headers.push(member);
+                }
+                Ok(Headers(headers))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Whether a line of a topic's file is an envelope of that topic.
+pub(super) fn is_envelope(topic: &str, line: &[u8]) -> bool {
+    serde_json::from_slice::<Envelope<'_>>(line).is_ok_and(|envelope| envelope.topic == topic)
+}
+
+/// Fills a record with what an envelope says; with the whole line, if it is none of this topic.
+pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
+    match serde_json::from_slice::<Envelope<'_>>(&line) {
+        Ok(envelope) if envelope.topic == topic => {
+            record.parts = Parts::All;
+            record.partition = envelope.partition;
+            record.timestamp_ms = envelope.timestamp;
+            refill(&mut record.key, envelope.key.as_deref().map(str::as_bytes));
+            let header = |(name, value): (String, Option<String>)| (name.into_bytes(), value.map(String::into_bytes));
+            record.headers = envelope.headers.0.into_iter().map(header).collect();
+            let value = Some(envelope.value.get()).filter(|value| *value != "null");
+            record.value = value.map(|value| value.as_bytes().to_vec());
+        }
+        _ => {
+            let offset = record.offset;
+            *record = LogRecord { offset, parts: Parts::Line, value: Some(line), ..LogRecord::default() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::envelope;
+    use crate::spec::{Layout, Stage, StreamSpec};
+    use crate::stream::{Stream, Window};
+
+    #[test]
+    fn an_envelope_is_taken_apart_into_the_record_that_it_was_made_of() {
+        let spec = StreamSpec { headers: true, ..StreamSpec::default() };
+        let stream = Stream::new(&spec, &Layout::default());
+        for expected in stream.records(Window::auctions(0, 100)) {
+            let topic = &stream.layout().topic(expected.stage).name;
+            let mut line = Vec::new();
+            envelope::write(&mut line, topic, &expected).unwrap();
+            line.pop();
+            let mut record = LogRecord { offset: 7, ..LogRecord::default() };
+            parse(topic.as_str(), line, &mut record);
+            assert_eq!(record, LogRecord::of(&expected, 7));
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_of_the_topic_is_a_line() {
+        let topic = Layout::default().topic(Stage::Click).name.clone();
+        let whole = r#"{"topic":"clicks","partition":0,"key":null,"timestamp":5,"value":null}"#;
+        let mut record = LogRecord::default();
+        parse(topic.as_str(), whole.into(), &mut record);
+        assert_eq!((record.parts, &record.key, &record.value), (Parts::All, &None, &None));
+        for line in ["", "{", &whole[..40], &whole.replace("clicks", "other"), &format!("{whole}x"), "[1]", "\u{0}"] {
+            let mut record = LogRecord::default();
+            parse(topic.as_str(), line.into(), &mut record);
+            assert_eq!((record.parts, record.value.as_deref()), (Parts::Line, Some(line.as_bytes())));
+        }
+    }
+}

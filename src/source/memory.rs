@@ -1,0 +1,74 @@
+//! Records that a program holds already, such as what a test's own consumer has read.
+
+use std::collections::VecDeque;
+
+use super::{LogPlace, LogRecord, Parts, Source, SourceError};
+use crate::record::Record;
+use crate::spec::{Layout, Stage};
+
+/// A source of records in memory, one log a partition.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    layout: Layout,
+    places: Vec<LogPlace>,
+    logs: Vec<VecDeque<LogRecord>>,
+}
+
+impl Memory {
+    /// Partitions of a layout's topics, ordered by stage and partition, as they were read. A partition that does not begin at
+    /// offset 0 counts as cut by retention.
+    #[must_use]
+    pub fn new(layout: &Layout, logs: Vec<Vec<LogRecord>>) -> Self {
+        let partitions = Stage::ALL
+            .into_iter()
+            .flat_map(|stage| (0..layout.topic(stage).partitions.count()).map(move |p| (stage, p)));
+        let mut logs = logs.into_iter();
+        let mut places = Vec::new();
+        let mut held = Vec::new();
+        for (stage, partition) in partitions {
+            let records = logs.next().unwrap_or_default();
+            let cut_at = records.first().map(|record| record.offset).filter(|&offset| offset > 0);
+            places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: records.is_empty() });
+            held.push(records.into());
+        }
+        Self { layout: layout.clone(), places, logs: held }
+    }
+}
+
+impl Source for Memory {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn logs(&self) -> &[LogPlace] {
+        &self.places
+    }
+
+    fn next(&mut self, log: usize, record: &mut LogRecord) -> Result<bool, SourceError> {
+        let next = self.logs.get_mut(log).and_then(VecDeque::pop_front);
+        Ok(next.map(|next| *record = next).is_some())
+    }
+
+    fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {
+        let tail = |log: &VecDeque<LogRecord>| log.iter().skip(log.len().saturating_sub(count)).cloned().collect();
+        Ok(self.logs.iter().map(tail).collect())
+    }
+}
+
+impl LogRecord {
+    /// A record as it stands in a log that took it at an offset.
+    #[must_use]
+    pub fn of(record: &Record, offset: i64) -> Self {
+        let header =
+            |header: &crate::record::Header| (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()));
+        Self {
+            offset,
+            parts: Parts::All,
+            partition: record.partition,
+            timestamp_ms: record.timestamp_ms,
+            key: Some(record.key.clone()),
+            value: Some(record.value.clone()),
+            headers: record.headers.iter().map(header).collect(),
+        }
+    }
+}

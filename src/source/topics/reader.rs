@@ -1,0 +1,210 @@
+//! A consumer with a queue for each partition.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::super::{LogRecord, Parts, refill};
+use crate::sink::Stop;
+use crate::sink::kafka::{Cluster, KafkaError};
+use crate::spec::TopicName;
+
+/// How long a partition may stay silent before its end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A wait for the next record; a signal is seen after it.
+const POLL: Duration = Duration::from_millis(50);
+/// What the queues of all partitions may hold together, and each of them at least and at most.
+const QUEUES_KBYTES: usize = 64 * 1024;
+const QUEUE_KBYTES: (usize, usize) = (64, 2 * 1024);
+
+/// A part of a partition, by offsets.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    topic: TopicName,
+    partition: i32,
+    /// Its first offset.
+    pub(super) start: i64,
+    /// The offset behind its last.
+    end: i64,
+}
+
+impl Span {
+    /// All that a partition holds now.
+    pub(super) fn whole(client: &BaseConsumer, topic: &TopicName, partition: u32) -> Result<Self, KafkaError> {
+        let partition = partition.cast_signed();
+        let (start, end) = client.fetch_watermarks(topic.as_str(), partition, PATIENCE).map_err(|error| {
+            let action = format!("reading the offsets of `{topic}`, partition {partition}");
+            KafkaError::Refused { action, source: Box::new(error) }
+        })?;
+        Ok(Self { topic: topic.clone(), partition, start, end })
+    }
+
+    /// Its last so many offsets.
+    pub(super) fn last(&self, count: i64) -> Self {
+        Self { start: self.end.saturating_sub(count).max(self.start), ..self.clone() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.start >= self.end
+    }
+}
+
+/// Reads spans, each at its own pace.
+pub(super) struct Reader {
+    logs: Vec<Log>,
+    consumer: Arc<BaseConsumer>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("logs", &self.logs.len()).finish_non_exhaustive()
+    }
+}
+
+struct Log {
+    end: i64,
+    /// `None` when it is read to its end.
+    queue: Option<PartitionQueue<DefaultConsumerContext>>,
+    /// Records that the client gave out before the queue was split off.
+    early: VecDeque<LogRecord>,
+}
+
+impl Reader {
+    /// Begins to read.
+    pub(super) fn start(cluster: &Cluster, spans: &[Span]) -> Result<Self, KafkaError> {
+        let unread = spans.iter().filter(|span| !span.is_empty());
+        let consumer = Arc::new(client(cluster, unread.clone().count())?);
+        let mut assignment = TopicPartitionList::new();
+        for span in unread {
+            assignment.add_partition_offset(span.topic.as_str(), span.partition, Offset::Offset(span.start))?;
+        }
+        loop {
+            consumer.assign(&assignment)?;
+            let log = |span: &Span| {
+                let queue = consumer.split_partition_queue(span.topic.as_str(), span.partition);
+                Log { end: span.end, queue: queue.filter(|_| !span.is_empty()), early: VecDeque::new() }
+            };
+            let mut reader = Self { logs: spans.iter().map(log).collect(), consumer: Arc::clone(&consumer) };
+            if reader.take_early(spans)? {
+                return Ok(reader);
+            }
+        }
+    }
+
+    /// Takes what came on the common queue before a partition was split off; later ones cannot come there. False if it was a
+    /// partition's end, which cannot be told whose it is.
+    fn take_early(&mut self, spans: &[Span]) -> Result<bool, KafkaError> {
+        while let Some(message) = self.consumer.poll(Duration::ZERO) {
+            if matches!(message, Err(ClientError::PartitionEOF(_))) {
+                return Ok(false);
+            }
+            let Some(message) = unless_passing(message)? else { continue };
+            let is_it = |span: &Span| (span.topic.as_str(), span.partition) == (message.topic(), message.partition());
+            if let Some(log) = spans.iter().position(is_it) {
+                let mut record = LogRecord::default();
+                fill(&mut record, &message);
+                self.logs[log].early.push_back(record);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits for the next record of a span; false behind its last.
+    pub(super) fn next(&mut self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
+        let is_record = match self.logs[log].early.pop_front() {
+            Some(early) => {
+                *record = early;
+                true
+            }
+            None => self.wait(log, record, stop)?,
+        };
+        let log = &mut self.logs[log];
+        if !is_record || record.offset + 1 >= log.end {
+            log.queue = None;
+            log.early.clear();
+        }
+        Ok(is_record && record.offset < log.end)
+    }
+
+    fn wait(&self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
+        let Some(queue) = &self.logs[log].queue else { return Ok(false) };
+        let begin = Instant::now();
+        let mut wait = Duration::ZERO;
+        loop {
+            match queue.poll(wait) {
+                Some(Err(ClientError::PartitionEOF(_))) => return Ok(false),
+                Some(message) => {
+                    if let Some(message) = unless_passing(message)? {
+                        fill(record, &message);
+                        return Ok(true);
+                    }
+                }
+                None if stop.asked() => return Err(KafkaError::Stopped),
+                None if begin.elapsed() > PATIENCE => {
+                    let left = self.logs.iter().filter(|log| log.queue.is_some()).count();
+                    return Err(KafkaError::Silent { left, seconds: PATIENCE.as_secs() });
+                }
+                None => wait = POLL,
+            }
+            // Broken connections and the like are told on the common queue.
+            if wait > Duration::ZERO
+                && let Some(message) = self.consumer.poll(Duration::ZERO)
+            {
+                unless_passing(message)?;
+            }
+        }
+    }
+}
+
+/// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it.
+fn unless_passing(message: KafkaResult<BorrowedMessage<'_>>) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
+    match message {
+        Ok(message) => Ok(Some(message)),
+        Err(ClientError::PartitionEOF(_)) => Ok(None),
+        Err(ClientError::MessageConsumption(AllBrokersDown | BrokerTransportFailure | Resolve)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A consumer that keeps little of each partition.
+pub(super) fn client(cluster: &Cluster, partitions: usize) -> Result<BaseConsumer, KafkaError> {
+    let (least, most) = QUEUE_KBYTES;
+    let queue_kbytes = (QUEUES_KBYTES / partitions.max(1)).clamp(least, most);
+    let mut config: ClientConfig = cluster.client_config();
+    // A group is never joined; the client wants a name all the same.
+    config
+        .set("group.id", "mock-data-gen-reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("queued.max.messages.kbytes", queue_kbytes.to_string())
+        .set("fetch.message.max.bytes", (queue_kbytes * 1024 / 2).to_string())
+        // A full queue is soon empty again.
+        .set("fetch.queue.backoff.ms", "2");
+    Ok(config.create()?)
+}
+
+fn fill(record: &mut LogRecord, message: &BorrowedMessage<'_>) {
+    record.offset = message.offset();
+    record.parts = Parts::All;
+    record.partition = message.partition().cast_unsigned();
+    record.timestamp_ms = message.timestamp().to_millis().unwrap_or(-1);
+    refill(&mut record.key, message.key());
+    refill(&mut record.value, message.payload());
+    record.headers.clear();
+    if let Some(headers) = message.headers() {
+        let header = |header: Header<'_, &[u8]>| (header.key.as_bytes().to_vec(), header.value.map(<[u8]>::to_vec));
+        record.headers.extend(headers.iter().map(header));
+    }
+}
