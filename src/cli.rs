@@ -1,5 +1,6 @@
 //! The command line: options from flags and environment, commands, exit codes.
 
+mod again;
 mod arguments;
 mod check;
 mod config_file;
@@ -16,6 +17,7 @@ mod show;
 mod signals;
 mod status;
 mod terminal;
+mod verify;
 mod window;
 
 use std::ffi::OsString;
@@ -33,6 +35,7 @@ use crate::sink::{KafkaError, SinkError};
 use crate::source::SourceError;
 use crate::spec::STREAM_VERSION;
 use crate::stream::WindowError;
+use crate::verify::VerifyError;
 
 /// Program, stream version and librdkafka: all three can matter to what a topic holds.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -46,9 +49,10 @@ Examples:
   mock-data-gen --bootstrap-servers localhost:29092 --fast       one hour of seed 42 into Kafka
   mock-data-gen --sink files --out fixtures --fast --count 100   a fixture that never changes
   mock-data-gen --sink stdout --fast --count 100 | jq .value     the same, to look at
+  mock-data-gen verify --bootstrap-servers localhost:29092       prove that the topics hold exactly the stream
   mock-data-gen show 7                                           one auction, whole
 
-Exit codes: 0 done, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
+Exit codes: 0 done, 1 verify found differences, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
 
 /// A deterministic, replayable stream of correlated OpenRTB 2.6 ad-tech events, played into Apache Kafka.
 ///
@@ -79,6 +83,8 @@ struct Cli {
 enum Command {
     /// Play a window of the stream into a sink (the default command)
     Run(Box<run::RunArgs>),
+    /// Prove that topics or files hold exactly what the stream says; without window options the logs say which window it is
+    Verify(Box<verify::VerifyArgs>),
     /// Show one auction, whole: its events, ids, partitions and times
     Show(show::ShowArgs),
     /// Print the JSON Schema of an event type
@@ -111,6 +117,10 @@ enum Failure {
     Problems(Vec<String>),
     #[error(transparent)]
     Source(SourceError),
+    #[error("{0}")]
+    Empty(VerifyError),
+    #[error("what was read is not what the stream says")]
+    Different,
     #[error("signals cannot be listened for: {0}")]
     Signals(io::Error),
     #[error(
@@ -134,6 +144,15 @@ impl From<SourceError> for Failure {
     }
 }
 
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Source(error) => error.into(),
+            error @ VerifyError::Empty => Self::Empty(error),
+        }
+    }
+}
+
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
@@ -148,10 +167,11 @@ impl Failure {
                 _ => 3,
             },
             Self::Sink(SinkError::ReaderGone) => 0,
-            Self::Unhealthy { .. } => 1,
+            Self::Unhealthy { .. } | Self::Different => 1,
             Self::Stopped | Self::Sink(SinkError::Stopped) => 5,
             Self::Sink(_)
             | Self::Source(_)
+            | Self::Empty(_)
             | Self::ReadBack
             | Self::Signals(_)
             | Self::Problems(_)
@@ -182,6 +202,7 @@ pub fn main() -> ExitCode {
     terminal::speak(match &cli.command {
         None => cli.run.terminal,
         Some(Command::Run(args) | Command::Check(args)) => args.terminal,
+        Some(Command::Verify(args)) => args.terminal,
         Some(_) => TerminalArgs::default(),
     });
     for variable in configuration.unknown_variables() {
@@ -190,6 +211,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
+        Some(Command::Verify(args)) => verify::run(args),
         Some(Command::Show(args)) => show::show(args),
         Some(Command::Schema(args)) => schema::schema(args),
         Some(Command::Check(args)) => check::check(args, &configuration, &matches),

@@ -69,6 +69,9 @@ pub mod run;
 pub mod report;
 
 #[cfg(feature = "cli")]
+pub mod verify;
+
+#[cfg(feature = "cli")]
 pub mod cli;
 
 /// The README's Rust block is compiled and run with the documentation's examples.

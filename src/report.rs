@@ -32,6 +32,8 @@ pub struct Report {
     fingerprint: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lateness: Option<LatenessReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify: Option<String>,
 }
 
 /// What a run is about to play: said at its start, and part of its report.
@@ -93,7 +95,15 @@ impl Report {
             records_per_second: per_second(outcome),
             fingerprint: outcome.fingerprint,
             lateness: outcome.lateness.as_ref().map(LatenessReport::new),
+            verify: None,
         }
+    }
+
+    /// Adds the command that verifies what the run wrote, if there is one.
+    #[must_use]
+    pub fn verified_by(mut self, command: Option<String>) -> Self {
+        self.verify = command;
+        self
     }
 }
 
@@ -198,6 +208,9 @@ impl fmt::Display for Report {
         }
         if let Some(fingerprint) = &self.fingerprint {
             writeln!(f, "fingerprint  {fingerprint}")?;
+        }
+        if let Some(command) = &self.verify {
+            writeln!(f, "verify with  {command}")?;
         }
         Ok(())
     }

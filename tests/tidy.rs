@@ -26,6 +26,7 @@ const ORDER: [&str; 19] = [
     "source",
     "run",
     "report",
+    "verify",
 ];
 /// Modules up to this one are pure: no I/O, no wall clock, no floats, no threads.
 const LAST_PURE: &str = "stream";

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::again::verify_command;
 use super::run::{ReportForm, Resume, RunOptions};
 use super::status::Status;
 use super::terminal::{self, TerminalArgs};
@@ -128,7 +129,7 @@ impl Player<'_> {
     }
 
     fn report(&self, stream: &Stream, outcome: &Outcome) {
-        let report = Report::new(stream, self.window, outcome);
+        let report = Report::new(stream, self.window, outcome).verified_by(self.verify_command(stream, outcome));
         match self.options.report {
             ReportForm::Text if self.terminal.is_quiet() => {}
             ReportForm::Text if self.terminal.is_for_people() => to_stderr(&report.to_string()),
@@ -137,6 +138,16 @@ impl Player<'_> {
                 Ok(line) => terminal::write(&format!("{line}\n")),
                 Err(error) => tracing::error!("the report cannot be printed: {error}"),
             },
+        }
+    }
+
+    /// How what was written is verified. A window that was left in the middle is verified as far as it goes.
+    fn verify_command(&self, stream: &Stream, outcome: &Outcome) -> Option<String> {
+        let written = self.options.written(self.properties)?;
+        match self.window.count() {
+            Some(0) => None,
+            Some(_) if outcome.complete => Some(verify_command(stream, self.window, written)),
+            _ => Some(verify_command(stream, Window::unbounded(self.window.start()), written)),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
+use super::again::Written;
 use super::listen::{ListenAddress, listen};
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
 use super::play::Player;
@@ -162,6 +163,17 @@ impl RunOptions {
 
     fn is_embedded(&self) -> bool {
         self.sink == SinkKind::Kafka && self.kafka.is_embedded()
+    }
+
+    /// What can be verified of what is written. Two streams in the same topics cannot.
+    pub(super) fn written<'a>(&'a self, properties: &'a [Property]) -> Option<Written<'a>> {
+        match self.sink {
+            SinkKind::Kafka if self.is_kafka() && self.resume != Some(Resume::Never) => {
+                Some(Written::Topics { brokers: &self.kafka.bootstrap_servers, properties })
+            }
+            SinkKind::Files => self.out.as_deref().and_then(Path::to_str).map(Written::Folder),
+            SinkKind::Kafka | SinkKind::Stdout | SinkKind::Null => None,
+        }
     }
 
     fn folder(&self) -> Result<&Path, Failure> {

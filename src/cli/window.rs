@@ -35,6 +35,19 @@ impl WindowArgs {
         self.to.is_some() || self.count.is_some() || self.duration.is_some()
     }
 
+    /// The window that logs are to hold; `None` if nothing is said of it. With an end alone it starts at the epoch.
+    pub(super) fn demanded(&self, auctions: &Auctions) -> Result<Option<Window>, Failure> {
+        if matches!(self.from, Some(From::Now)) {
+            return Err(Failure::Usage(
+                "--from now is a start that nobody knows afterwards: give the time that the run said, or leave --from away".to_owned(),
+            ));
+        }
+        if self.from.is_none() && !self.is_bounded() {
+            return Ok(None);
+        }
+        self.resolve(auctions, Pace::Fast, WindowEnd::Never).map(Some)
+    }
+
     /// The window in the stream, with `otherwise` as its end where none was given. Without a start, a live window begins now and
     /// any other at the epoch.
     pub(super) fn resolve(&self, auctions: &Auctions, pace: Pace, otherwise: WindowEnd) -> Result<Window, Failure> {

@@ -32,6 +32,13 @@ impl From<&Record> for Position {
 }
 
 impl Stream {
+    /// The position of an auction's record of a stage; `None` if the stream holds none.
+    #[must_use]
+    pub fn position(&self, stage: Stage, ordinal: u64) -> Option<Position> {
+        let exists = ordinal < self.auctions().clock().auctions();
+        exists.then(|| Position::of(&self.auctions().plan(ordinal), stage)).flatten()
+    }
+
     /// The position of the record of a stage that carries this timestamp and key; `None` if the stream holds none.
     ///
     /// Only auctions whose event can fall on the timestamp are looked at: at most rate × (largest − least lag of the stage).

@@ -112,6 +112,12 @@ impl Window {
         self.start
     }
 
+    /// The same window with another first ordinal.
+    #[must_use]
+    pub fn starting_at(self, start: u64) -> Self {
+        Self { start, ..self }
+    }
+
     /// The ordinal behind its last one; `None` if it has no end.
     #[must_use]
     pub fn end(&self) -> Option<u64> {

@@ -100,6 +100,31 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Looks for topics that are to be read. Each brings its own partition count; nothing is created.
+    ///
+    /// # Errors
+    /// If no broker answers within 10 seconds, or a topic does not exist.
+    pub fn connect(brokers: &str, properties: &[Property], layout: &Layout, stop: &Stop) -> Result<Self, KafkaError> {
+        let mut cluster = Self {
+            brokers: brokers.to_owned(),
+            properties: properties.to_vec(),
+            transfer: Transfer { compression: "none", linger_ms: 0 },
+            layout: layout.clone(),
+            created: Vec::new(),
+            end_offsets: Default::default(),
+        };
+        let client: BaseConsumer<LastError> = cluster.client_config().create_with_context(LastError::default())?;
+        let counts = cluster.partition_counts(&client, stop)?;
+        if let Some((topic, _)) = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0) {
+            return Err(KafkaError::NoTopic { topic: topic.name.clone(), brokers: brokers.to_owned() });
+        }
+        let counts: Vec<Partitions> = counts.into_iter().filter_map(|count| Partitions::new(count).ok()).collect();
+        if let Ok(counts) = <[Partitions; 4]>::try_from(counts) {
+            cluster.layout = layout.with_partitions(counts);
+        }
+        Ok(cluster)
+    }
+
     /// Looks at the topics and leaves everything as it is.
     ///
     /// # Errors

@@ -56,6 +56,16 @@ pub enum KafkaError {
         /// The command that changes it.
         mend: String,
     },
+    /// A topic that is to be read is not there.
+    #[error(
+        "there is no topic `{topic}` at {brokers}, or it has no leaders\nname the run's topics by --topic-bid-requests …"
+    )]
+    NoTopic {
+        /// Which.
+        topic: TopicName,
+        /// Where.
+        brokers: String,
+    },
     /// A topic did not become usable.
     #[error("topic `{topic}` has no leader for each of its partitions after {seconds} s")]
     NotReady {

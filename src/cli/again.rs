@@ -1,0 +1,116 @@
+//! The command that verifies what a run wrote.
+
+use crate::sink::kafka::{DEFAULT_BROKERS, Property};
+use crate::spec::{Layout, Stage, StreamSpec};
+use crate::stream::{Stream, Window};
+use crate::timestamp::Timestamp;
+
+/// What stands in place of a secret.
+const SECRET: &str = "***";
+
+/// Where a run wrote to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written<'a> {
+    Topics { brokers: &'a str, properties: &'a [Property] },
+    Folder(&'a str),
+}
+
+/// A command line that verifies a window of a stream. Options at their defaults are left out, whatever the variables say now; a
+/// secret must be filled in.
+pub(super) fn verify_command(stream: &Stream, window: Window, written: Written<'_>) -> String {
+    let mut words = vec!["mock-data-gen".to_owned(), "verify".to_owned()];
+    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), quoted(value)]);
+    match written {
+        Written::Folder(folder) => add("--files", folder),
+        Written::Topics { brokers, properties } => {
+            if brokers != DEFAULT_BROKERS {
+                add("--bootstrap-servers", brokers);
+            }
+            for property in properties {
+                add("-X", &format!("{}={}", property.key(), property.shown().unwrap_or(SECRET)));
+            }
+        }
+    }
+    let spec = stream.auctions().spec();
+    for (option, value) in stream_options(spec).into_iter().chain(layout_options(stream.layout())) {
+        add(option, &value);
+    }
+    if spec.headers {
+        words.push("--headers".to_owned());
+    }
+    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), quoted(value)]);
+    let first_ms = stream.auctions().plan(window.start()).request_ms;
+    let first = if window.start() == 0 { "epoch".to_owned() } else { Timestamp(first_ms).to_string() };
+    add("--from", &first);
+    if let Some(count) = window.count() {
+        add("--count", &count.to_string());
+    }
+    words.join(" ")
+}
+
+/// Options with the values that are not their defaults.
+fn stream_options(spec: &StreamSpec) -> Vec<(&'static str, String)> {
+    let texts = |spec: &StreamSpec| {
+        [
+            ("--seed", spec.seed.to_string()),
+            ("--epoch", spec.epoch.to_string()),
+            ("--events-per-second", spec.events_per_second.to_string()),
+            ("--bid-response-rate", spec.bid_response_rate.to_string()),
+            ("--win-rate", spec.win_rate.to_string()),
+            ("--click-rate", spec.click_rate.to_string()),
+            ("--users", spec.users.to_string()),
+            ("--profile", spec.profile.to_string()),
+            ("--key-by", spec.key_by.to_string()),
+        ]
+    };
+    let defaults = texts(&StreamSpec::default());
+    texts(spec).into_iter().zip(defaults).filter(|(given, default)| given != default).map(|(given, _)| given).collect()
+}
+
+fn layout_options(layout: &Layout) -> Vec<(&'static str, String)> {
+    let options = ["--topic-bid-requests", "--topic-bid-responses", "--topic-impressions", "--topic-clicks"];
+    let defaults = Layout::default();
+    Stage::ALL
+        .into_iter()
+        .filter(|&stage| layout.topic(stage).name != defaults.topic(stage).name)
+        .map(|stage| (options[stage.index()], layout.topic(stage).name.to_string()))
+        .collect()
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::KeyBy;
+
+    #[test]
+    fn what_is_not_the_default_is_said_and_secrets_are_not() {
+        let stream = Stream::new(&StreamSpec::default(), &Layout::default());
+        let here = Written::Topics { brokers: DEFAULT_BROKERS, properties: &[] };
+        let plain = verify_command(&stream, Window::auctions(0, 5), here);
+        assert_eq!(plain, "mock-data-gen verify --from epoch --count 5");
+        let spec = StreamSpec { seed: 7, key_by: KeyBy::Request, headers: true, ..StreamSpec::default() };
+        let mut topics = Layout::default().topics().clone();
+        topics[3].name = "c".parse().unwrap();
+        let stream = Stream::new(&spec, &Layout::new(topics).unwrap());
+        let properties = ["sasl.password=hunter2", "sasl.username=a b"].map(|text| text.parse().unwrap());
+        let there = Written::Topics { brokers: "localhost:29092", properties: &properties };
+        let full = verify_command(&stream, Window::unbounded(10), there);
+        assert_eq!(
+            full,
+            "mock-data-gen verify --bootstrap-servers localhost:29092 -X 'sasl.password=***' -X 'sasl.username=a b' \
+             --seed 7 --key-by request --topic-clicks c --headers --from 2026-01-01T00:00:01.049Z"
+        );
+        let folder = verify_command(&stream, Window::auctions(0, 1), Written::Folder("it's here"));
+        assert!(folder.starts_with(r"mock-data-gen verify --files 'it'\''s here' --seed 7"), "{folder}");
+    }
+}

@@ -1,0 +1,164 @@
+//! `verify`: prove what topics or files hold.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
+use super::run::ReportForm;
+use super::terminal::{MOVING, TerminalArgs};
+use super::window::WindowArgs;
+use super::{Failure, signals, to_stderr, to_stdout};
+use crate::sink::kafka::Cluster;
+use crate::sink::{SinkError, Stop};
+use crate::source::Source;
+use crate::source::files::{Files, Manifest};
+use crate::source::topics::Topics;
+use crate::spec::StreamSpec;
+use crate::stream::{Stream, Window};
+use crate::verify::{Demand, Verdict, verify};
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    stream: StreamArgs,
+    #[command(flatten)]
+    layout: LayoutArgs,
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    options: VerifyOptions,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Verify")]
+struct VerifyOptions {
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    /// Verify a folder that --sink files wrote, instead of topics
+    #[arg(long, env = "MDG_FILES", value_name = "DIR")]
+    files: Option<PathBuf>,
+    /// Accept logs that still grow: each may end anywhere
+    #[arg(long, env = "MDG_PREFIX", value_parser = BoolishValueParser::new())]
+    prefix: bool,
+    /// Form of the verdict
+    #[arg(long, env = "MDG_REPORT", value_enum, default_value_t = ReportForm::Text)]
+    report: ReportForm,
+    /// Compute the fingerprints of what the logs hold
+    #[arg(long, env = "MDG_FINGERPRINT", value_parser = BoolishValueParser::new())]
+    fingerprint: bool,
+}
+
+/// Reads back, compares and prints the verdict.
+pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
+    let spec = args.stream.spec();
+    let layout = args.layout.layout()?;
+    let options = &args.options;
+    let stream = Stream::new(&spec, &layout);
+    let mut demand = Demand {
+        window: args.window.demanded(stream.auctions())?,
+        prefix: options.prefix,
+        fingerprint: options.fingerprint,
+    };
+    let verdict = match &options.files {
+        Some(folder) => {
+            if options.kafka.has_properties() {
+                return Err(Failure::Usage(
+                    "-X sets properties of the Kafka client: leave it or --files away".to_owned(),
+                ));
+            }
+            let mut files = Files::open(folder, &layout)?;
+            if options.fingerprint && !files.has_envelopes() {
+                return Err(Failure::Usage(format!(
+                    "--fingerprint needs keys and timestamps, and {} holds bare values: leave it away, or write the files with --envelope",
+                    folder.display()
+                )));
+            }
+            if let Some(manifest) = files.manifest() {
+                heed(manifest, folder, &spec, &mut demand);
+            }
+            args.compare(&spec, &mut files, demand, &signals::listen()?)?
+        }
+        None if options.kafka.is_embedded() => {
+            return Err(Failure::Usage(
+                "--bootstrap-servers embedded is a broker that ends with its run, which reads everything back itself: give the address of one that is up"
+                    .to_owned(),
+            ));
+        }
+        None => {
+            let properties = options.kafka.properties()?;
+            let stop = signals::listen()?;
+            let cluster = Cluster::connect(&options.kafka.bootstrap_servers, &properties, &layout, &stop)?;
+            args.compare(&spec, &mut Topics::open(&cluster, &stop)?, demand, &stop)?
+        }
+    };
+    show(&verdict, options.report)?;
+    if verdict.is_clean() { Ok(()) } else { Err(Failure::Different) }
+}
+
+/// A manifest says what its folder is to hold, where nothing else does.
+fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Demand) {
+    let (theirs, ours) = (manifest.stream_id(), spec.stream_id().to_string());
+    if theirs != ours {
+        to_stderr(&format!(
+            "{} is of the stream {theirs}, and these options make {ours}: give the stream options that it was written with\n",
+            folder.join("manifest.json").display()
+        ));
+    }
+    if demand.window.is_none() {
+        demand.window = Some(manifest.window());
+        to_stderr("the window is the one of manifest.json\n");
+    }
+}
+
+impl VerifyArgs {
+    fn compare(
+        &self,
+        spec: &StreamSpec,
+        source: &mut dyn Source,
+        demand: Demand,
+        stop: &Arc<Stop>,
+    ) -> Result<Verdict, Failure> {
+        let stream = Stream::new(spec, source.layout());
+        let mut progress = None;
+        let verdict = verify(&stream, source, demand, stop, |window, ordinal| {
+            if self.terminal.shows_progress() {
+                progress.get_or_insert_with(|| bar(window)).set_position(ordinal - window.start());
+            }
+        });
+        if let Some(bar) = progress {
+            bar.finish_and_clear();
+        }
+        Ok(verdict?)
+    }
+}
+
+/// Each auction that is through moves it on.
+fn bar(window: Window) -> ProgressBar {
+    let (bar, template) = match window.count() {
+        Some(count) => (ProgressBar::new(count), "{wide_bar} {human_pos} of {human_len} auctions, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {human_pos} auctions, {elapsed}"),
+    };
+    let bar = MOVING.add(bar);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn show(verdict: &Verdict, form: ReportForm) -> Result<(), Failure> {
+    let text = match form {
+        ReportForm::Text => verdict.to_string(),
+        ReportForm::Json => {
+            let line = serde_json::to_string(verdict).map_err(|error| SinkError::Stdout(error.into()))?;
+            format!("{line}\n")
+        }
+    };
+    to_stdout(&text)
+}

@@ -1,0 +1,150 @@
+//! Verify: prove that logs hold exactly a window of the stream, or say what they hold instead.
+//!
+//! ```text
+//! Stream ──> expected record ──> its log ──> held records ──> Counts, the first Difference
+//!                                   ^
+//!             Source (bounded queues, files, memory)
+//! ```
+//!
+//! Generation drives: each expected record is compared with the next one of its log, byte by byte. Where they part, the found
+//! record is identified: by its timestamp and key, by what its value says, by its headers. So one lost record is one difference,
+//! however much follows, and what is read ahead stays small.
+
+mod compare;
+mod finding;
+mod identify;
+mod log;
+mod missing;
+mod span;
+mod table;
+mod verdict;
+
+pub use self::compare::Parting;
+pub use self::finding::{Class, Counts, Difference, Shown};
+use self::identify::Identifier;
+use self::log::{Comparison, LOOK, Log};
+use self::span::{Edge, Span};
+pub use self::verdict::{LogVerdict, Verdict};
+use crate::fingerprint::Fingerprints;
+use crate::record::Record;
+use crate::sink::{KafkaError, Stop};
+use crate::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
+use crate::stream::{Stream, Window};
+
+/// What logs are to hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demand {
+    /// Exactly this window; without an end, all up to one place from its start on. `None`: a window of the stream, whichever.
+    pub window: Option<Window>,
+    /// Whether logs may end early: each holds a beginning of its sequence.
+    pub prefix: bool,
+    /// Whether the fingerprints of what the logs hold are wanted. They need keys and timestamps.
+    pub fingerprint: bool,
+}
+
+/// Why nothing could be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The logs cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// They hold nothing, and nothing says what they should hold.
+    #[error("there are no records: say by --from and --count, --to or --duration what should be there")]
+    Empty,
+}
+
+/// Compares the logs of a source with the stream. The stream's layout is the source's.
+///
+/// `progress` is called with the ordinal of each request that was expected, after the window, if that is bounded.
+///
+/// # Errors
+/// If the source cannot be read, a signal asks to stop, or all logs are empty and no window is demanded.
+pub fn verify(
+    stream: &Stream,
+    source: &mut dyn Source,
+    demand: Demand,
+    stop: &Stop,
+    mut progress: impl FnMut(Window, u64),
+) -> Result<Verdict, VerifyError> {
+    let places = source.logs().to_vec();
+    let is_bounded = demand.window.is_some_and(|window| window.end().is_some());
+    if !is_bounded && places.iter().all(|place| place.is_empty) {
+        return Err(VerifyError::Empty);
+    }
+    let tails = if is_bounded { None } else { Some(source.tails(LOOK)?) };
+    let mut fingerprints = demand.fingerprint.then(|| Fingerprints::new(stream.layout()));
+    let mut logs: Vec<Log> = places.iter().enumerate().map(|(number, place)| Log::new(number, *place)).collect();
+    if !is_bounded || places.iter().any(|place| place.cut_at.is_some()) {
+        for log in &mut logs {
+            log.hold(source, &mut fingerprints, LOOK)?;
+        }
+    }
+    let identifier = Identifier::new(stream);
+    let span = span(stream, &identifier, &places, demand, &logs, tails.as_deref());
+    let index = LogIndex::new(&places);
+    let prefix = demand.prefix;
+    let other = Record::default();
+    let mut with = Comparison { stream, identifier, span, index, source, prefix, fingerprints, other };
+    compare(&mut with, &mut logs, stop, &mut progress)?;
+    Ok(Verdict::new(&with, &logs))
+}
+
+fn span(
+    stream: &Stream,
+    identifier: &Identifier<'_>,
+    places: &[LogPlace],
+    demand: Demand,
+    logs: &[Log],
+    tails: Option<&[Vec<LogRecord>]>,
+) -> Span {
+    let heads = Edge::new(stream, identifier, places, logs.iter().map(Log::heads));
+    let tails =
+        tails.map(|tails| Edge::new(stream, identifier, places, tails.iter().map(|tail| tail.iter().collect())));
+    Span::infer(stream, places, demand.window, &heads, tails.as_ref())
+}
+
+fn compare(
+    with: &mut Comparison<'_>,
+    logs: &mut [Log],
+    stop: &Stop,
+    progress: &mut impl FnMut(Window, u64),
+) -> Result<(), VerifyError> {
+    let stopped = || VerifyError::Source(SourceError::Kafka(KafkaError::Stopped));
+    let window = with.span.window;
+    let (stream, last) = (with.stream, with.span.last);
+    let mut records = match with.span.first() {
+        Some(first) => stream.records_from(window, first),
+        None => stream.records(window),
+    };
+    let mut expected = Record::default();
+    while records.peek_position().is_some_and(|next| last.is_none_or(|last| next <= last)) {
+        if stop.asked() {
+            return Err(stopped());
+        }
+        records.next_into(&mut expected);
+        if expected.stage == crate::spec::Stage::Request {
+            progress(window, expected.ordinal);
+        }
+        let log = with.index.of(expected.stage, expected.partition);
+        if !logs[log].expect(with, &expected)? && with.prefix && have_ended(with, logs)? {
+            break;
+        }
+    }
+    for log in logs {
+        if stop.asked() {
+            return Err(stopped());
+        }
+        log.finish(with)?;
+    }
+    Ok(())
+}
+
+fn have_ended(with: &mut Comparison<'_>, logs: &mut [Log]) -> Result<bool, SourceError> {
+    for log in logs {
+        if !log.has_ended(with)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

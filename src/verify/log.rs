@@ -1,0 +1,363 @@
+//! One log against its expected records.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::compare::{is_same, parting, resembles};
+use super::finding::{Class, Counts, Difference, Shown};
+use super::identify::Identifier;
+use super::missing::Missing;
+use super::span::{Begin, Span};
+use crate::fingerprint::Fingerprints;
+use crate::record::Record;
+use crate::source::{LogIndex, LogPlace, LogRecord, Parts, Source, SourceError};
+use crate::stream::{Position, Stream};
+
+/// How many records further on it is looked to tell a record that came too early from those before it that are missing.
+pub(super) const LOOK: usize = 8;
+/// Records that came too early and are remembered until their turn, a log.
+const EARLY_MAX: usize = 4_096;
+
+/// What all logs share while they are compared.
+pub(super) struct Comparison<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) identifier: Identifier<'a>,
+    pub(super) span: Span,
+    pub(super) index: LogIndex,
+    pub(super) source: &'a mut dyn Source,
+    /// Whether logs may end early.
+    pub(super) prefix: bool,
+    pub(super) fingerprints: Option<Fingerprints>,
+    /// For the record of some other position.
+    pub(super) other: Record,
+}
+
+/// A log, what was read ahead of it, and what was found so far.
+#[derive(Debug)]
+pub(super) struct Log {
+    number: usize,
+    pub(super) place: LogPlace,
+    held: VecDeque<Held>,
+    spare: Vec<LogRecord>,
+    is_read: bool,
+    missing: Missing,
+    /// Positions whose records were found before their turn.
+    early: BTreeSet<Position>,
+    pub(super) counts: Counts,
+    pub(super) first: Option<Difference>,
+    /// The offset of the record that was taken last.
+    last_offset: Option<i64>,
+    /// Records of the end that are not there.
+    pub(super) missing_at_end: u64,
+    /// Altered records whose headers differ, and no part before them.
+    pub(super) altered_by_headers: u64,
+}
+
+/// A record that was read, with what is known of it once it was asked for.
+#[derive(Debug)]
+struct Held {
+    record: LogRecord,
+    known: Option<Standing>,
+}
+
+/// Where a found record belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Here.
+    Here(Position),
+    /// Into another log, or not into what was asked for.
+    Elsewhere(Position),
+    /// Not into this stream, as far as it can be told.
+    Unknown,
+}
+
+impl Log {
+    pub(super) fn new(number: usize, place: LogPlace) -> Self {
+        Self {
+            number,
+            place,
+            held: VecDeque::new(),
+            spare: Vec::new(),
+            is_read: false,
+            missing: Missing::default(),
+            early: BTreeSet::new(),
+            counts: Counts::default(),
+            first: None,
+            last_offset: None,
+            missing_at_end: 0,
+            altered_by_headers: 0,
+        }
+    }
+
+    /// Its first records, which stay.
+    pub(super) fn heads(&self) -> Vec<&LogRecord> {
+        self.held.iter().map(|held| &held.record).collect()
+    }
+
+    /// Reads until `count` records are held; false if the log ends before.
+    pub(super) fn hold(
+        &mut self,
+        source: &mut dyn Source,
+        fingerprints: &mut Option<Fingerprints>,
+        count: usize,
+    ) -> Result<bool, SourceError> {
+        while self.held.len() < count && !self.is_read {
+            let mut record = self.spare.pop().unwrap_or_default();
+            if source.next(self.number, &mut record)? {
+                self.counts.records += 1;
+                if let Some(fingerprints) = fingerprints {
+                    record.add_to(fingerprints, self.place.stage);
+                }
+                self.held.push_back(Held { record, known: None });
+            } else {
+                self.is_read = true;
+            }
+        }
+        Ok(self.held.len() >= count)
+    }
+
+    fn hold_for(&mut self, with: &mut Comparison<'_>, count: usize) -> Result<bool, SourceError> {
+        self.hold(with.source, &mut with.fingerprints, count)
+    }
+
+    /// Whether nothing is left to be read.
+    pub(super) fn has_ended(&mut self, with: &mut Comparison<'_>) -> Result<bool, SourceError> {
+        Ok(!self.hold_for(with, 1)?)
+    }
+
+    /// Takes the next record of the log as the expected one, or says what stands there instead. False if the log has ended.
+    pub(super) fn expect(&mut self, with: &mut Comparison<'_>, expected: &Record) -> Result<bool, SourceError> {
+        let position = Position::from(expected);
+        let has_begun = match with.span.begins[self.number] {
+            Begin::Window => true,
+            Begin::At(first) => position >= first,
+            Begin::Nothing => false,
+        };
+        if !has_begun || self.early.remove(&position) {
+            return Ok(true);
+        }
+        while self.hold_for(with, 1)? {
+            if is_same(&self.held[0].record, expected) {
+                self.counts.matched += 1;
+                self.missing.end_run();
+                self.pass();
+                return Ok(true);
+            }
+            if self.settle(with, expected, position)? {
+                return Ok(true);
+            }
+        }
+        self.absent(with, expected, position);
+        Ok(false)
+    }
+
+    /// What the next record is, if not the expected one. True if the expected one is dealt with.
+    fn settle(
+        &mut self,
+        with: &mut Comparison<'_>,
+        expected: &Record,
+        position: Position,
+    ) -> Result<bool, SourceError> {
+        match self.standing(with, 0) {
+            Standing::Here(found) if found == position => {
+                self.altered(with, expected);
+                Ok(true)
+            }
+            Standing::Here(found) if found > position => {
+                if self.early.len() < EARLY_MAX && self.comes_early(with, found, position)? {
+                    self.early.insert(found);
+                    self.misplaced(with, found, Some(expected));
+                    return Ok(false);
+                }
+                self.absent(with, expected, position);
+                Ok(true)
+            }
+            Standing::Here(found) => {
+                self.late(with, found, Some(expected));
+                Ok(false)
+            }
+            Standing::Elsewhere(found) => {
+                self.note(with, Class::Extra, Some(expected), Some(found));
+                Ok(false)
+            }
+            Standing::Unknown => {
+                let topic = &with.stream.layout().topic(self.place.stage).name;
+                if resembles(&self.held[0].record, expected, topic) && !self.stands_next(with, expected, position)? {
+                    self.altered(with, expected);
+                    return Ok(true);
+                }
+                self.note(with, Class::Foreign, Some(expected), None);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Names what is left when all that was expected is through.
+    pub(super) fn finish(&mut self, with: &mut Comparison<'_>) -> Result<(), SourceError> {
+        while self.hold_for(with, 1)? {
+            match self.standing(with, 0) {
+                Standing::Here(found) => self.late(with, found, None),
+                Standing::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
+                Standing::Unknown => self.note(with, Class::Foreign, None, None),
+            }
+        }
+        Ok(())
+    }
+
+    fn standing(&mut self, with: &Comparison<'_>, at: usize) -> Standing {
+        let held = &mut self.held[at];
+        *held.known.get_or_insert_with(|| match with.identifier.position(self.place.stage, &held.record) {
+            None => Standing::Unknown,
+            Some(position) => {
+                let log = with.index.of(position.stage, with.stream.partition(position));
+                let has_begun = match with.span.begins[self.number] {
+                    Begin::At(first) => position >= first,
+                    Begin::Window | Begin::Nothing => true,
+                };
+                let is_here = position.stage == self.place.stage && log == self.number;
+                if is_here && has_begun && with.span.contains(position) {
+                    Standing::Here(position)
+                } else {
+                    Standing::Elsewhere(position)
+                }
+            }
+        })
+    }
+
+    /// Whether the next record, which belongs further on, is itself out of place: the one that decides is the next that belongs
+    /// here and was not passed yet.
+    fn comes_early(
+        &mut self,
+        with: &mut Comparison<'_>,
+        found: Position,
+        position: Position,
+    ) -> Result<bool, SourceError> {
+        for at in 1..=LOOK {
+            if !self.hold_for(with, at + 1)? {
+                break;
+            }
+            if let Standing::Here(next) = self.standing(with, at)
+                && next >= position
+                && next != found
+                && !self.early.contains(&next)
+            {
+                return Ok(next < found);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the expected record stands behind the next one.
+    fn stands_next(
+        &mut self,
+        with: &mut Comparison<'_>,
+        expected: &Record,
+        position: Position,
+    ) -> Result<bool, SourceError> {
+        for at in 1..=LOOK {
+            if !self.hold_for(with, at + 1)? {
+                break;
+            }
+            if is_same(&self.held[at].record, expected) {
+                return Ok(true);
+            }
+            if let Standing::Here(next) = self.standing(with, at)
+                && next >= position
+            {
+                return Ok(next == position);
+            }
+        }
+        Ok(false)
+    }
+
+    fn absent(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {
+        let is_end = self.held.is_empty();
+        if position.ordinal < with.span.sure_from || (is_end && with.prefix) {
+            return;
+        }
+        self.missing.add(position);
+        self.counts.missing += 1;
+        self.missing_at_end += u64::from(is_end);
+        if self.first.is_none() {
+            let found = self.held.front().map(|held| &held.record);
+            self.first = Some(Difference {
+                class: Class::Missing,
+                offset: found.map(|found| found.offset),
+                behind: self.last_offset,
+                expected: Some(Shown::expected(expected)),
+                found: found.map(Shown::found),
+                parting: None,
+                belongs: None,
+                position: Some(position),
+            });
+        }
+    }
+
+    fn altered(&mut self, with: &Comparison<'_>, expected: &Record) {
+        self.missing.end_run();
+        self.note(with, Class::Altered, Some(expected), None);
+    }
+
+    /// A record whose turn is over.
+    fn late(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) {
+        if !self.missing.take(found) {
+            self.note(with, Class::Duplicated, expected, Some(found));
+            return;
+        }
+        self.counts.missing -= 1;
+        let class = self.misplaced(with, found, expected);
+        if let Some(first) = &mut self.first
+            && first.class == Class::Missing
+            && first.position == Some(found)
+        {
+            first.class = class;
+        }
+    }
+
+    /// A record out of place, which may be altered as well.
+    fn misplaced(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) -> Class {
+        let mut other = std::mem::take(&mut with.other);
+        with.stream.fill(found, &mut other);
+        let class = if is_same(&self.held[0].record, &other) { Class::Reordered } else { Class::Altered };
+        match class {
+            Class::Altered => self.note(with, class, Some(&other), None),
+            _ => self.note(with, class, expected, Some(found)),
+        }
+        with.other = other;
+        class
+    }
+
+    /// Counts the next record as something else than the expected one, and passes it.
+    fn note(&mut self, with: &Comparison<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
+        let topic = &with.stream.layout().topic(self.place.stage).name;
+        let found = &self.held[0].record;
+        let parting = expected.and_then(|expected| parting(found, expected, topic));
+        self.counts.add(class);
+        let is_by_headers = parting.as_ref().is_some_and(|parting| parting.part.starts_with("header"));
+        self.altered_by_headers += u64::from(class == Class::Altered && is_by_headers);
+        if self.first.is_none() {
+            self.first = Some(Difference {
+                class,
+                offset: Some(found.offset),
+                behind: self.last_offset,
+                expected: expected.map(|expected| match found.parts {
+                    Parts::Line => Shown::line(expected, topic),
+                    Parts::All | Parts::Value => Shown::expected(expected),
+                }),
+                found: Some(Shown::found(found)),
+                parting,
+                belongs: belongs.map(|position| (position, with.stream.partition(position))),
+                position: expected.map(Position::from),
+            });
+        }
+        self.pass();
+    }
+
+    fn pass(&mut self) {
+        if let Some(Held { record, .. }) = self.held.pop_front() {
+            self.last_offset = Some(record.offset);
+            if self.spare.len() < 2 {
+                self.spare.push(record);
+            }
+        }
+    }
+}

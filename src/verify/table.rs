@@ -1,0 +1,192 @@
+//! The verdict for people.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::Counts;
+use super::finding::{Class, Difference, Shown};
+use super::verdict::{LogVerdict, Verdict};
+use crate::report::grouped;
+
+/// So many logs with differences are shown; the others are counted.
+const LOGS_MAX: usize = 8;
+/// Bytes of a value before and behind the one where two records part.
+const AROUND: (usize, usize) = (24, 40);
+
+impl Display for Verdict {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.heading)?;
+        self.write_bounds(f)?;
+        writeln!(f)?;
+        self.write_table(f)?;
+        let different: Vec<&LogVerdict> = self.logs.iter().filter(|log| log.first_difference.is_some()).collect();
+        for log in different.iter().take(LOGS_MAX) {
+            write_log(f, log)?;
+        }
+        if different.len() > LOGS_MAX {
+            writeln!(f, "\n{} more logs differ; --report json has them all", different.len() - LOGS_MAX)?;
+        }
+        writeln!(f)?;
+        for hint in &self.hints {
+            writeln!(f, "{hint}")?;
+        }
+        if let Some(fingerprint) = &self.fingerprint {
+            writeln!(f, "fingerprint  {fingerprint}")?;
+        }
+        match (self.clean, self.counts.differences()) {
+            (true, _) => writeln!(f, "verified     {} records, all as they should be", grouped(self.counts.matched)),
+            (false, 1) => writeln!(f, "DIFFERENT    1 difference"),
+            (false, differences) => writeln!(f, "DIFFERENT    {} differences", grouped(differences)),
+        }
+    }
+}
+
+impl Verdict {
+    fn write_bounds(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let start = match self.start {
+            "asked" => "as asked for",
+            "cut" => "from the logs, whose beginning retention has cut off",
+            "nothing" => "unknown: nothing here is of this stream",
+            _ => "from the logs",
+        };
+        writeln!(f, "start        {start}")?;
+        match (self.end, &self.last) {
+            ("asked", _) => writeln!(f, "end          as asked for"),
+            ("stopped", Some(last)) => {
+                let ordinal = grouped(last.ordinal);
+                let stage = last.stage;
+                writeln!(
+                    f,
+                    "end          from the logs: the run stopped behind the {stage} of auction {ordinal}, {}",
+                    last.time
+                )
+            }
+            ("log", _) => writeln!(f, "end          from the logs: a complete window"),
+            _ => writeln!(f, "end          unknown"),
+        }
+    }
+
+    fn write_table(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let width = self.logs.iter().map(|log| log.topic.as_str().len()).max().unwrap_or(0).max("topic".len());
+        write!(f, "{:width$}  {:>10}  {:>11}", "topic", "partitions", "records")?;
+        for (name, _) in columns(&self.counts) {
+            write!(f, "  {name:>10}")?;
+        }
+        writeln!(f)?;
+        let mut rest = self.logs.as_slice();
+        while let Some(first) = rest.first() {
+            let count = rest.iter().take_while(|log| log.topic == first.topic).count();
+            let (topic, others) = rest.split_at(count);
+            rest = others;
+            let mut counts = Counts::default();
+            topic.iter().for_each(|log| counts.join(&log.counts));
+            let partitions = if first.partition.is_some() { count.to_string() } else { "in a file".to_owned() };
+            write_row(f, first.topic.as_str(), width, &partitions, &counts)?;
+        }
+        write_row(f, "", width, "", &self.counts)
+    }
+}
+
+fn columns(counts: &Counts) -> [(&'static str, u64); 7] {
+    [
+        ("matched", counts.matched),
+        ("missing", counts.missing),
+        ("extra", counts.extra),
+        ("duplicated", counts.duplicated),
+        ("reordered", counts.reordered),
+        ("altered", counts.altered),
+        ("foreign", counts.foreign),
+    ]
+}
+
+fn write_row(f: &mut Formatter<'_>, topic: &str, width: usize, partitions: &str, counts: &Counts) -> fmt::Result {
+    write!(f, "{topic:width$}  {partitions:>10}  {:>11}", grouped(counts.records))?;
+    for (_, count) in columns(counts) {
+        write!(f, "  {:>10}", grouped(count))?;
+    }
+    writeln!(f)
+}
+
+/// One log that differs: its counts and the first difference.
+fn write_log(f: &mut Formatter<'_>, log: &LogVerdict) -> fmt::Result {
+    let Some(first) = &log.first_difference else { return Ok(()) };
+    let (topic, unit) = (&log.topic, if log.partition.is_some() { "offset" } else { "line" });
+    let partition = log.partition.map_or(String::new(), |partition| format!("/{partition}"));
+    let counts: Vec<String> = columns(&log.counts)[1..]
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{} {name}", grouped(*count)))
+        .collect();
+    let cut = log.cut_at.map_or(String::new(), |offset| format!(" (cut by retention, begins at offset {offset})"));
+    writeln!(f, "\n{topic}{partition}: {}{cut}", counts.join(", "))?;
+    let place = match (first.offset, first.behind) {
+        (Some(offset), _) => format!("at {unit} {offset}"),
+        (None, Some(behind)) => format!("behind {unit} {behind}, the last"),
+        (None, None) => "in an empty log".to_owned(),
+    };
+    writeln!(f, "  first {} {place}{}", name(first.class), why(first, log))?;
+    let byte = first.parting.as_ref().filter(|parting| parting.part == "value" || parting.part == "line");
+    let byte = byte.and_then(|parting| parting.byte).unwrap_or_default();
+    for (word, shown) in [("expected", &first.expected), ("found", &first.found)] {
+        match shown {
+            Some(shown) => writeln!(f, "    {word:<9} {}", Line(shown, byte))?,
+            None => writeln!(f, "    {word:<9} nothing")?,
+        }
+    }
+    Ok(())
+}
+
+fn name(class: Class) -> &'static str {
+    match class {
+        Class::Missing => "missing",
+        Class::Extra => "extra",
+        Class::Duplicated => "duplicated",
+        Class::Reordered => "reordered",
+        Class::Altered => "altered",
+        Class::Foreign => "foreign",
+    }
+}
+
+fn why(first: &Difference, log: &LogVerdict) -> String {
+    if let (Class::Altered, Some(parting)) = (first.class, &first.parting) {
+        let byte = parting.byte.map_or(String::new(), |byte| format!(", byte {byte}"));
+        return format!(", in its {}{byte}", parting.part);
+    }
+    let Some((position, partition)) = first.belongs else { return String::new() };
+    let ordinal = grouped(position.ordinal);
+    let stage = position.stage;
+    match first.class {
+        Class::Extra if log.partition.is_some_and(|here| here != partition) => {
+            format!(": the {stage} of auction {ordinal}, which belongs to partition {partition}")
+        }
+        Class::Extra => format!(": the {stage} of auction {ordinal}, which is not of this window or topic"),
+        _ => format!(": the {stage} of auction {ordinal}"),
+    }
+}
+
+/// A record on one line: what is known of it, and its value around a byte.
+struct Line<'a>(&'a Shown, usize);
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(shown, byte) = self;
+        if let Some(ordinal) = shown.ordinal {
+            write!(f, "auction {}, ", grouped(ordinal))?;
+        }
+        if let Some(timestamp) = shown.timestamp {
+            write!(f, "timestamp {timestamp}, ")?;
+        }
+        if let Some(key) = &shown.key {
+            write!(f, "key {}, ", key.escape_debug())?;
+        }
+        if shown.value.is_none() {
+            return f.write_str("no value");
+        }
+        let (before, behind) = AROUND;
+        let start = byte.saturating_sub(before).min(shown.bytes.len());
+        let end = byte.saturating_add(behind).min(shown.bytes.len());
+        let dots = |is_cut: bool| if is_cut { "…" } else { "" };
+        let text = String::from_utf8_lossy(&shown.bytes[start..end]);
+        let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        write!(f, "value {}{text}{}", dots(start > 0), dots(end < shown.bytes.len()))
+    }
+}

@@ -1,0 +1,174 @@
+//! The verdict: what was compared with what, and what was found.
+
+use serde::Serialize;
+
+use super::log::{Comparison, Log};
+use super::span::Known;
+use super::{Counts, Difference};
+use crate::digest::Digest;
+use crate::report::Heading;
+use crate::spec::{Stage, TopicName};
+use crate::timestamp::Timestamp;
+
+/// What logs were found to hold. [`std::fmt::Display`] is for people, `Serialize` for programs.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    #[serde(flatten)]
+    pub(super) heading: Heading,
+    /// Whether everything is as it should be.
+    pub(super) clean: bool,
+    /// How the window's start is known: `asked`, `log`, `cut`, `nothing`.
+    pub(super) start: &'static str,
+    /// How its end is known: `asked`, `log`, `stopped`, `nothing`.
+    pub(super) end: &'static str,
+    /// Where an unbounded run stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last: Option<Last>,
+    /// Of all logs.
+    #[serde(flatten)]
+    pub(super) counts: Counts,
+    /// Each log's.
+    pub(super) logs: Vec<LogVerdict>,
+    /// Of what the logs hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fingerprint: Option<Digest>,
+    /// What might explain the differences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hints: Vec<String>,
+}
+
+/// The last record before an unbounded run stopped.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Last {
+    pub(super) ordinal: u64,
+    pub(super) stage: Stage,
+    pub(super) time: Timestamp,
+}
+
+/// What one log was found to hold: a partition, or a topic's file.
+#[derive(Debug, Serialize)]
+pub struct LogVerdict {
+    /// Its topic.
+    pub topic: TopicName,
+    /// Its partition; none for a file, which holds all of them.
+    pub partition: Option<u32>,
+    /// Records by what they were found to be.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Of the missing ones, those that would stand behind its last record.
+    pub missing_at_end: u64,
+    /// The offset at which it begins, where retention has cut off what stood before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<i64>,
+    /// The first difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_difference: Option<Difference>,
+    /// Of its records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Digest>,
+}
+
+impl Verdict {
+    pub(super) fn new(with: &Comparison<'_>, logs: &[Log]) -> Self {
+        let span = &with.span;
+        let mut counts = Counts::default();
+        logs.iter().for_each(|log| counts.join(&log.counts));
+        let start = if span.start == Known::Cut { span.sure_from } else { span.window.start() };
+        let heading = Heading::new(with.stream.auctions(), span.window.starting_at(start));
+        let last =
+            span.last.map(|last| Last { ordinal: last.ordinal, stage: last.stage, time: Timestamp(last.emit_ms) });
+        Self {
+            heading,
+            clean: counts.differences() == 0,
+            start: span.start.word(),
+            end: span.end.word(),
+            last,
+            counts,
+            logs: logs.iter().map(|log| LogVerdict::new(with, log)).collect(),
+            fingerprint: with.fingerprints.as_ref().map(crate::fingerprint::Fingerprints::total),
+            hints: hints(&counts, logs),
+        }
+    }
+
+    /// Whether everything is as it should be.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// Of all logs.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Each log's, by stage and partition.
+    #[must_use]
+    pub fn logs(&self) -> &[LogVerdict] {
+        &self.logs
+    }
+
+    /// The fingerprint of what the logs hold, where it was wanted.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Digest> {
+        self.fingerprint
+    }
+
+    /// Adds something to consider when there are differences.
+    pub fn hint(&mut self, hint: String) {
+        self.hints.push(hint);
+    }
+}
+
+impl LogVerdict {
+    fn new(with: &Comparison<'_>, log: &Log) -> Self {
+        let topic = &with.stream.layout().topic(log.place.stage).name;
+        let of_this = |(name, partition, digest): (&TopicName, u32, Digest)| {
+            (name == topic && Some(partition) == log.place.partition).then_some(digest)
+        };
+        Self {
+            topic: topic.clone(),
+            partition: log.place.partition,
+            counts: log.counts,
+            missing_at_end: log.missing_at_end,
+            cut_at: log.place.cut_at,
+            first_difference: log.first.clone(),
+            fingerprint: with.fingerprints.as_ref().and_then(|all| all.partitions().find_map(of_this)),
+        }
+    }
+}
+
+impl Known {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Log => "log",
+            Self::Stopped => "stopped",
+            Self::Cut => "cut",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// What explains many differences at once.
+fn hints(counts: &Counts, logs: &[Log]) -> Vec<String> {
+    let mut hints = Vec::new();
+    if counts.records > 0 && counts.foreign == counts.records {
+        hints.push(
+            "none of the records is of this stream: another --seed, or other stream options than the run's?".to_owned(),
+        );
+    }
+    let by_headers: u64 = logs.iter().map(|log| log.altered_by_headers).sum();
+    if counts.matched == 0 && by_headers > 0 && by_headers == counts.altered {
+        hints.push("every record differs in its headers: was the run with, or without --headers?".to_owned());
+    }
+    let short = logs.iter().filter(|log| log.missing_at_end > 0).count();
+    if short > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {
+        hints.push(format!(
+            "nothing is missing but at the end of {short} of {} logs: a run that still goes on (--prefix accepts that), or \
+             that was killed (the same run command goes on)",
+            logs.len()
+        ));
+    }
+    hints
+}

@@ -1,0 +1,589 @@
+//! Verify sees everything, and nothing that is not there: each way to damage a log, at seeded random places of random streams, is
+//! named rightly; clean logs are found clean.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use mock_data_gen::sink::{Sink, Stop};
+use mock_data_gen::source::memory::Memory;
+use mock_data_gen::source::{LogRecord, Source};
+use mock_data_gen::spec::{KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::verify::{Class, Counts, Demand, Verdict, verify};
+
+/// Places at which each damage is done.
+const PLACES: u64 = 100;
+/// Heads and tails that the window is inferred from; damage there can change what is inferred.
+const EDGE: usize = 8;
+
+/// SplitMix64: a test's choices follow from its seed.
+struct Choices(u64);
+
+impl Choices {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    fn of<'a>(&mut self, texts: &[&'a str]) -> &'a str {
+        texts[self.below(texts.len())]
+    }
+}
+
+/// A random stream, and a window of it.
+fn stream(choices: &mut Choices) -> (Stream, Window) {
+    let spec = StreamSpec {
+        seed: choices.next(),
+        epoch: choices.of(&["2026-01-01T00:00:00Z", "1999-12-31T23:59:59.999Z"]).parse().unwrap(),
+        events_per_second: choices.of(&["0.5", "3", "10", "50.5", "200"]).parse().unwrap(),
+        bid_response_rate: choices.of(&["0.6", "1", "0.3"]).parse().unwrap(),
+        win_rate: choices.of(&["0.15", "0.5", "1"]).parse().unwrap(),
+        click_rate: choices.of(&["0.02", "0.5", "1"]).parse().unwrap(),
+        key_by: if choices.below(2) == 0 { KeyBy::Id } else { KeyBy::Request },
+        headers: choices.below(2) == 0,
+        ..StreamSpec::default()
+    };
+    let topic = |topic: Topic| Topic { partitions: Partitions::new(1 + choices.below(6) as u32).unwrap(), ..topic };
+    let layout = Layout::new(Layout::default().topics().clone().map(topic)).unwrap();
+    let (start, count) = (choices.next() % 1_000_000_000, 100 + choices.next() % 300);
+    (Stream::new(&spec, &layout), Window::auctions(start, count))
+}
+
+/// Logs of a layout's partitions, by stage and partition.
+type Logs = Vec<Vec<LogRecord>>;
+
+fn logs(stream: &Stream, records: impl Iterator<Item = mock_data_gen::record::Record>) -> Logs {
+    let layout = stream.layout();
+    let firsts = Stage::ALL.map(|stage| {
+        Stage::ALL[..stage.index()]
+            .iter()
+            .map(|&before| layout.topic(before).partitions.count() as usize)
+            .sum::<usize>()
+    });
+    let count = layout.topics().iter().map(|topic| topic.partitions.count() as usize).sum();
+    let mut logs = vec![Vec::new(); count];
+    for record in records {
+        let log: &mut Vec<LogRecord> = &mut logs[firsts[record.stage.index()] + record.partition as usize];
+        log.push(LogRecord::of(&record, log.len() as i64));
+    }
+    logs
+}
+
+/// Offsets as a broker gives them, and the partition that it is.
+fn renumber(stream: &Stream, logs: &mut Logs) {
+    let layout = stream.layout();
+    let partitions = Stage::ALL.into_iter().flat_map(|stage| 0..layout.topic(stage).partitions.count());
+    for (partition, log) in partitions.zip(logs) {
+        for (offset, record) in (0..).zip(log) {
+            record.offset = offset;
+            record.partition = partition;
+        }
+    }
+}
+
+fn verdict(stream: &Stream, logs: &Logs, demand: Demand) -> Verdict {
+    let mut source = Memory::new(stream.layout(), logs.clone());
+    verify(stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+}
+
+fn window(window: Window) -> Demand {
+    Demand { window: Some(window), ..Demand::default() }
+}
+
+/// What a damage is to be called.
+#[derive(Debug)]
+struct Expected {
+    counts: Counts,
+    log: usize,
+    class: Class,
+    offset: Option<i64>,
+    part: Option<(&'static str, Option<usize>)>,
+}
+
+/// Random streams, each with one place that is neither among the first nor among the last records of its log.
+fn places(seed: u64, mut damage: impl FnMut(&mut Choices, &Stream, &mut Logs, usize, usize) -> Option<Expected>) {
+    let mut done = 0;
+    let mut round = 0;
+    while done < PLACES {
+        round += 1;
+        assert!(round < 20 * PLACES, "no place to damage");
+        let mut choices = Choices(seed * 1_000_000 + round);
+        let (stream, wanted) = stream(&mut choices);
+        let clean = logs(&stream, stream.records(wanted));
+        let log = choices.below(clean.len());
+        let Some(room) = clean[log].len().checked_sub(2 * EDGE + 4).filter(|&room| room > 0) else { continue };
+        let at = EDGE + 2 + choices.below(room);
+        let mut damaged = clean.clone();
+        let Some(expected) = damage(&mut choices, &stream, &mut damaged, log, at) else { continue };
+        renumber(&stream, &mut damaged);
+        let total: usize = clean.iter().map(Vec::len).sum();
+        for demand in [window(wanted), Demand::default()] {
+            let found = verdict(&stream, &damaged, demand);
+            let at = format!("round {round}, log {log}, at {at}, {demand:?}: {found}");
+            let c = expected.counts;
+            let matched = total as u64 - c.missing - c.reordered - c.altered;
+            let records = damaged.iter().map(Vec::len).sum::<usize>() as u64;
+            assert_eq!(plain(found.counts()), plain(&Counts { matched, records, ..c }), "{at}");
+            let first = found.logs()[expected.log].first_difference.as_ref().expect(&at);
+            assert_eq!((first.class, first.offset), (expected.class, expected.offset), "{at}");
+            let part = first.parting.as_ref().map(|parting| (parting.part, parting.byte));
+            assert!(expected.part.is_none() || part == expected.part, "{at}: {part:?}, not {:?}", expected.part);
+            assert!(!found.is_clean(), "{at}");
+        }
+        done += 1;
+    }
+}
+
+/// Counts in one order: records, matched, missing, extra, duplicated, reordered, altered, foreign.
+fn plain(c: &Counts) -> [u64; 8] {
+    [c.records, c.matched, c.missing, c.extra, c.duplicated, c.reordered, c.altered, c.foreign]
+}
+
+fn expect(counts: Counts, log: usize, class: Class, offset: usize) -> Expected {
+    Expected { counts, log, class, offset: Some(offset as i64), part: None }
+}
+
+fn one(class: Class) -> Counts {
+    let mut counts = Counts::default();
+    match class {
+        Class::Missing => counts.missing = 1,
+        Class::Extra => counts.extra = 1,
+        Class::Duplicated => counts.duplicated = 1,
+        Class::Reordered => counts.reordered = 1,
+        Class::Altered => counts.altered = 1,
+        Class::Foreign => counts.foreign = 1,
+    }
+    counts
+}
+
+#[test]
+fn a_lost_record_is_one_missing() {
+    places(1, |_, _, logs, log, at| {
+        logs[log].remove(at);
+        Some(expect(one(Class::Missing), log, Class::Missing, at))
+    });
+}
+
+#[test]
+fn a_lost_batch_is_so_many_missing() {
+    places(2, |choices, _, logs, log, at| {
+        let count = 1 + choices.below(logs[log].len() - EDGE - at);
+        logs[log].drain(at..at + count);
+        Some(expect(Counts { missing: count as u64, ..Counts::default() }, log, Class::Missing, at))
+    });
+}
+
+#[test]
+fn a_doubled_record_is_one_duplicated() {
+    places(3, |choices, _, logs, log, at| {
+        let doubled = logs[log][at].clone();
+        let place = at + 1 + choices.below(logs[log].len() - EDGE - at);
+        logs[log].insert(place, doubled);
+        Some(expect(one(Class::Duplicated), log, Class::Duplicated, place))
+    });
+}
+
+#[test]
+fn a_doubled_batch_is_so_many_duplicated() {
+    places(4, |choices, _, logs, log, at| {
+        let count = 1 + choices.below(logs[log].len() - EDGE - at);
+        let batch = logs[log][at..at + count].to_vec();
+        logs[log].splice(at + count..at + count, batch);
+        let counts = Counts { duplicated: count as u64, ..Counts::default() };
+        Some(expect(counts, log, Class::Duplicated, at + count))
+    });
+}
+
+#[test]
+fn two_neighbours_that_changed_places_are_one_reordered() {
+    places(5, |_, _, logs, log, at| {
+        logs[log].swap(at, at + 1);
+        Some(expect(one(Class::Reordered), log, Class::Reordered, at))
+    });
+}
+
+#[test]
+fn two_records_that_changed_places_from_afar_are_two_reordered() {
+    places(6, |choices, _, logs, log, at| {
+        let room = (logs[log].len() - EDGE).checked_sub(at + 2).filter(|&room| room > 0)?;
+        logs[log].swap(at, at + 2 + choices.below(room));
+        Some(expect(Counts { reordered: 2, ..Counts::default() }, log, Class::Reordered, at))
+    });
+}
+
+#[test]
+fn a_record_that_came_too_late_or_too_early_is_one_reordered() {
+    places(7, |choices, _, logs, log, at| {
+        let to = EDGE + choices.below(logs[log].len() - 2 * EDGE);
+        if at.abs_diff(to) < 2 {
+            return None;
+        }
+        let moved = logs[log].remove(at);
+        logs[log].insert(to, moved);
+        Some(expect(one(Class::Reordered), log, Class::Reordered, at.min(to)))
+    });
+}
+
+/// Flips one bit; gives the byte.
+fn flip(choices: &mut Choices, bytes: &mut [u8]) -> usize {
+    let byte = choices.below(bytes.len());
+    bytes[byte] ^= 1 << choices.below(8);
+    byte
+}
+
+#[test]
+fn a_flipped_bit_in_a_key_is_one_altered() {
+    places(8, |choices, _, logs, log, at| {
+        let byte = flip(choices, logs[log][at].key.as_mut().unwrap());
+        let expected = expect(one(Class::Altered), log, Class::Altered, at);
+        Some(Expected { part: Some(("key", Some(byte))), ..expected })
+    });
+}
+
+#[test]
+fn a_flipped_bit_in_a_value_is_one_altered() {
+    places(9, |choices, _, logs, log, at| {
+        let byte = flip(choices, logs[log][at].value.as_mut().unwrap());
+        let expected = expect(one(Class::Altered), log, Class::Altered, at);
+        Some(Expected { part: Some(("value", Some(byte))), ..expected })
+    });
+}
+
+#[test]
+fn another_timestamp_is_one_altered() {
+    places(10, |choices, _, logs, log, at| {
+        logs[log][at].timestamp_ms += [-3_600_000, -1, 1, 7, 86_400_000][choices.below(5)];
+        let expected = expect(one(Class::Altered), log, Class::Altered, at);
+        Some(Expected { part: Some(("timestamp", None)), ..expected })
+    });
+}
+
+#[test]
+fn another_header_is_one_altered() {
+    places(11, |choices, stream, logs, log, at| {
+        let headers = &mut logs[log][at].headers;
+        let part = if stream.auctions().spec().headers && choices.below(2) == 0 {
+            let header = choices.below(headers.len());
+            let byte = flip(choices, headers[header].1.as_mut().unwrap());
+            ("header", Some(byte))
+        } else if stream.auctions().spec().headers {
+            headers.pop();
+            ("headers", None)
+        } else {
+            headers.push((b"trace".to_vec(), None));
+            ("headers", None)
+        };
+        Some(Expected { part: Some(part), ..expect(one(Class::Altered), log, Class::Altered, at) })
+    });
+}
+
+#[test]
+fn a_tombstone_in_place_of_a_record_is_one_altered() {
+    places(12, |_, _, logs, log, at| {
+        logs[log][at].value = None;
+        let expected = expect(one(Class::Altered), log, Class::Altered, at);
+        Some(Expected { part: Some(("value", Some(0))), ..expected })
+    });
+}
+
+#[test]
+fn a_record_in_another_partition_is_missing_there_and_extra_here() {
+    places(13, |choices, stream, logs, log, at| {
+        let layout = stream.layout();
+        let stages = Stage::ALL.into_iter();
+        let stages = stages.flat_map(|stage| vec![stage; layout.topic(stage).partitions.count() as usize]);
+        let stages: Vec<Stage> = stages.collect();
+        let others = (0..logs.len()).filter(|&other| other != log && stages[other] == stages[log]);
+        let others: Vec<usize> = others.filter(|&other| logs[other].len() > 2 * EDGE).collect();
+        let other = *others.get(choices.below(others.len().max(1)))?;
+        let moved = logs[log].remove(at);
+        let place = EDGE + choices.below(logs[other].len() - 2 * EDGE);
+        logs[other].insert(place, moved);
+        let counts = Counts { missing: 1, extra: 1, ..Counts::default() };
+        Some(if choices.below(2) == 0 {
+            expect(counts, log, Class::Missing, at)
+        } else {
+            expect(counts, other, Class::Extra, place)
+        })
+    });
+}
+
+/// A record that nothing of this stream says of itself.
+fn foreign(choices: &mut Choices, stream: &Stream, near: &LogRecord) -> LogRecord {
+    let spec = stream.auctions().spec();
+    match choices.below(4) {
+        0 => LogRecord { key: None, value: None, headers: Vec::new(), ..near.clone() },
+        1 => {
+            LogRecord { key: Some(b"k".to_vec()), value: Some(b"hello".to_vec()), headers: Vec::new(), ..near.clone() }
+        }
+        2 => LogRecord {
+            timestamp_ms: 0,
+            key: Some(vec![0xff; 36]),
+            value: Some(br#"{"id":"x","event_timestamp":"soon"}"#.to_vec()),
+            headers: Vec::new(),
+            ..near.clone()
+        },
+        _ => {
+            let other = Stream::new(&StreamSpec { seed: spec.seed ^ 1, ..spec.clone() }, stream.layout());
+            let record = other.records(Window::auctions(choices.next() % 1_000_000, 1)).next().unwrap();
+            LogRecord { timestamp_ms: near.timestamp_ms, ..LogRecord::of(&record, 0) }
+        }
+    }
+}
+
+#[test]
+fn a_foreign_record_in_the_middle_is_one_foreign() {
+    places(14, |choices, stream, logs, log, at| {
+        let foreign = foreign(choices, stream, &logs[log][at]);
+        logs[log].insert(at, foreign);
+        Some(expect(one(Class::Foreign), log, Class::Foreign, at))
+    });
+}
+
+#[test]
+fn a_lost_record_before_an_altered_one_is_one_of_each() {
+    places(15, |choices, _, logs, log, at| {
+        flip(choices, logs[log][at + 1].key.as_mut().unwrap());
+        logs[log].remove(at);
+        Some(expect(Counts { missing: 1, altered: 1, ..Counts::default() }, log, Class::Missing, at))
+    });
+}
+
+#[test]
+fn a_truncated_tail_is_so_many_missing_at_the_end() {
+    for round in 0..PLACES {
+        let mut choices = Choices(16_000_000 + round);
+        let (stream, wanted) = stream(&mut choices);
+        let mut logs = logs(&stream, stream.records(wanted));
+        let filled: Vec<usize> = (0..logs.len()).filter(|&log| !logs[log].is_empty()).collect();
+        let log = filled[choices.below(filled.len())];
+        let count = 1 + choices.below(logs[log].len());
+        let kept = logs[log].len() - count;
+        logs[log].truncate(kept);
+        let found = verdict(&stream, &logs, window(wanted));
+        let counts = plain(found.counts());
+        assert_eq!(counts[2..], [count as u64, 0, 0, 0, 0, 0], "round {round}: {found}");
+        let end = &found.logs()[log];
+        assert_eq!(end.missing_at_end, count as u64, "round {round}: {found}");
+        let first = end.first_difference.as_ref().unwrap();
+        let behind = kept.checked_sub(1).map(|last| last as i64);
+        assert_eq!((first.class, first.offset, first.behind), (Class::Missing, None, behind), "round {round}: {found}");
+        // A log that still grows holds a beginning.
+        let grows = verdict(&stream, &logs, Demand { prefix: true, ..window(wanted) });
+        assert!(grows.is_clean(), "round {round}: {grows}");
+    }
+}
+
+#[test]
+fn records_of_another_seed_are_all_foreign_and_that_is_said_once() {
+    for round in 0..PLACES {
+        let mut choices = Choices(17_000_000 + round);
+        let (stream, wanted) = stream(&mut choices);
+        let spec =
+            StreamSpec { seed: stream.auctions().spec().seed.wrapping_add(1), ..stream.auctions().spec().clone() };
+        let other = Stream::new(&spec, stream.layout());
+        let logs = logs(&other, other.records(wanted));
+        let total = logs.iter().map(Vec::len).sum::<usize>() as u64;
+        let found = verdict(&stream, &logs, Demand::default());
+        assert_eq!(plain(found.counts()), [total, 0, 0, 0, 0, 0, 0, total], "round {round}: {found}");
+        assert_eq!(found.to_string().matches("none of the records is of this stream").count(), 1, "{found}");
+        let asked = verdict(&stream, &logs, window(wanted));
+        let expected = stream.records(wanted).count() as u64;
+        assert_eq!(plain(asked.counts()), [total, 0, expected, 0, 0, 0, 0, total], "round {round}: {asked}");
+    }
+}
+
+#[test]
+fn a_thousand_clean_logs_raise_no_alarm() {
+    for round in 0..1_000 {
+        let mut choices = Choices(18_000_000 + round);
+        let (stream, wanted) = stream(&mut choices);
+        let kind = choices.below(6);
+        let start = wanted.start();
+        let without_end = stream.records(Window::unbounded(start));
+        let (logs, demand) = match kind {
+            0 => (logs(&stream, stream.records(wanted)), window(wanted)),
+            1 => (logs(&stream, stream.records(wanted)), Demand::default()),
+            2 | 3 => {
+                let stopped = logs(&stream, without_end.take(1 + choices.below(900)));
+                (stopped, if kind == 2 { Demand::default() } else { window(Window::unbounded(start)) })
+            }
+            4 => {
+                // A log that still grows: each partition as far as it got.
+                let mut grown = logs(&stream, without_end.take(900));
+                for log in &mut grown {
+                    let kept = choices.below(log.len() + 1);
+                    log.truncate(kept.max(usize::from(!log.is_empty())));
+                }
+                (grown, Demand { prefix: true, ..window(Window::unbounded(start)) })
+            }
+            _ => {
+                // Retention has cut some heads off; each partition keeps something.
+                let mut cut = logs(&stream, without_end.take(900));
+                for log in &mut cut {
+                    if choices.below(3) > 0 && !log.is_empty() {
+                        let gone = choices.below(log.len());
+                        log.drain(..gone);
+                    }
+                }
+                (cut, if choices.below(2) == 0 { Demand::default() } else { window(Window::unbounded(start)) })
+            }
+        };
+        let found = verdict(&stream, &logs, demand);
+        assert!(found.is_clean(), "round {round}, kind {kind}, {wanted:?}: {found}");
+        let total = logs.iter().map(Vec::len).sum::<usize>() as u64;
+        assert_eq!(
+            (found.counts().records, found.counts().matched),
+            (total, total),
+            "round {round}, kind {kind}: {found}"
+        );
+    }
+}
+
+#[test]
+fn the_fingerprint_is_the_runs() {
+    let mut choices = Choices(19);
+    let (stream, wanted) = stream(&mut choices);
+    let mut fingerprints = mock_data_gen::fingerprint::Fingerprints::new(stream.layout());
+    stream.records(wanted).for_each(|record| fingerprints.add(&record));
+    let logs = logs(&stream, stream.records(wanted));
+    let found = verdict(&stream, &logs, Demand { fingerprint: true, ..window(wanted) });
+    assert_eq!(found.fingerprint(), Some(fingerprints.total()));
+    let mut by_partition: Vec<_> =
+        found.logs().iter().filter_map(|log| Some((log.topic.clone(), log.partition?, log.fingerprint?))).collect();
+    by_partition.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    let expected: Vec<_> =
+        fingerprints.partitions().map(|(topic, partition, digest)| (topic.clone(), partition, digest)).collect();
+    assert_eq!(by_partition, expected);
+}
+
+/// A folder that the file sink wrote, and the same records as logs of one topic each.
+fn folder(choices: &mut Choices, envelope: bool) -> (tempfile::TempDir, Stream, Window) {
+    let (stream, wanted) = stream(choices);
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = mock_data_gen::sink::files::Files::create(folder.path(), envelope, &stream, wanted).unwrap();
+    stream.records(wanted).for_each(|record| sink.submit(&record).unwrap());
+    sink.close(true).unwrap();
+    (folder, stream, wanted)
+}
+
+fn verdict_of_files(folder: &std::path::Path, stream: &Stream, demand: Demand) -> Verdict {
+    let mut source = mock_data_gen::source::files::Files::open(folder, stream.layout()).unwrap();
+    let stream = Stream::new(stream.auctions().spec(), source.layout());
+    verify(&stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+}
+
+/// Damages one line of a file, and says what that is.
+type LineDamage = fn(&mut Choices, &mut Vec<Vec<u8>>, usize) -> Class;
+
+const LINE_DAMAGES: [(&str, LineDamage); 9] = [
+    ("lost", |_, lines, at| {
+        lines.remove(at);
+        Class::Missing
+    }),
+    ("doubled", |_, lines, at| {
+        let line = lines[at - 1].clone();
+        lines.insert(at, line);
+        Class::Duplicated
+    }),
+    ("swapped", |_, lines, at| {
+        lines.swap(at, at + 1);
+        Class::Reordered
+    }),
+    ("flipped", |choices, lines, at| {
+        let line = lines[at].clone();
+        while lines[at] == line || lines[at].contains(&b'\n') {
+            lines[at].clone_from(&line);
+            flip(choices, &mut lines[at]);
+        }
+        Class::Altered
+    }),
+    ("cut in the middle", |choices, lines, at| {
+        let kept = choices.below(lines[at].len());
+        lines[at].truncate(kept);
+        Class::Altered
+    }),
+    ("with garbage behind it", |choices, lines, at| {
+        let garbage = choices.of(&["}", "\r", "\0\0\0", "x", " "]);
+        lines[at].extend_from_slice(garbage.as_bytes());
+        Class::Altered
+    }),
+    ("not JSON", |_, lines, at| {
+        lines.insert(at, b"# a comment".to_vec());
+        Class::Foreign
+    }),
+    ("not text", |_, lines, at| {
+        lines.insert(at, vec![0xff, 0xfe, 0x00, b'{']);
+        Class::Foreign
+    }),
+    ("of somebody else", |_, lines, at| {
+        lines.insert(at, br#"{"id":"4711","event_timestamp":"2026-01-01T00:00:00.000Z"}"#.to_vec());
+        Class::Foreign
+    }),
+];
+
+#[test]
+fn damaged_files_are_named_like_damaged_topics() {
+    for round in 0..PLACES {
+        let mut choices = Choices(20_000_000 + round);
+        for envelope in [false, true] {
+            let (folder, stream, wanted) = folder(&mut choices, envelope);
+            let clean = verdict_of_files(folder.path(), &stream, Demand::default());
+            assert!(clean.is_clean(), "round {round}: {clean}");
+            if choices.below(2) == 0 {
+                std::fs::remove_file(folder.path().join("manifest.json")).unwrap();
+            }
+            let (name, damage) = LINE_DAMAGES[choices.below(LINE_DAMAGES.len())];
+            let topic = choices.below(2);
+            let path = folder.path().join(format!("{}.ndjson", stream.layout().topics()[topic].name));
+            let text = std::fs::read(&path).unwrap();
+            let mut lines: Vec<Vec<u8>> = text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+            lines.pop();
+            let at = EDGE + 2 + choices.below(lines.len() - 2 * EDGE - 4);
+            let class = damage(&mut choices, &mut lines, at);
+            // A garbage that JSON passes over is no damage to an envelope.
+            let is_harmless = envelope && [b' ', b'\r'].contains(lines[at].last().unwrap_or(&b'x'));
+            std::fs::write(&path, [lines.join(&b'\n'), b"\n".to_vec()].concat()).unwrap();
+            for demand in [window(wanted), Demand::default()] {
+                let found = verdict_of_files(folder.path(), &stream, demand);
+                let shown = format!("round {round}, envelope {envelope}, line {} {name}: {found}", at + 1);
+                if is_harmless {
+                    assert!(found.is_clean(), "{shown}");
+                    continue;
+                }
+                let counts = plain(found.counts());
+                let expected = plain(&one(class));
+                assert_eq!(counts[2..], expected[2..], "{shown}");
+                let first = found.logs()[topic].first_difference.as_ref().expect(&shown);
+                assert_eq!((first.class, first.offset), (class, Some(at as i64 + 1)), "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_missing_its_end() {
+    for round in 0..PLACES {
+        let mut choices = Choices(21_000_000 + round);
+        let (folder, stream, wanted) = folder(&mut choices, round % 2 == 0);
+        let path = folder.path().join("bid-requests.ndjson");
+        let text = std::fs::read(&path).unwrap();
+        let kept = choices.below(text.len() - 1);
+        std::fs::write(&path, &text[..kept]).unwrap();
+        let found = verdict_of_files(folder.path(), &stream, window(wanted));
+        let whole = text[..kept].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let all = text.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let counts = found.logs()[0].counts;
+        // The line that was cut is a damaged one; only its end may be what was cut off.
+        assert_eq!(counts.matched + counts.altered + counts.missing, all, "round {round}: {found}");
+        assert!(counts.matched == whole || counts.matched == whole + 1, "round {round}: {found}");
+        assert!(counts.altered <= 1 && counts.missing + 1 >= all - whole, "round {round}: {found}");
+        assert_eq!(found.counts().differences(), counts.altered + counts.missing, "round {round}: {found}");
+    }
+}
