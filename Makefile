@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture-signals test-linux test-oracles test-soft-sha1 bench-live build
+.PHONY: help run test lint lint-docker kafka test-kafka torture-signals test-linux test-oracles test-soft-sha1 bench-live verify-memory build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -49,6 +49,9 @@ test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised with
 bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECONDS=10 for the short form)
 	cargo bench --locked --bench live --no-run
 	tests/kafka/broker with cargo bench --locked --bench live
+
+verify-memory: ## Verify 10 million auctions and 1 million: the memory is the same (takes minutes)
+	cargo test --locked --test verify_memory -- --ignored --nocapture
 
 build: ## The release binary
 	cargo build --locked --release

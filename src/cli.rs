@@ -138,6 +138,7 @@ enum Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match error {
+            SourceError::Kafka(KafkaError::Stopped) => Self::Stopped,
             SourceError::Kafka(error) => Self::Kafka(error),
             error => Self::Source(error),
         }

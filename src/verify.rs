@@ -27,8 +27,9 @@ use self::span::{Edge, Span};
 pub use self::verdict::{LogVerdict, Verdict};
 use crate::fingerprint::Fingerprints;
 use crate::record::Record;
-use crate::sink::{KafkaError, Stop};
+use crate::sink::Stop;
 use crate::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
+use crate::spec::Stage;
 use crate::stream::{Stream, Window};
 
 /// What logs are to hold.
@@ -85,8 +86,8 @@ pub fn verify(
     let index = LogIndex::new(&places);
     let prefix = demand.prefix;
     let other = Record::default();
-    let mut with = Comparison { stream, identifier, span, index, source, prefix, fingerprints, other };
-    compare(&mut with, &mut logs, stop, &mut progress)?;
+    let mut with = Comparison { stream, identifier, span, index, source, prefix, fingerprints, stop, other };
+    compare(&mut with, &mut logs, &mut progress)?;
     Ok(Verdict::new(&with, &logs))
 }
 
@@ -107,10 +108,8 @@ fn span(
 fn compare(
     with: &mut Comparison<'_>,
     logs: &mut [Log],
-    stop: &Stop,
     progress: &mut impl FnMut(Window, u64),
-) -> Result<(), VerifyError> {
-    let stopped = || VerifyError::Source(SourceError::Kafka(KafkaError::Stopped));
+) -> Result<(), SourceError> {
     let window = with.span.window;
     let (stream, last) = (with.stream, with.span.last);
     let mut records = match with.span.first() {
@@ -119,11 +118,8 @@ fn compare(
     };
     let mut expected = Record::default();
     while records.peek_position().is_some_and(|next| last.is_none_or(|last| next <= last)) {
-        if stop.asked() {
-            return Err(stopped());
-        }
         records.next_into(&mut expected);
-        if expected.stage == crate::spec::Stage::Request {
+        if expected.stage == Stage::Request {
             progress(window, expected.ordinal);
         }
         let log = with.index.of(expected.stage, expected.partition);
@@ -131,13 +127,7 @@ fn compare(
             break;
         }
     }
-    for log in logs {
-        if stop.asked() {
-            return Err(stopped());
-        }
-        log.finish(with)?;
-    }
-    Ok(())
+    logs.iter_mut().try_for_each(|log| log.finish(with))
 }
 
 fn have_ended(with: &mut Comparison<'_>, logs: &mut [Log]) -> Result<bool, SourceError> {

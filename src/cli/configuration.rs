@@ -94,8 +94,9 @@ impl Configuration {
 
         let mut arguments = before.to_vec();
         arguments.extend(found.as_flags(&args)?);
-        // With another sink, properties of the Kafka client that a file or variable holds are not meant.
-        let kafka = found.options.get("sink").is_none_or(|(sink, _)| sink == "kafka");
+        // With another sink or source, properties of the Kafka client that a file or variable holds are not meant.
+        let kafka =
+            !found.options.contains_key("files") && found.options.get("sink").is_none_or(|(sink, _)| sink == "kafka");
         if kafka && command.get_arguments().any(|arg| arg.get_short() == Some('X')) {
             arguments
                 .extend(found.properties.iter().map(|(key, (value, _))| format!("{PROPERTY}{key}={value}").into()));

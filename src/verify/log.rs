@@ -9,6 +9,7 @@ use super::missing::Missing;
 use super::span::{Begin, Span};
 use crate::fingerprint::Fingerprints;
 use crate::record::Record;
+use crate::sink::{KafkaError, Stop};
 use crate::source::{LogIndex, LogPlace, LogRecord, Parts, Source, SourceError};
 use crate::stream::{Position, Stream};
 
@@ -27,6 +28,8 @@ pub(super) struct Comparison<'a> {
     /// Whether logs may end early.
     pub(super) prefix: bool,
     pub(super) fingerprints: Option<Fingerprints>,
+    /// The wish to end early.
+    pub(super) stop: &'a Stop,
     /// For the record of some other position.
     pub(super) other: Record,
 }
@@ -48,8 +51,8 @@ pub(super) struct Log {
     last_offset: Option<i64>,
     /// Records of the end that are not there.
     pub(super) missing_at_end: u64,
-    /// Altered records whose headers differ, and no part before them.
-    pub(super) altered_by_headers: u64,
+    /// First parts in which altered records differ.
+    pub(super) altered_in: BTreeSet<&'static str>,
 }
 
 /// A record that was read, with what is known of it once it was asked for.
@@ -84,7 +87,7 @@ impl Log {
             first: None,
             last_offset: None,
             missing_at_end: 0,
-            altered_by_headers: 0,
+            altered_in: BTreeSet::new(),
         }
     }
 
@@ -116,6 +119,9 @@ impl Log {
     }
 
     fn hold_for(&mut self, with: &mut Comparison<'_>, count: usize) -> Result<bool, SourceError> {
+        if with.stop.asked() {
+            return Err(KafkaError::Stopped.into());
+        }
         self.hold(with.source, &mut with.fingerprints, count)
     }
 
@@ -332,8 +338,9 @@ impl Log {
         let found = &self.held[0].record;
         let parting = expected.and_then(|expected| parting(found, expected, topic));
         self.counts.add(class);
-        let is_by_headers = parting.as_ref().is_some_and(|parting| parting.part.starts_with("header"));
-        self.altered_by_headers += u64::from(class == Class::Altered && is_by_headers);
+        if let (Class::Altered, Some(parting)) = (class, &parting) {
+            self.altered_in.insert(parting.part);
+        }
         if self.first.is_none() {
             self.first = Some(Difference {
                 class,

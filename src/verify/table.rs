@@ -68,7 +68,8 @@ impl Verdict {
     fn write_table(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let width = self.logs.iter().map(|log| log.topic.as_str().len()).max().unwrap_or(0).max("topic".len());
         write!(f, "{:width$}  {:>10}  {:>11}", "topic", "partitions", "records")?;
-        for (name, _) in columns(&self.counts) {
+        let shown: Vec<usize> = (0..7).filter(|&at| at == 0 || columns(&self.counts)[at].1 > 0).collect();
+        for (name, _) in shown.iter().map(|&at| columns(&self.counts)[at]) {
             write!(f, "  {name:>10}")?;
         }
         writeln!(f)?;
@@ -80,9 +81,11 @@ impl Verdict {
             let mut counts = Counts::default();
             topic.iter().for_each(|log| counts.join(&log.counts));
             let partitions = if first.partition.is_some() { count.to_string() } else { "in a file".to_owned() };
-            write_row(f, first.topic.as_str(), width, &partitions, &counts)?;
+            write!(f, "{:width$}  {partitions:>10}", first.topic.as_str())?;
+            write_counts(f, &counts, &shown)?;
         }
-        write_row(f, "", width, "", &self.counts)
+        write!(f, "{:width$}  {:>10}", "", "")?;
+        write_counts(f, &self.counts, &shown)
     }
 }
 
@@ -98,9 +101,9 @@ fn columns(counts: &Counts) -> [(&'static str, u64); 7] {
     ]
 }
 
-fn write_row(f: &mut Formatter<'_>, topic: &str, width: usize, partitions: &str, counts: &Counts) -> fmt::Result {
-    write!(f, "{topic:width$}  {partitions:>10}  {:>11}", grouped(counts.records))?;
-    for (_, count) in columns(counts) {
+fn write_counts(f: &mut Formatter<'_>, counts: &Counts, shown: &[usize]) -> fmt::Result {
+    write!(f, "  {:>11}", grouped(counts.records))?;
+    for (_, count) in shown.iter().map(|&at| columns(counts)[at]) {
         write!(f, "  {:>10}", grouped(count))?;
     }
     writeln!(f)

@@ -1,5 +1,7 @@
 //! The verdict: what was compared with what, and what was found.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::log::{Comparison, Log};
@@ -158,9 +160,17 @@ fn hints(counts: &Counts, logs: &[Log]) -> Vec<String> {
             "none of the records is of this stream: another --seed, or other stream options than the run's?".to_owned(),
         );
     }
-    let by_headers: u64 = logs.iter().map(|log| log.altered_by_headers).sum();
-    if counts.matched == 0 && by_headers > 0 && by_headers == counts.altered {
-        hints.push("every record differs in its headers: was the run with, or without --headers?".to_owned());
+    let parts: BTreeSet<&str> = logs.iter().flat_map(|log| log.altered_in.iter().copied()).collect();
+    if let (0, Some(part), 1) = (counts.matched, parts.first(), parts.len()) {
+        hints.push(match *part {
+            "headers" | "header" => {
+                "every record differs in its headers: was the run with, or without --headers?".to_owned()
+            }
+            "timestamp" => {
+                "every record differs in its timestamp: is the topic's message.timestamp.type LogAppendTime?".to_owned()
+            }
+            part => format!("every record differs in its {part}: are these the stream options of the run?"),
+        });
     }
     let short = logs.iter().filter(|log| log.missing_at_end > 0).count();
     if short > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {

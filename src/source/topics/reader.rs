@@ -40,10 +40,7 @@ impl Span {
     /// All that a partition holds now.
     pub(super) fn whole(client: &BaseConsumer, topic: &TopicName, partition: u32) -> Result<Self, KafkaError> {
         let partition = partition.cast_signed();
-        let (start, end) = client.fetch_watermarks(topic.as_str(), partition, PATIENCE).map_err(|error| {
-            let action = format!("reading the offsets of `{topic}`, partition {partition}");
-            KafkaError::Refused { action, source: Box::new(error) }
-        })?;
+        let (start, end) = Cluster::watermarks(client.client(), topic, partition)?;
         Ok(Self { topic: topic.clone(), partition, start, end })
     }
 
@@ -190,7 +187,8 @@ pub(super) fn client(cluster: &Cluster, partitions: usize) -> Result<BaseConsume
         .set("isolation.level", "read_committed")
         .set("queued.max.messages.kbytes", queue_kbytes.to_string())
         .set("fetch.message.max.bytes", (queue_kbytes * 1024 / 2).to_string())
-        // A full queue is soon empty again.
+        // A partition that is read to its end must not hold the others up, and a full queue is soon empty again.
+        .set("fetch.wait.max.ms", "10")
         .set("fetch.queue.backoff.ms", "2");
     Ok(config.create()?)
 }

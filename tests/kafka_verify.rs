@@ -1,0 +1,458 @@
+//! `verify` on a real Apache Kafka: `make test-kafka` starts one, exports its address and runs what is ignored here.
+//!
+//! Damage is done by writing the damaged records, with a plain producer that knows nothing of streams.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use mock_data_gen::source::LogRecord;
+use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::stream::{Stream, Window};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::Value;
+
+const PARTITIONS: [u32; 4] = [3, 2, 2, 1];
+const COUNT: u64 = 600;
+
+fn bootstrap() -> String {
+    env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")
+}
+
+fn client() -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap());
+    config
+}
+
+fn wait<T>(answer: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer)
+}
+
+/// Topics of their own for a test, so that tests never meet.
+fn layout(prefix: &str) -> Layout {
+    let mut counts = PARTITIONS.into_iter();
+    let topic = |topic: Topic| Topic {
+        name: format!("{prefix}-{}", topic.name).parse().unwrap(),
+        partitions: Partitions::new(counts.next().unwrap()).unwrap(),
+    };
+    Layout::new(Layout::default().topics().clone().map(topic)).unwrap()
+}
+
+fn topic_flags(prefix: &str) -> Vec<String> {
+    let flag = |name: &str| [format!("--topic-{name}"), format!("{prefix}-{name}")];
+    ["bid-requests", "bid-responses", "impressions", "clicks"].into_iter().flat_map(flag).collect()
+}
+
+fn create(layout: &Layout) {
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let topic = |topic: &Topic| {
+        let count = topic.partitions.count().cast_signed();
+        (topic.name.to_string(), count)
+    };
+    let topics: Vec<(String, i32)> = layout.topics().iter().map(topic).collect();
+    let new: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|(name, count)| NewTopic::new(name, *count, TopicReplication::Fixed(1)).set("retention.ms", "-1"))
+        .collect();
+    for result in wait(admin.create_topics(&new, &AdminOptions::new())).unwrap() {
+        result.unwrap();
+    }
+}
+
+/// Records by stage and partition.
+type Logs = BTreeMap<(Stage, u32), Vec<LogRecord>>;
+
+fn spec() -> StreamSpec {
+    StreamSpec {
+        headers: true,
+        click_rate: "1".parse().unwrap(),
+        win_rate: "0.5".parse().unwrap(),
+        ..StreamSpec::default()
+    }
+}
+
+const SPEC_FLAGS: [&str; 5] = ["--headers", "--click-rate", "1", "--win-rate", "0.5"];
+
+fn logs(stream: &Stream, window: Window) -> Logs {
+    let mut logs = Logs::new();
+    for record in stream.records(window) {
+        let log = logs.entry((record.stage, record.partition)).or_default();
+        log.push(LogRecord::of(&record, log.len() as i64));
+    }
+    logs
+}
+
+fn produce(producer: &BaseProducer, topic: &str, partition: u32, record: &LogRecord) {
+    let add = |headers: OwnedHeaders, (name, value): &(Vec<u8>, Option<Vec<u8>>)| {
+        headers.insert(Header { key: str::from_utf8(name).unwrap(), value: value.as_deref() })
+    };
+    let headers = record.headers.iter().fold(OwnedHeaders::new(), add);
+    let mut message: BaseRecord<'_, [u8], [u8]> =
+        BaseRecord::to(topic).partition(partition.cast_signed()).timestamp(record.timestamp_ms).headers(headers);
+    if let Some(key) = &record.key {
+        message = message.key(key);
+    }
+    if let Some(value) = &record.value {
+        message = message.payload(value);
+    }
+    producer.send(message).map_err(|(error, _)| error).unwrap();
+    producer.poll(Duration::ZERO);
+}
+
+fn write(layout: &Layout, logs: &Logs) {
+    let producer: BaseProducer = client().set("enable.idempotence", "true").create().unwrap();
+    for ((stage, partition), log) in logs {
+        for record in log {
+            produce(&producer, layout.topic(*stage).name.as_str(), *partition, record);
+        }
+    }
+    producer.flush(Duration::from_secs(30)).unwrap();
+}
+
+fn generator(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args(args);
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The verdict as JSON, and the exit code.
+fn verify(prefix: &str, args: &[&str]) -> (Value, i32) {
+    let topics = topic_flags(prefix);
+    let mut command = generator(&["verify", "--report", "json", "--bootstrap-servers", &bootstrap()]);
+    let output = run(command.args(&topics).args(args));
+    let verdict = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{command:?}: {error}\n{}", text(&output.stderr)));
+    (verdict, output.status.code().unwrap())
+}
+
+fn counts(verdict: &Value) -> Vec<(&'static str, u64)> {
+    let classes = ["missing", "extra", "duplicated", "reordered", "altered", "foreign"];
+    classes.into_iter().map(|class| (class, verdict[class].as_u64().unwrap())).filter(|(_, count)| *count > 0).collect()
+}
+
+/// The first difference of a log.
+fn first<'v>(verdict: &'v Value, layout: &Layout, stage: Stage, partition: u32) -> &'v Value {
+    let is_it = |log: &&Value| {
+        log["topic"] == layout.topic(stage).name.as_str() && log["partition"].as_u64() == Some(partition.into())
+    };
+    &verdict["logs"].as_array().unwrap().iter().find(is_it).unwrap()["first_difference"]
+}
+
+/// Writes logs to new topics, damaged, and verifies them with and without window options.
+fn damaged(prefix: &str, damage: impl FnOnce(&mut Logs), expected: &[(&str, u64)], place: Option<(Stage, u32, u64)>) {
+    let layout = layout(prefix);
+    let stream = Stream::new(&spec(), &layout);
+    let mut logs = logs(&stream, Window::auctions(0, COUNT));
+    damage(&mut logs);
+    create(&layout);
+    write(&layout, &logs);
+    let count = COUNT.to_string();
+    let asked: Vec<&str> = ["--from", "epoch", "--count", &count].into_iter().chain(SPEC_FLAGS).collect();
+    for args in [asked.as_slice(), &SPEC_FLAGS] {
+        let (verdict, code) = verify(prefix, args);
+        assert_eq!(counts(&verdict), expected, "{prefix} {args:?}: {verdict:#}");
+        assert_eq!(code, i32::from(!expected.is_empty()), "{prefix}: {verdict:#}");
+        if let Some((stage, partition, offset)) = place {
+            let first = first(&verdict, &layout, stage, partition);
+            assert_eq!(first["offset"], offset, "{prefix}: {verdict:#}");
+            assert!(!first["expected"].is_null() && !first["found"].is_null(), "{prefix}: {first:#}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn each_damage_on_real_topics_is_named() {
+    let log = (Stage::Request, 1);
+    let at = |logs: &mut Logs, index: usize| -> LogRecord { logs[&log][index].clone() };
+    let place = Some((Stage::Request, 1, 50));
+    let edit = |logs: &mut Logs, edit: &dyn Fn(&mut Vec<LogRecord>)| edit(logs.get_mut(&log).unwrap());
+    damaged("v-clean", |_| {}, &[], None);
+    damaged("v-lost", |logs| edit(logs, &|log| drop(log.remove(50))), &[("missing", 1)], place);
+    damaged(
+        "v-doubled",
+        |logs| {
+            let r = at(logs, 49);
+            edit(logs, &|log| log.insert(50, r.clone()))
+        },
+        &[("duplicated", 1)],
+        place,
+    );
+    damaged("v-swapped", |logs| edit(logs, &|log| log.swap(50, 51)), &[("reordered", 1)], place);
+    damaged("v-key", |logs| edit(logs, &|log| log[50].key.as_mut().unwrap()[7] ^= 1), &[("altered", 1)], place);
+    damaged("v-value", |logs| edit(logs, &|log| log[50].value.as_mut().unwrap()[300] ^= 4), &[("altered", 1)], place);
+    damaged("v-time", |logs| edit(logs, &|log| log[50].timestamp_ms += 1), &[("altered", 1)], place);
+    damaged("v-header", |logs| edit(logs, &|log| log[50].headers[1].1 = None), &[("altered", 1)], place);
+    damaged("v-tombstone", |logs| edit(logs, &|log| log[50].value = None), &[("altered", 1)], place);
+    damaged(
+        "v-foreign",
+        |logs| {
+            let foreign = LogRecord { key: None, value: Some(b"hello".to_vec()), headers: Vec::new(), ..at(logs, 50) };
+            edit(logs, &|log| log.insert(50, foreign.clone()));
+        },
+        &[("foreign", 1)],
+        place,
+    );
+    damaged(
+        "v-elsewhere",
+        |logs| {
+            let moved = logs.get_mut(&log).unwrap().remove(50);
+            logs.get_mut(&(Stage::Request, 2)).unwrap().insert(60, moved);
+        },
+        &[("missing", 1), ("extra", 1)],
+        Some((Stage::Request, 2, 60)),
+    );
+    let total = |logs: &Logs| logs.values().map(Vec::len).sum::<usize>() as u64;
+    damaged("v-tail", |logs| edit(logs, &|log| log.truncate(log.len() - 5)), &[("missing", 5)], None);
+
+    // Records of another seed: all are foreign, and that is said.
+    let layout = layout("v-seed");
+    let other = logs(&Stream::new(&StreamSpec { seed: 43, ..spec() }, &layout), Window::auctions(0, COUNT));
+    create(&layout);
+    write(&layout, &other);
+    let (verdict, code) = verify("v-seed", &SPEC_FLAGS);
+    assert_eq!((counts(&verdict), code), (vec![("foreign", total(&other))], 1), "{verdict:#}");
+    assert!(verdict["hints"][0].as_str().unwrap().contains("none of the records is of this stream"), "{verdict:#}");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn transactions_leave_nothing_that_counts() {
+    let layout = layout("v-txn");
+    let stream = Stream::new(&spec(), &layout);
+    let all = logs(&stream, Window::auctions(0, COUNT));
+    create(&layout);
+    let producer: BaseProducer = client().set("transactional.id", "v-txn").create().unwrap();
+    let timeout = Duration::from_secs(30);
+    producer.init_transactions(timeout).unwrap();
+    // Ten rounds: a tenth of each log, then half of it again in a transaction that is aborted. Control records stand between all
+    // and at the ends.
+    for round in 0..10 {
+        for is_kept in [false, true] {
+            producer.begin_transaction().unwrap();
+            for ((stage, partition), log) in &all {
+                let part = log.len() * round / 10..log.len() * (round + 1) / 10;
+                let part = if is_kept { part } else { part.start..part.start + part.len() / 2 };
+                for record in &log[part] {
+                    produce(&producer, layout.topic(*stage).name.as_str(), *partition, record);
+                }
+            }
+            if is_kept {
+                producer.commit_transaction(timeout).unwrap();
+            } else {
+                producer.flush(timeout).unwrap();
+                producer.abort_transaction(timeout).unwrap();
+            }
+        }
+    }
+    // A transaction that is aborted at the very end, longer than the tails that are looked at.
+    producer.begin_transaction().unwrap();
+    for ((stage, partition), log) in &all {
+        log.iter()
+            .take(40)
+            .for_each(|record| produce(&producer, layout.topic(*stage).name.as_str(), *partition, record));
+    }
+    producer.flush(timeout).unwrap();
+    producer.abort_transaction(timeout).unwrap();
+    let count = COUNT.to_string();
+    let asked: Vec<&str> = ["--from", "epoch", "--count", &count].into_iter().chain(SPEC_FLAGS).collect();
+    for args in [asked.as_slice(), &SPEC_FLAGS] {
+        let (verdict, code) = verify("v-txn", args);
+        assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
+        let records = all.values().map(Vec::len).sum::<usize>() as u64;
+        assert_eq!(verdict["matched"].as_u64(), Some(records), "{verdict:#}");
+    }
+    // While one is open, what is behind it is not there yet.
+    producer.begin_transaction().unwrap();
+    produce(&producer, layout.topic(Stage::Request).name.as_str(), 0, &all[&(Stage::Request, 0)][0]);
+    producer.flush(timeout).unwrap();
+    let (verdict, code) = verify("v-txn", &asked);
+    assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
+    producer.abort_transaction(timeout).unwrap();
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn heads_that_retention_cut_off_are_no_loss() {
+    let layout = layout("v-cut");
+    let stream = Stream::new(&spec(), &layout);
+    let all = logs(&stream, Window::auctions(0, COUNT));
+    create(&layout);
+    write(&layout, &all);
+    let delete = |stage: Stage, partition: i32, before: Offset| {
+        let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(layout.topic(stage).name.as_str(), partition, before).unwrap();
+        wait(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+    };
+    delete(Stage::Request, 0, Offset::Offset(30));
+    delete(Stage::Response, 1, Offset::Offset(5));
+    let (verdict, code) = verify("v-cut", &SPEC_FLAGS);
+    assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
+    assert_eq!(verdict["start"], "cut");
+    assert_eq!(verdict["logs"][0]["cut_at"], 30);
+    // A whole partition.
+    delete(Stage::Request, 2, Offset::End);
+    let count = COUNT.to_string();
+    let asked: Vec<&str> = ["--from", "epoch", "--count", &count].into_iter().chain(SPEC_FLAGS).collect();
+    for args in [asked.as_slice(), &SPEC_FLAGS] {
+        let (verdict, code) = verify("v-cut", args);
+        assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
+    }
+    // A loss in what is left is one all the same.
+    let other = self::layout("v-cut-lost");
+    let mut damaged = all.clone();
+    damaged.get_mut(&(Stage::Request, 1)).unwrap().remove(70);
+    create(&other);
+    write(&other, &damaged);
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(other.topic(Stage::Request).name.as_str(), 1, Offset::Offset(20)).unwrap();
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    wait(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+    let (verdict, code) = verify("v-cut-lost", &SPEC_FLAGS);
+    assert_eq!((counts(&verdict), code), (vec![("missing", 1)], 1), "{verdict:#}");
+    assert_eq!(first(&verdict, &other, Stage::Request, 1)["offset"], 70);
+}
+
+fn wait_for(mut until: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !until() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "waited in vain");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_log_that_grows_is_a_beginning_and_a_stopped_run_is_whole() {
+    let topics = topic_flags("v-grows");
+    let mut args: Vec<String> =
+        ["--events-per-second", "300", "--bootstrap-servers", &bootstrap()].map(String::from).into();
+    args.extend(topics);
+    let live = generator(&[]).args(&args).stderr(Stdio::piped()).spawn().unwrap();
+    let rate = ["--events-per-second", "300"];
+    let prefix = [rate.as_slice(), &["--prefix"]].concat();
+    let mut seen = 0;
+    wait_for(|| {
+        let mut command = generator(&["verify", "--report", "json", "--bootstrap-servers", &bootstrap()]);
+        let output = run(command.args(topic_flags("v-grows")).args(&prefix));
+        // Until the topics are there.
+        let Ok(verdict) = serde_json::from_slice::<Value>(&output.stdout) else { return false };
+        assert_eq!((counts(&verdict), output.status.code()), (vec![], Some(0)), "{verdict:#}");
+        let records = verdict["records"].as_u64().unwrap();
+        assert!(records >= seen, "{verdict:#}");
+        seen = records;
+        seen > 3_000
+    });
+    signal(&live, "-INT");
+    let output = live.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let (verdict, code) = verify("v-grows", &rate);
+    assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
+    assert_eq!(verdict["end"], "stopped", "{verdict:#}");
+    assert_printed_command_verifies(&text(&output.stderr));
+}
+
+/// Runs the command that a report prints.
+fn assert_printed_command_verifies(report: &str) {
+    let line = report.lines().find_map(|line| line.strip_prefix("verify with  ")).unwrap_or_else(|| panic!("{report}"));
+    let program = Path::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), env::var("PATH").unwrap());
+    let output = run(Command::new("bash").args(["-c", line]).env("PATH", path));
+    assert!(output.status.success(), "{line}\n{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).contains("verified "), "{}", text(&output.stdout));
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn the_command_that_a_run_prints_verifies_what_it_wrote() {
+    let plain = ["--fast", "--count", "3000"];
+    let special = [
+        "--fast",
+        "--seed",
+        "7",
+        "--epoch",
+        "2020-02-29T12:00:00Z",
+        "--events-per-second",
+        "2500.5",
+        "--win-rate",
+        "0.5",
+        "--users",
+        "4000",
+        "--key-by",
+        "request",
+        "--headers",
+        "--from",
+        "2020-02-29T12:00:07.001Z",
+        "--duration",
+        "1s",
+        "--partitions",
+        "4",
+        "-X",
+        "client.id=it's me",
+    ];
+    for (prefix, args) in [("v-line-1", plain.as_slice()), ("v-line-2", &special)] {
+        let topics = topic_flags(prefix);
+        let mut command = generator(&["--bootstrap-servers", &bootstrap()]);
+        let output = run(command.args(&topics).args(args));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_printed_command_verifies(&text(&output.stderr));
+    }
+    // A bounded window that a signal left in the middle is whole as far as it goes.
+    let topics = topic_flags("v-line-3");
+    let mut ours = generator(&["--bootstrap-servers", &bootstrap(), "--speed", "40", "--count", "100000"]);
+    let ours = ours.args(&topics).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(|| {
+        let args = ["verify", "--prefix", "--report", "json", "--bootstrap-servers", &bootstrap()];
+        let output = run(generator(&args).args(&topics));
+        serde_json::from_slice::<Value>(&output.stdout)
+            .is_ok_and(|verdict| verdict["records"].as_u64().unwrap() > 1_000)
+    });
+    signal(&ours, "-TERM");
+    let output = ours.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    assert_printed_command_verifies(&text(&output.stderr));
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn topics_that_are_not_there_or_empty_are_said_to_be() {
+    let (bootstrap, topics) = (bootstrap(), topic_flags("v-none"));
+    let verify =
+        |args: &[&str]| run(generator(&["verify", "--bootstrap-servers", &bootstrap]).args(&topics).args(args));
+    let gone = verify(&[]);
+    assert_eq!(gone.status.code(), Some(3), "{}", text(&gone.stderr));
+    assert!(text(&gone.stderr).contains("there is no topic `v-none-bid-requests`"), "{}", text(&gone.stderr));
+    create(&layout("v-none"));
+    let empty = verify(&[]);
+    assert_eq!(empty.status.code(), Some(3), "{}", text(&empty.stderr));
+    assert!(text(&empty.stderr).contains("there are no records"), "{}", text(&empty.stderr));
+    let asked = verify(&["--count", "10", "--report", "json"]);
+    let verdict: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    let expected =
+        Stream::new(&StreamSpec::default(), &layout("v-none")).records(Window::auctions(0, 10)).count() as u64;
+    assert_eq!((counts(&verdict), asked.status.code()), (vec![("missing", expected)], Some(1)), "{verdict:#}");
+    assert_eq!(verify(&["--count", "10", "--prefix"]).status.code(), Some(0));
+}
