@@ -255,7 +255,7 @@ pub fn command() -> ClapCommand {
     fn without_values(command: ClapCommand) -> ClapCommand {
         command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_values)
     }
-    without_values(Cli::command())
+    without_values(Cli::command()).mut_subcommand("verify", verify::with_own_help)
 }
 
 /// Variables were read by [`Configuration`] already.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{Args, Command};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
@@ -53,6 +53,15 @@ struct VerifyOptions {
     /// Compute the fingerprints of what the logs hold
     #[arg(long, env = "MDG_FINGERPRINT", value_parser = BoolishValueParser::new())]
     fingerprint: bool,
+}
+
+/// What shared options mean here.
+pub(super) fn with_own_help(command: Command) -> Command {
+    command
+        .mut_arg("from", |arg| {
+            arg.help("First arrival: an RFC 3339 time, or epoch [default: from the logs, or epoch if an end is given]")
+        })
+        .mut_arg("bootstrap_servers", |arg| arg.help("Kafka's address"))
 }
 
 /// Reads back, compares and prints the verdict.

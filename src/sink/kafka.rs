@@ -31,6 +31,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
 pub use self::embedded::Embedded;
+pub(crate) use self::ends::watermarks;
 pub use self::error::KafkaError;
 pub use self::properties::{Property, PropertyError};
 use self::reports::Reports;

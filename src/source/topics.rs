@@ -41,10 +41,7 @@ impl<'a> Topics<'a> {
         for stage in Stage::ALL {
             let topic = layout.topic(stage);
             for partition in 0..topic.partitions.count() {
-                if stop.asked() {
-                    return Err(KafkaError::Stopped);
-                }
-                let span = Span::whole(&client, &topic.name, partition)?;
+                let span = Span::whole(&client, &topic.name, partition, stop)?;
                 let cut_at = Some(span.start).filter(|&start| start > 0);
                 places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: span.is_empty() });
                 spans.push(span);

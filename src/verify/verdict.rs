@@ -173,7 +173,7 @@ fn hints(counts: &Counts, logs: &[Log]) -> Vec<String> {
         });
     }
     let short = logs.iter().filter(|log| log.missing_at_end > 0).count();
-    if short > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {
+    if short > 0 && counts.matched > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {
         hints.push(format!(
             "nothing is missing but at the end of {short} of {} logs: a run that still goes on (--prefix accepts that), or \
              that was killed (the same run command goes on)",

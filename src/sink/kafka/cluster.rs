@@ -206,15 +206,6 @@ impl Cluster {
         &self.end_offsets
     }
 
-    /// The offset of a partition's first record, and the one that its next record will have.
-    pub(crate) fn watermarks<C: ClientContext>(
-        client: &Client<C>,
-        topic: &TopicName,
-        partition: i32,
-    ) -> Result<(i64, i64), KafkaError> {
-        watermarks(client, topic.as_str(), partition)
-    }
-
     /// A client's settings: the user's properties, and what every client of the run shares.
     pub(crate) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();

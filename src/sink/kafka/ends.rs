@@ -27,7 +27,7 @@ pub(super) fn end_offsets<C: ClientContext>(
 /// The offset of a partition's first record, and the one that its next record will have. A partition whose leader was only just
 /// elected is asked again until it answers, and so is a broker that is slow; [`KafkaError::Stopped`] if `give_up` says so
 /// meanwhile.
-pub(super) fn watermarks<C: ClientContext>(
+pub(crate) fn watermarks<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     partition: i32,

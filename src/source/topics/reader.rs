@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::super::{LogRecord, Parts, refill};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError};
+use crate::sink::kafka::{Cluster, KafkaError, watermarks};
 use crate::spec::TopicName;
 
 /// How long a partition may stay silent before its end.
@@ -38,9 +38,14 @@ pub(super) struct Span {
 
 impl Span {
     /// All that a partition holds now.
-    pub(super) fn whole(client: &BaseConsumer, topic: &TopicName, partition: u32) -> Result<Self, KafkaError> {
+    pub(super) fn whole(
+        client: &BaseConsumer,
+        topic: &TopicName,
+        partition: u32,
+        stop: &Stop,
+    ) -> Result<Self, KafkaError> {
         let partition = partition.cast_signed();
-        let (start, end) = Cluster::watermarks(client.client(), topic, partition)?;
+        let (start, end) = watermarks(client.client(), topic.as_str(), partition, || stop.asked())?;
         Ok(Self { topic: topic.clone(), partition, start, end })
     }
 
