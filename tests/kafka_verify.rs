@@ -191,7 +191,7 @@ fn each_damage_on_real_topics_is_named() {
         "v-doubled",
         |logs| {
             let r = at(logs, 49);
-            edit(logs, &|log| log.insert(50, r.clone()))
+            edit(logs, &|log| log.insert(50, r.clone()));
         },
         &[("duplicated", 1)],
         place,

@@ -1,6 +1,7 @@
 //! Verify's memory does not grow with the window: `make verify-memory`.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 use std::collections::VecDeque;
 use std::fs;

@@ -92,12 +92,12 @@ fn first_difference(found: Option<&[u8]>, expected: Option<&[u8]>) -> Option<usi
 
 /// Where headers part: in one's name or value, or in their number.
 fn headers_byte(found: &LogRecord, expected: &Record) -> Option<(&'static str, Option<usize>)> {
-    let pairs = found.headers.iter().zip(&expected.headers);
+    let mut pairs = found.headers.iter().zip(&expected.headers);
     let differs = |((name, value), header): (&(Vec<u8>, Option<Vec<u8>>), &crate::record::Header)| {
         first_difference(Some(name), Some(header.name.as_bytes()))
             .or_else(|| first_difference(value.as_deref(), Some(header.value.as_bytes())))
     };
-    let byte = pairs.filter_map(differs).next();
+    let byte = pairs.find_map(differs);
     if byte.is_some() {
         return Some(("header", byte));
     }

@@ -79,7 +79,9 @@ impl Verdict {
             let (topic, others) = rest.split_at(count);
             rest = others;
             let mut counts = Counts::default();
-            topic.iter().for_each(|log| counts.join(&log.counts));
+            for log in topic {
+                counts.join(&log.counts);
+            }
             let partitions = if first.partition.is_some() { count.to_string() } else { "in a file".to_owned() };
             write!(f, "{:width$}  {partitions:>10}", first.topic.as_str())?;
             write_counts(f, &counts, &shown)?;

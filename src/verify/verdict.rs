@@ -74,7 +74,9 @@ impl Verdict {
     pub(super) fn new(with: &Comparison<'_>, logs: &[Log]) -> Self {
         let span = &with.span;
         let mut counts = Counts::default();
-        logs.iter().for_each(|log| counts.join(&log.counts));
+        for log in logs {
+            counts.join(&log.counts);
+        }
         let start = if span.start == Known::Cut { span.sure_from } else { span.window.start() };
         let heading = Heading::new(with.stream.auctions(), span.window.starting_at(start));
         let last =

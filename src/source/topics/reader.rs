@@ -171,8 +171,10 @@ fn unless_passing(message: KafkaResult<BorrowedMessage<'_>>) -> Result<Option<Bo
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
     match message {
         Ok(message) => Ok(Some(message)),
-        Err(ClientError::PartitionEOF(_)) => Ok(None),
-        Err(ClientError::MessageConsumption(AllBrokersDown | BrokerTransportFailure | Resolve)) => Ok(None),
+        Err(
+            ClientError::PartitionEOF(_)
+            | ClientError::MessageConsumption(AllBrokersDown | BrokerTransportFailure | Resolve),
+        ) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
