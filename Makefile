@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture-signals test-linux test-oracles test-soft-sha1 bench-live verify-memory build
+.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 bench bench-live verify-memory build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -34,6 +34,10 @@ test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat
 test-linux: ## A full disk and a folder that is not ours (needs root, for setpriv)
 	cargo test --locked --test linux -- --ignored
 
+torture: ## SIGKILL at random instants on a real Apache Kafka, resumed and compared (ROUNDS=20, SEED=n)
+	cargo build --locked
+	tests/kafka/broker with tests/torture/kill.py
+
 torture-signals: ## Signals at 100 random instants (ROUNDS=N, SEED=N), with the broker up, slow, frozen or killed
 	cargo build --locked
 	tests/kafka/broker with tests/live/signals
@@ -45,6 +49,9 @@ test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (need
 
 test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
+
+bench: ## What passing over a record costs a shard, against emitting it
+	cargo bench --locked --bench shards
 
 bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECONDS=10 for the short form)
 	cargo bench --locked --bench live --no-run

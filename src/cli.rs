@@ -11,6 +11,7 @@ mod listen;
 mod options;
 mod origin;
 mod play;
+mod resume;
 mod run;
 mod schema;
 mod show;
@@ -35,6 +36,7 @@ use crate::sink::{KafkaError, SinkError};
 use crate::source::SourceError;
 use crate::spec::STREAM_VERSION;
 use crate::stream::WindowError;
+use crate::tail::TailError;
 use crate::verify::VerifyError;
 
 /// Program, stream version and librdkafka: all three can matter to what a topic holds.
@@ -116,6 +118,10 @@ enum Failure {
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
     #[error(transparent)]
+    Tail(#[from] TailError),
+    #[error("{0}")]
+    Hole(resume::Hole),
+    #[error(transparent)]
     Source(SourceError),
     #[error("{0}")]
     Empty(VerifyError),
@@ -160,17 +166,23 @@ impl Failure {
             Self::Usage(_)
             | Self::Configuration(_)
             | Self::Window(_)
+            | Self::Tail(TailError::Window(_))
             | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
-            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) => match error.cause() {
-                KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } => 2,
-                KafkaError::Stopped => 5,
-                error if error.is_another_writer() => 4,
-                _ => 3,
-            },
+            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
+                match error.cause() {
+                    KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } => 2,
+                    KafkaError::Stopped => 5,
+                    error if error.is_another_writer() => 4,
+                    _ => 3,
+                }
+            }
+            Self::Tail(TailError::Unsettled { .. }) => 4,
             Self::Sink(SinkError::ReaderGone) => 0,
             Self::Unhealthy { .. } | Self::Different => 1,
-            Self::Stopped | Self::Sink(SinkError::Stopped) => 5,
+            Self::Stopped | Self::Sink(SinkError::Stopped) | Self::Tail(TailError::Stopped) => 5,
             Self::Sink(_)
+            | Self::Tail(_)
+            | Self::Hole(_)
             | Self::Source(_)
             | Self::Empty(_)
             | Self::ReadBack

@@ -63,6 +63,9 @@ pub mod sink;
 pub mod source;
 
 #[cfg(feature = "cli")]
+pub mod tail;
+
+#[cfg(feature = "cli")]
 pub mod run;
 
 #[cfg(feature = "cli")]

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::pace::Lateness;
 use crate::run::Outcome;
 use crate::spec::{STREAM_VERSION, Stage, StreamSpec};
-use crate::stream::{Stream, Window};
+use crate::stream::{Part, Stream, Window};
 use crate::timestamp::Timestamp;
 
 /// A run's report. [`fmt::Display`] is for people, `Serialize` for programs.
@@ -43,6 +43,21 @@ pub struct Heading {
     stream_version: u32,
     seed: String,
     window: WindowReport,
+    /// Where several workers share the partitions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
+    /// Where the run goes on behind records that are there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed: Option<Resumed>,
+}
+
+/// A run that goes on where another ended.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Resumed {
+    /// Records that were there before it, in its partitions.
+    pub records: u64,
+    /// When its first record is due; `None` if nothing is left to play.
+    pub from: Option<Timestamp>,
 }
 
 /// How late records were released against their due times, in microseconds.
@@ -81,11 +96,11 @@ struct StageReport {
 impl Report {
     /// The report of a run.
     #[must_use]
-    pub fn new(stream: &Stream, window: Window, outcome: &Outcome) -> Self {
+    pub fn new(stream: &Stream, part: &Part, outcome: &Outcome) -> Self {
         let auctions = stream.auctions();
         let spec = auctions.spec();
         Self {
-            heading: Heading::new(auctions, window),
+            heading: Heading::new(auctions, part),
             stages: Stage::ALL.map(|stage| StageReport::new(stream, spec, stage, outcome)).into(),
             records: outcome.records(),
             bytes: outcome.bytes(),
@@ -99,6 +114,12 @@ impl Report {
         }
     }
 
+    /// The same, of a run that went on where another ended.
+    #[must_use]
+    pub fn resumed(self, resumed: Option<Resumed>) -> Self {
+        Self { heading: self.heading.resumed(resumed), ..self }
+    }
+
     /// Adds the command that verifies what the run wrote, if there is one.
     #[must_use]
     pub fn verified_by(mut self, command: Option<String>) -> Self {
@@ -108,23 +129,40 @@ impl Report {
 }
 
 impl Heading {
-    /// The heading of a window of a stream.
+    /// The heading of a part of a window of a stream.
     #[must_use]
-    pub fn new(auctions: &Auctions, window: Window) -> Self {
+    pub fn new(auctions: &Auctions, part: &Part) -> Self {
         let spec = auctions.spec();
         Self {
             stream_id: spec.stream_id(),
             stream_version: STREAM_VERSION,
             seed: spec.seed.to_string(),
-            window: WindowReport::new(auctions, window),
+            window: WindowReport::new(auctions, part.window()),
+            shard: Some(part.shard()).filter(|shard| !shard.is_whole()).map(|shard| shard.to_string()),
+            resumed: None,
         }
+    }
+
+    /// The same, of a run that goes on where another ended.
+    #[must_use]
+    pub fn resumed(self, resumed: Option<Resumed>) -> Self {
+        Self { resumed, ..self }
     }
 }
 
 impl fmt::Display for Heading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "stream       {} (version {}, seed {})", self.stream_id, self.stream_version, self.seed)?;
-        writeln!(f, "window       {}", self.window)
+        writeln!(f, "window       {}", self.window)?;
+        if let Some(shard) = &self.shard {
+            writeln!(f, "shard        {shard}")?;
+        }
+        let Some(Resumed { records, from }) = self.resumed else { return Ok(()) };
+        let records = grouped(records);
+        match from {
+            Some(from) => writeln!(f, "going on     behind {records} records that are there already, from {from}"),
+            None => writeln!(f, "nothing to do: the window is complete, its {records} records are there already"),
+        }
     }
 }
 

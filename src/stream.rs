@@ -16,13 +16,15 @@
 //! assert_eq!(records[0].key, b"63e8dea2-cc50-59e5-b81c-9da9621276bd");
 //! ```
 
+mod part;
 mod position;
 mod window;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-pub use self::position::Position;
+pub use self::part::{Part, PartRecords, Shard, ShardError, Step};
+pub use self::position::{Position, Positions};
 pub use self::window::{Window, WindowEnd, WindowError};
 use crate::auction::{Auctions, Plan};
 use crate::encode::Json;
@@ -95,11 +97,23 @@ impl Stream {
     /// The partition of the record at a position.
     #[must_use]
     pub fn partition(&self, position: Position) -> u32 {
-        partition(&self.key(position.stage, position.ordinal), self.layout.topic(position.stage).partitions)
+        self.partition_of_key(position.stage, &self.key(position.stage, position.ordinal))
+    }
+
+    /// The partition of a key in the topic of a stage.
+    #[must_use]
+    pub fn partition_of_key(&self, stage: Stage, key: &[u8]) -> u32 {
+        partition(key, self.layout.topic(stage).partitions)
     }
 
     /// Fills `record` with the record at a position of this stream.
     pub fn fill(&self, position: Position, record: &mut Record) {
+        let key = self.key(position.stage, position.ordinal);
+        self.fill_with_key(position, &key, self.partition_of_key(position.stage, &key), record);
+    }
+
+    /// As [`Stream::fill`], where key and partition are known already.
+    fn fill_with_key(&self, position: Position, key: &[u8], partition: u32, record: &mut Record) {
         let Position { emit_ms, ordinal, stage, copy } = position;
         let auction = self.auctions.at(ordinal);
         let spec = self.auctions.spec();
@@ -109,8 +123,8 @@ impl Stream {
         record.emit_ms = emit_ms;
         record.timestamp_ms = auction.plan.event_ms(stage).unwrap_or(emit_ms);
         record.key.clear();
-        record.key.extend_from_slice(&self.key(stage, ordinal));
-        record.partition = partition(&record.key, self.layout.topic(stage).partitions);
+        record.key.extend_from_slice(key);
+        record.partition = partition;
         record.headers.clear();
         if spec.headers {
             let values = [self.id.clone(), ordinal.to_string(), stage.to_string(), copy.to_string()];

@@ -255,6 +255,10 @@ fn bad_input_is_refused_by_name() {
         ),
         ("replication", &["--replication-factor", "0", "--fast"]),
         ("resume", &["--resume", "always", "--fast"]),
+        ("shard", &["--shard", "3/3", "--fast", "--sink", "null"]),
+        ("shard in words", &["--shard", "first", "--fast", "--sink", "null"]),
+        ("shard without partitions", &["--shard", "6/7", "--fast", "--sink", "null"]),
+        ("shard that begins now", &["--shard", "0/2", "--sink", "null"]),
         ("property without a value", &["-X", "sasl.password", "--fast"]),
         ("property that guarantees rest on", &["-X", "acks=1", "--fast"]),
         ("property that nobody knows", &["-X", "sasl.pasword=hunter2", "--fast"]),
@@ -546,4 +550,37 @@ fn no_kafka_is_said_with_the_ways_out() {
     let output = run(&["--bootstrap-servers", "127.0.0.1:1", "--fast"]);
     assert_eq!(output.status.code(), Some(3));
     snapshot!("no-kafka", seen(&output));
+}
+
+#[test]
+fn shards_share_the_partitions_of_a_window() {
+    let lines = |more: &[&str]| {
+        let args = [&["--sink", "stdout", "--fast", "--count", "2000", "--click-rate", "0.5"], more].concat();
+        let text = stdout(&succeed(&args));
+        let mut partitions: BTreeMap<(String, u64), Vec<String>> = BTreeMap::new();
+        for line in text.lines() {
+            let json: Value = serde_json::from_str(line).unwrap();
+            let partition = (json["topic"].as_str().unwrap().to_owned(), json["partition"].as_u64().unwrap());
+            partitions.entry(partition).or_default().push(line.to_owned());
+        }
+        partitions
+    };
+    let whole = lines(&[]);
+    let mut together = BTreeMap::new();
+    for shard in ["0/3", "1/3", "2/3"] {
+        let part = lines(&["--shard", shard]);
+        assert!(!part.is_empty());
+        together.extend(part);
+    }
+    assert_eq!(whole, together);
+
+    // The variable, and a manifest and a report that do not claim more than is there.
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let args = ["--sink", "files", "--out", out.to_str().unwrap(), "--fast", "--count", "200", "--report", "json"];
+    let output = program(&args).env("MDG_SHARD", "1/3").output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!((&report["shard"], &manifest["shard"]), (&"1/3".into(), &"1/3".into()));
 }

@@ -12,7 +12,7 @@ use mock_data_gen::digest::Digest;
 use mock_data_gen::fingerprint::Fingerprints;
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::run::{Outcome, run};
+use mock_data_gen::run::{Manner, Outcome, run};
 use mock_data_gen::sink::counted::Counted;
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
 use mock_data_gen::sink::{SinkError, Stop};
@@ -68,7 +68,8 @@ fn play_counted(
     let mut sink = Kafka::new(cluster, stop, metrics).unwrap();
     let mut sink = Counted::new(&mut sink, metrics);
     let mut pacer = Pacer::new(Pace::Fast, 0);
-    run(stream, Window::auctions(0, count), &mut sink, &mut pacer, stop, true, trouble)
+    let manner = Manner { fingerprint: true, first_alone: false };
+    run(stream, &Window::auctions(0, count).into(), &mut sink, &mut pacer, stop, manner, trouble)
 }
 
 fn read(cluster: &Cluster) -> Digest {

@@ -8,7 +8,7 @@ use mock_data_gen::draw::{FUNNEL_LANE, Lanes};
 use mock_data_gen::ids::{Ids, Kind};
 use mock_data_gen::record::Record;
 use mock_data_gen::spec::{EventsPerSecond, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Position, Stream, Window};
+use mock_data_gen::stream::{Part, Position, Shard, Stream, Window};
 use proptest::prelude::*;
 
 fn rate() -> impl Strategy<Value = Rate> {
@@ -129,6 +129,67 @@ proptest! {
         let (emit_ms, ordinal, stage, copy) = order(&whole[at]);
         let rest: Vec<Record> = stream.records_from(window, Position { emit_ms, ordinal, stage, copy }).collect();
         prop_assert_eq!(&rest[..], &whole[at..]);
+    }
+
+    /// forall specs s, layouts l, windows w, N of 1, 2, 3, 5: each partition of w is whole in the shard that owns it, byte for byte
+    /// and in order, and in no other.
+    #[test]
+    fn every_partition_is_the_same_for_any_number_of_workers(
+        (spec, start, count) in spec_and_window(),
+        counts in prop::array::uniform4(1..9u32),
+        workers in prop::sample::select(vec![1u32, 2, 3, 5]),
+    ) {
+        let window = Window::auctions(start, count);
+        let layout = Layout::default().with_partitions(counts.map(|count| Partitions::new(count).unwrap()));
+        let stream = Stream::new(&spec, &layout);
+        let by_partition = |records: Vec<Record>| {
+            let mut partitions: BTreeMap<(Stage, u32), Vec<Record>> = BTreeMap::new();
+            for record in records {
+                partitions.entry((record.stage, record.partition)).or_default().push(record);
+            }
+            partitions
+        };
+        let whole = by_partition(stream.records(window).collect());
+        let mut together = BTreeMap::new();
+        for index in 0..workers {
+            let shard: Shard = format!("{index}/{workers}").parse().unwrap();
+            let part = Part::new(window, shard, Default::default());
+            for (partition, records) in by_partition(stream.records_of_part(&part).collect()) {
+                prop_assert!(shard.owns(partition.1) && partition.1 % workers == index);
+                prop_assert!(together.insert(partition, records).is_none(), "two workers own {:?}", partition);
+            }
+        }
+        prop_assert_eq!(whole, together);
+    }
+
+    /// forall specs s, windows w, and for each partition a number of records that it holds: what is left to play is, by partition,
+    /// exactly what follows.
+    #[test]
+    fn each_partition_goes_on_behind_what_it_holds(
+        (spec, start, count) in spec_and_window(),
+        held in prop::collection::vec(any::<prop::sample::Index>(), 24),
+    ) {
+        prop_assume!(spec.events_per_second.micros() < 100_000_000_000);
+        let layout = Layout::default();
+        let (stream, window) = (Stream::new(&spec, &layout), Window::auctions(start, count));
+        let whole = records(&spec, &layout, window);
+        let mut last: [Vec<Option<Position>>; 4] = std::array::from_fn(|_| vec![None; 6]);
+        let mut expected: BTreeSet<_> = whole.iter().map(order).collect();
+        for stage in Stage::ALL {
+            for partition in 0..6u32 {
+                let of_it = |record: &&Record| (record.stage, record.partition) == (stage, partition);
+                let all: Vec<_> = whole.iter().filter(of_it).map(order).collect();
+                let count = held[stage.index() * 6 + partition as usize].index(all.len() + 1);
+                for &(emit_ms, ordinal, stage, copy) in &all[..count] {
+                    last[stage.index()][partition as usize] = Some(Position { emit_ms, ordinal, stage, copy });
+                    expected.remove(&(emit_ms, ordinal, stage, copy));
+                }
+            }
+        }
+        let part = Part::new(window, Shard::WHOLE, last);
+        let rest: Vec<Record> = stream.records_of_part(&part).collect();
+        let expected: Vec<&Record> = whole.iter().filter(|record| expected.contains(&order(record))).collect();
+        prop_assert_eq!(rest.iter().collect::<Vec<_>>(), expected);
     }
 
     /// forall layouts l, m: placing a stream by l or by m changes topics and partitions only.

@@ -24,6 +24,7 @@ const ORDER: [&str; 19] = [
     "pace",
     "sink",
     "source",
+    "tail",
     "run",
     "report",
     "verify",

@@ -116,7 +116,7 @@ impl Findings {
         let stream = &resolved.stream;
         Self {
             options,
-            heading: Heading::new(stream.auctions(), resolved.window),
+            heading: Heading::new(stream.auctions(), &resolved.window.into()),
             lag_ms_max: stream.auctions().spec().lag_ms_max(),
             pending: Pending::of(stream),
             users: Deviation::of(stream),
@@ -129,11 +129,21 @@ impl Findings {
     /// Looks at the topics, and leaves them as they are.
     fn look_at_brokers(&mut self, args: &RunArgs, resolved: &Resolved) -> Result<(), Failure> {
         let stop = signals::listen()?;
-        let Resolved { stream, window, chosen, pace, properties } = resolved;
+        let Resolved { stream, window, now_until, chosen, pace, properties } = resolved;
         let options = &args.options;
         let metrics = Arc::new(Metrics::new(stream.layout()));
-        let (window, chosen, pace, terminal) = (*window, *chosen, *pace, args.terminal);
-        let player = Player { options, terminal, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
+        let player = Player {
+            options,
+            terminal: args.terminal,
+            properties,
+            window: *window,
+            shard: options.shard,
+            now_until: *now_until,
+            chosen: *chosen,
+            pace: *pace,
+            stop: &stop,
+            metrics: &metrics,
+        };
         let states = Cluster::look(&Target {
             brokers: &options.kafka.bootstrap_servers,
             properties,

@@ -5,24 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::again::verify_command;
-use super::run::{ReportForm, Resume, RunOptions};
+use super::run::{ReportForm, RunOptions};
 use super::status::Status;
 use super::terminal::{self, TerminalArgs};
 use super::{Failure, show, to_stderr};
 use crate::fingerprint::Fingerprints;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
-use crate::report::{Heading, Report, grouped};
-use crate::run::{self, Count, Outcome};
+use crate::report::{Heading, Report, Resumed, grouped};
+use crate::run::{self, Count, Manner, Outcome};
 use crate::sink::counted::Counted;
-use crate::sink::kafka::{
-    Cluster, Embedded, Existing, Kafka, KafkaError, Property, Target, Times, TopicSettings, Transfer,
-};
+use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
 use crate::sink::{Sink, Stop};
 use crate::source::topics::Topics;
 use crate::source::{LogRecord, Source};
 use crate::spec::{KeyBy, Layout, Stage, StreamSpec};
-use crate::stream::{Stream, Window};
+use crate::stream::{Part, Shard, Stream, Window, WindowEnd};
 
 /// A run that is about to begin.
 #[derive(Debug)]
@@ -31,6 +29,9 @@ pub(super) struct Player<'a> {
     pub(super) terminal: TerminalArgs,
     pub(super) properties: &'a [Property],
     pub(super) window: Window,
+    pub(super) shard: Shard,
+    /// The window's end, if the wall clock says where it starts.
+    pub(super) now_until: Option<WindowEnd>,
     /// How the window ends, where nothing bounds it and the program chose.
     pub(super) chosen: Option<&'static str>,
     pub(super) pace: Pace,
@@ -38,38 +39,39 @@ pub(super) struct Player<'a> {
     pub(super) metrics: &'a Arc<Metrics>,
 }
 
+/// What a run begins with.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) part: Part,
+    /// Where the sink holds records already.
+    pub(super) resumed: Option<Resumed>,
+    /// Whether the first record has to be stored before any other is sent.
+    pub(super) first_alone: bool,
+}
+
+impl From<Part> for Beginning {
+    /// Nothing is there yet.
+    fn from(part: Part) -> Self {
+        Self { part, resumed: None, first_alone: false }
+    }
+}
+
 impl Player<'_> {
     /// Plays into a sink and reports.
     pub(super) fn play(&self, stream: &Stream, sink: &mut dyn Sink) -> Result<(), Failure> {
-        let outcome = self.play_into(stream, sink, self.options.fingerprint)?;
-        self.report(stream, &outcome);
+        self.play_on(stream, &self.part().into(), sink)
+    }
+
+    /// Plays into a sink from where it may hold records already, and reports.
+    pub(super) fn play_on(&self, stream: &Stream, beginning: &Beginning, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let outcome = self.play_into(stream, beginning, sink, self.options.fingerprint)?;
+        self.report(stream, beginning, &outcome);
         self.verdict(&outcome)
     }
 
-    /// Plays into Kafka.
-    pub(super) fn play_kafka(&self, stream: &Stream) -> Result<(), Failure> {
-        let auctions = stream.auctions();
-        let existing = if self.options.resume == Some(Resume::Never) { Existing::Any } else { Existing::Empty };
-        let target = Target {
-            brokers: &self.options.kafka.bootstrap_servers,
-            properties: self.properties,
-            transfer: self.transfer(),
-            layout: stream.layout(),
-            topics: self.topic_settings(stream, existing),
-            stop: self.stop,
-        };
-        let cluster = match Cluster::prepare(&target) {
-            Err(KafkaError::Stopped) if self.window.end().is_none() => return Ok(()),
-            prepared => prepared?,
-        };
-        for topic in cluster.created() {
-            to_stderr(&format!("created topic {topic}\n"));
-        }
-        if let Some(warning) = uneven_topics(auctions.spec(), cluster.layout()) {
-            tracing::warn!("{warning}");
-        }
-        let stream = Stream::new(auctions.spec(), cluster.layout());
-        self.play(&stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?)
+    /// What is played where nothing is held yet.
+    pub(super) fn part(&self) -> Part {
+        Part::new(self.window, self.shard, Default::default())
     }
 
     /// Plays into a broker inside this process, and reads everything back.
@@ -87,8 +89,10 @@ impl Player<'_> {
             stop: self.stop,
         };
         let cluster = Cluster::prepare(&target)?;
-        let outcome = self.play_into(stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?, true)?;
-        self.report(stream, &outcome);
+        let beginning = self.part().into();
+        let mut sink = Kafka::new(&cluster, self.stop, self.metrics)?;
+        let outcome = self.play_into(stream, &beginning, &mut sink, true)?;
+        self.report(stream, &beginning, &outcome);
         let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
         read.compare(&outcome)?;
         if self.options.report == ReportForm::Text && self.terminal.is_for_people() {
@@ -105,20 +109,32 @@ impl Player<'_> {
         self.verdict(&outcome)
     }
 
-    fn play_into(&self, stream: &Stream, sink: &mut dyn Sink, fingerprint: bool) -> Result<Outcome, Failure> {
+    fn play_into(
+        &self,
+        stream: &Stream,
+        beginning: &Beginning,
+        sink: &mut dyn Sink,
+        fingerprint: bool,
+    ) -> Result<Outcome, Failure> {
+        let Beginning { part, resumed, first_alone } = beginning;
         if let Some(chosen) = self.chosen {
             to_stderr(&format!("playing {chosen}; --count, --duration or --to bound the window otherwise\n"));
         }
         if self.options.report == ReportForm::Text {
-            to_stderr(&Heading::new(stream.auctions(), self.window).to_string());
+            to_stderr(&Heading::new(stream.auctions(), part).resumed(*resumed).to_string());
         }
-        let window = self.window;
-        let start_us = stream.auctions().plan(window.start()).request_ms * 1_000;
+        let window = part.window();
+        let resumed_ms = resumed.and_then(|resumed| resumed.from).map(|from| from.0);
+        let start_us = resumed_ms.unwrap_or_else(|| stream.auctions().plan(window.start()).request_ms) * 1_000;
+        // What the counters of this run will come to.
+        let first_left = stream.auctions().first_from_ms(start_us / 1_000).max(window.start());
+        let left = window.end().map_or(window, |end| Window::auctions(first_left, end.saturating_sub(first_left)));
         let mut pacer = Pacer::new(self.pace, start_us).counted(self.metrics);
         let mut sink = Counted::new(sink, self.metrics);
         let acknowledges = sink.acked().is_some();
-        let status = self.shows_progress().then(|| Status::show(window, self.pace, acknowledges, self.metrics));
-        let outcome = run::run(stream, window, &mut sink, &mut pacer, self.stop, fingerprint, |_| {});
+        let status = self.shows_progress().then(|| Status::show(left, self.pace, acknowledges, self.metrics));
+        let manner = Manner { fingerprint, first_alone: *first_alone };
+        let outcome = run::run(stream, part, &mut sink, &mut pacer, self.stop, manner, |_| {});
         drop(status);
         Ok(outcome?)
     }
@@ -128,8 +144,10 @@ impl Player<'_> {
         self.terminal.shows_progress() && !(self.options.is_stdout() && io::stdout().is_terminal())
     }
 
-    fn report(&self, stream: &Stream, outcome: &Outcome) {
-        let report = Report::new(stream, self.window, outcome).verified_by(self.verify_command(stream, outcome));
+    pub(super) fn report(&self, stream: &Stream, beginning: &Beginning, outcome: &Outcome) {
+        let Beginning { part, resumed, .. } = beginning;
+        let report = Report::new(stream, part, outcome).resumed(*resumed);
+        let report = report.verified_by(self.verify_command(stream, part, outcome));
         match self.options.report {
             ReportForm::Text if self.terminal.is_quiet() => {}
             ReportForm::Text if self.terminal.is_for_people() => to_stderr(&report.to_string()),
@@ -141,13 +159,15 @@ impl Player<'_> {
         }
     }
 
-    /// How what was written is verified. A window that was left in the middle is verified as far as it goes.
-    fn verify_command(&self, stream: &Stream, outcome: &Outcome) -> Option<String> {
-        let written = self.options.written(self.properties)?;
-        match self.window.count() {
+    /// How what was written is verified. A window that was left in the middle is verified as far as it goes; what
+    /// one of several workers wrote is no window.
+    fn verify_command(&self, stream: &Stream, part: &Part, outcome: &Outcome) -> Option<String> {
+        let written = self.options.written(self.properties).filter(|_| part.shard().is_whole())?;
+        let window = part.window();
+        match window.count() {
             Some(0) => None,
-            Some(_) if outcome.complete => Some(verify_command(stream, self.window, written)),
-            _ => Some(verify_command(stream, Window::unbounded(self.window.start()), written)),
+            Some(_) if outcome.complete => Some(verify_command(stream, window, written)),
+            _ => Some(verify_command(stream, Window::unbounded(window.start()), written)),
         }
     }
 
@@ -171,7 +191,7 @@ impl Player<'_> {
     }
 
     /// The times that records will carry.
-    fn times(&self, stream: &Stream) -> Times {
+    pub(super) fn times(&self, stream: &Stream) -> Times {
         let auctions = stream.auctions();
         let now_ms = wall_clock_us() / 1_000;
         let last = match (self.window.end(), self.pace) {
@@ -197,6 +217,17 @@ pub(super) fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String
         "--key-by request co-partitions topics of equal partition counts, and these differ: {}. Joins have to repartition",
         shown.join(", ")
     ))
+}
+
+/// Refuses a shard that owns nothing: somebody counts more workers than there are partitions.
+pub(super) fn require_partitions(shard: Shard, layout: &Layout) -> Result<(), Failure> {
+    if shard.owns_any(layout) {
+        return Ok(());
+    }
+    let most = layout.topics().iter().map(|topic| topic.partitions.count()).max().unwrap_or(0);
+    Err(Failure::Usage(format!(
+        "--shard {shard} owns no partition: no topic has more than {most}, so {most} workers are the most that have work"
+    )))
 }
 
 /// What a plain consumer found.

@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use super::again::Written;
 use super::listen::{ListenAddress, listen};
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
-use super::play::Player;
+use super::play::{Player, require_partitions};
 use super::terminal::TerminalArgs;
-use super::window::WindowArgs;
+use super::window::{Span, WindowArgs};
 use super::{Failure, signals};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
@@ -19,7 +19,7 @@ use crate::sink::files::Files;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
-use crate::stream::{Stream, Window, WindowEnd};
+use crate::stream::{Shard, Stream, Window, WindowEnd};
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;
@@ -65,9 +65,15 @@ pub(super) struct RunOptions {
     /// Copies of each partition of topics that are created [default: the broker's]
     #[arg(long, env = "MDG_REPLICATION_FACTOR", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=32767))]
     pub(super) replication_factor: Option<u16>,
-    /// What to do with topics that hold records already: never continue them, append as a new stream [default: refuse]
+    /// What to do with topics that hold records already [default: auto]
     #[arg(long, env = "MDG_RESUME", value_enum)]
     pub(super) resume: Option<Resume>,
+    /// Live, behind records that are there: refuse to fill a hole that is larger [default: 24h where the window starts now]
+    #[arg(long, env = "MDG_CATCH_UP", value_name = "SPAN")]
+    pub(super) catch_up: Option<Span>,
+    /// Play only the partitions of one of several workers: INDEX/COUNT, counted from 0, partition p belongs to p mod COUNT
+    #[arg(long, env = "MDG_SHARD", value_name = "INDEX/COUNT", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    pub(super) shard: Shard,
     /// With the embedded broker: keep it up until a signal
     #[arg(long, env = "MDG_HOLD", value_parser = BoolishValueParser::new())]
     pub(super) hold: bool,
@@ -96,7 +102,11 @@ enum SinkKind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Resume {
-    /// Append behind what is there
+    /// Begin if they are empty, go on if they hold this window's beginning, refuse otherwise
+    Auto,
+    /// The same, and refuse empty topics
+    Require,
+    /// Append a second stream behind what is there: such topics can neither be resumed nor verified as one
     Never,
 }
 
@@ -113,6 +123,8 @@ pub(super) enum ReportForm {
 pub(super) struct Resolved {
     pub(super) stream: Stream,
     pub(super) window: Window,
+    /// The window's end, if the wall clock says where it starts.
+    pub(super) now_until: Option<WindowEnd>,
     /// How the window ends, where nothing bounds it and the program chose.
     pub(super) chosen: Option<&'static str>,
     pub(super) pace: Pace,
@@ -122,19 +134,30 @@ pub(super) struct Resolved {
 /// Plays a window.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = &args.options;
-    let Resolved { stream, window, chosen, pace, properties } = args.resolve()?;
+    let Resolved { stream, window, now_until, chosen, pace, properties } = args.resolve()?;
     let stop = signals::listen()?;
     let metrics = Arc::new(Metrics::new(stream.layout()));
     if let Some(address) = options.listen {
         listen(address, &metrics)?;
     }
     let (properties, terminal) = (&*properties, args.terminal);
-    let player = Player { options, terminal, properties, window, chosen, pace, stop: &stop, metrics: &metrics };
+    let player = Player {
+        options,
+        terminal,
+        properties,
+        window,
+        shard: options.shard,
+        now_until,
+        chosen,
+        pace,
+        stop: &stop,
+        metrics: &metrics,
+    };
     match options.sink {
         SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())),
         SinkKind::Null => player.play(&stream, &mut Null),
         SinkKind::Files => {
-            player.play(&stream, &mut Files::create(options.folder()?, options.envelope, &stream, window)?)
+            player.play(&stream, &mut Files::create(options.folder()?, options.envelope, &stream, &player.part())?)
         }
         SinkKind::Kafka if options.is_embedded() => player.play_embedded(&stream),
         SinkKind::Kafka => player.play_kafka(&stream),
@@ -148,10 +171,20 @@ impl RunArgs {
         let properties = self.options.kafka.properties()?;
         let stream = Stream::new(&self.stream.spec(), &self.layout.layout()?);
         let pace = self.options.pace();
+        if !self.options.shard.is_whole() && self.window.begins_now(pace) {
+            return Err(Failure::Usage(
+                "--shard workers must agree on where the window starts, and each has another now: give --from a time or epoch"
+                    .to_owned(),
+            ));
+        }
+        if !self.options.is_kafka() {
+            require_partitions(self.options.shard, stream.layout())?;
+        }
         let (otherwise, chosen) = self.options.default_end(pace);
         let window = self.window.resolve(stream.auctions(), pace, otherwise)?;
         let chosen = chosen.filter(|_| !self.window.is_bounded());
-        Ok(Resolved { stream, window, chosen, pace, properties })
+        let now_until = self.window.begins_now(pace).then(|| self.window.end(otherwise));
+        Ok(Resolved { stream, window, now_until, chosen, pace, properties })
     }
 }
 
@@ -212,6 +245,12 @@ impl RunOptions {
         if !self.is_kafka() && (self.replication_factor.is_some() || self.resume.is_some()) {
             return usage(
                 "--replication-factor and --resume are about the topics of a real Kafka: leave them away, or give its --bootstrap-servers (and --sink kafka)",
+            );
+        }
+        let live = !self.fast && self.speed.is_none();
+        if self.catch_up.is_some() && !(self.is_kafka() && live && self.resume != Some(Resume::Never)) {
+            return usage(
+                "--catch-up bounds the hole that a live run fills behind the records of a real Kafka: leave it away",
             );
         }
         if self.sink != SinkKind::Kafka && self.kafka.has_properties() {

@@ -48,22 +48,34 @@ impl WindowArgs {
         self.resolve(auctions, Pace::Fast, WindowEnd::Never).map(Some)
     }
 
-    /// The window in the stream, with `otherwise` as its end where none was given. Without a start, a live window begins now and
-    /// any other at the epoch.
+    /// Whether the wall clock says where the window starts.
+    pub(super) fn begins_now(&self, pace: Pace) -> bool {
+        matches!(self.from(pace), From::Now)
+    }
+
+    /// Without a start, a live window begins now and any other at the epoch.
+    fn from(&self, pace: Pace) -> From {
+        self.from.unwrap_or(if pace == Pace::Live { From::Now } else { From::Epoch })
+    }
+
+    /// The window in the stream, with `otherwise` as its end where none was given.
     pub(super) fn resolve(&self, auctions: &Auctions, pace: Pace, otherwise: WindowEnd) -> Result<Window, Failure> {
-        let from = self.from.unwrap_or(if pace == Pace::Live { From::Now } else { From::Epoch });
-        let from_ms = match from {
+        let from_ms = match self.from(pace) {
             From::Epoch => auctions.spec().epoch.ms(),
             From::Now => wall_clock_us() / 1_000,
             From::Time(Time(ms)) => ms,
         };
-        let end = match (self.to, self.count, self.duration) {
+        Ok(Window::resolve(auctions, from_ms, self.end(otherwise))?)
+    }
+
+    /// The end that was given, or `otherwise`.
+    pub(super) fn end(&self, otherwise: WindowEnd) -> WindowEnd {
+        match (self.to, self.count, self.duration) {
             (Some(Time(to_ms)), _, _) => WindowEnd::ToMs(to_ms),
             (_, Some(count), _) => WindowEnd::Count(count),
             (_, _, Some(Span(ms))) => WindowEnd::DurationMs(ms),
             (None, None, None) => otherwise,
-        };
-        Ok(Window::resolve(auctions, from_ms, end)?)
+        }
     }
 }
 
@@ -102,6 +114,12 @@ impl FromStr for Time {
 /// A span of virtual time in whole milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span(i64);
+
+impl Span {
+    pub(super) fn ms(self) -> i64 {
+        self.0
+    }
+}
 
 /// A text that is not a span.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::{Sink, SinkError};
 use crate::digest::Digest;
 use crate::record::{Record, envelope};
 use crate::spec::{Layout, STREAM_VERSION, Stage, StreamSpec, Topic};
-use crate::stream::{Stream, Window};
+use crate::stream::{Part, Stream};
 
 /// Large enough that the cost of a write does not show.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -30,7 +30,7 @@ pub struct Files {
     envelope: bool,
     spec: StreamSpec,
     layout: Layout,
-    window: Window,
+    part: Part,
     topics: [NdjsonFile; 4],
 }
 
@@ -42,6 +42,9 @@ struct Manifest<'a> {
     spec: &'a StreamSpec,
     layout: &'a [Topic; 4],
     window: ManifestWindow,
+    /// Where several workers share the partitions: only this one's are here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<String>,
     /// Whether the whole window is here; false after a signal.
     complete: bool,
     /// `payload`: bare values; `envelope`: topic, partition, key, timestamp, headers, value.
@@ -71,7 +74,7 @@ impl Files {
     ///
     /// # Errors
     /// If the folder cannot be made or read, or is not empty.
-    pub fn create(folder: &Path, envelope: bool, stream: &Stream, window: Window) -> Result<Self, SinkError> {
+    pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
         let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
         if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
             return Err(SinkError::NotEmpty(folder.to_owned()));
@@ -88,7 +91,7 @@ impl Files {
             envelope,
             spec: stream.auctions().spec().clone(),
             layout: layout.clone(),
-            window,
+            part: part.clone(),
             topics: [request?, response?, impression?, click?],
         })
     }
@@ -103,12 +106,14 @@ impl Files {
     /// Writes the manifest beside its place and moves it there, so that it is never seen half-written.
     fn write_manifest(&self, complete: bool) -> Result<(), SinkError> {
         let entry = |stage: Stage| self.topics[stage.index()].manifest(stage, self.layout.topic(stage));
+        let (window, shard) = (self.part.window(), self.part.shard());
         let manifest = Manifest {
             stream_version: STREAM_VERSION,
             stream_id: self.spec.stream_id(),
             spec: &self.spec,
             layout: self.layout.topics(),
-            window: ManifestWindow { first_ordinal: self.window.start(), end_ordinal: self.window.end() },
+            window: ManifestWindow { first_ordinal: window.start(), end_ordinal: window.end() },
+            shard: Some(shard).filter(|shard| !shard.is_whole()).map(|shard| shard.to_string()),
             complete,
             lines: if self.envelope { "envelope" } else { "payload" },
             files: Stage::ALL.map(entry),

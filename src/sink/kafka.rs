@@ -30,6 +30,7 @@ use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
+pub use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
 pub(crate) use self::ends::watermarks;
 pub use self::error::KafkaError;
@@ -43,9 +44,11 @@ use crate::spec::Layout;
 
 /// librdkafka's queue: records that are sent but not yet acknowledged live here.
 const QUEUE_KBYTES: u32 = 128 * 1024;
-/// Most records of one produce request. A writer can have 5 such requests a partition in flight, which bounds how far an
-/// earlier writer's last requests can reach.
-const BATCH_RECORDS_MAX: u32 = 2_000;
+/// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
+/// how far an earlier writer's last requests can reach.
+pub const BATCH_RECORDS_MAX: u32 = 2_000;
+/// Most produce requests that idempotent delivery has in flight to a partition.
+pub const REQUESTS_IN_FLIGHT: u32 = 5;
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
 /// While the queue is full or drains, reports are taken this often.
@@ -101,7 +104,7 @@ impl Kafka {
             .set("acks", "all")
             .set("enable.gapless.guarantee", "true")
             .set("message.timeout.ms", "0")
-            .set("max.in.flight.requests.per.connection", "5")
+            .set("max.in.flight.requests.per.connection", REQUESTS_IN_FLIGHT.to_string())
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
             .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());

@@ -1,6 +1,9 @@
 //! Positions: where a record stands in the stream's total order, and how a record that was read finds its own.
 
-use super::Stream;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::{Stream, Window};
 use crate::auction::{Plan, lag_ms};
 use crate::record::Record;
 use crate::spec::Stage;
@@ -32,11 +35,19 @@ impl From<&Record> for Position {
 }
 
 impl Stream {
-    /// The position of an auction's record of a stage; `None` if the stream holds none.
+    /// The position of an auction's record of a stage; `None` if the stage does not happen, or the stream ends before the auction.
     #[must_use]
     pub fn position(&self, stage: Stage, ordinal: u64) -> Option<Position> {
-        let exists = ordinal < self.auctions().clock().auctions();
-        exists.then(|| Position::of(&self.auctions().plan(ordinal), stage)).flatten()
+        let auctions = self.auctions();
+        (ordinal < auctions.clock().auctions()).then(|| Position::of(&auctions.plan(ordinal), stage)).flatten()
+    }
+
+    /// The positions of one stage's records in a window, in order. It draws plans, and nothing else.
+    #[must_use]
+    pub fn positions(&self, stage: Stage, window: Window) -> Positions<'_> {
+        let end = window.end().unwrap_or(u64::MAX).min(self.auctions().clock().auctions());
+        let next = (window.start() < end).then(|| self.auctions().plan(window.start()));
+        Positions { stream: self, stage, next, end, due: BinaryHeap::new() }
     }
 
     /// The position of the record of a stage that carries this timestamp and key; `None` if the stream holds none.
@@ -62,5 +73,33 @@ impl Stream {
             let position = Position::of(&auctions.plan(ordinal), stage)?;
             (position.emit_ms == timestamp_ms && self.key(stage, ordinal) == key).then_some(position)
         })
+    }
+}
+
+/// A cursor over the positions of one stage in a window, in order.
+#[derive(Debug, Clone)]
+pub struct Positions<'a> {
+    stream: &'a Stream,
+    stage: Stage,
+    /// The first auction whose position is not in `due`.
+    next: Option<Plan>,
+    end: u64,
+    due: BinaryHeap<Reverse<Position>>,
+}
+
+impl Iterator for Positions<'_> {
+    type Item = Position;
+
+    fn next(&mut self) -> Option<Position> {
+        let (lag_ms_min, _) = lag_ms(self.stage);
+        while let Some(plan) = self.next {
+            if self.due.peek().is_some_and(|Reverse(head)| head.emit_ms < plan.request_ms + lag_ms_min) {
+                break;
+            }
+            self.due.extend(Position::of(&plan, self.stage).map(Reverse));
+            let following = plan.ordinal + 1;
+            self.next = (following < self.end).then(|| self.stream.auctions().plan(following));
+        }
+        self.due.pop().map(|Reverse(position)| position)
     }
 }

@@ -101,6 +101,22 @@ impl Window {
         Ok(Self { start, end: Some(end) })
     }
 
+    /// The window from an auction on, up to an end; a duration counts from that auction's request. So who finds the start in a log
+    /// finds the end that the first run had.
+    ///
+    /// # Errors
+    /// If it would end at or before its start, or reach beyond the stream's last auction.
+    pub fn from_auction(auctions: &Auctions, start: u64, end: WindowEnd) -> Result<Self, WindowError> {
+        let window = Self::resolve(auctions, auctions.plan(start).request_ms.max(auctions.spec().epoch.ms()), end)?;
+        let all = auctions.clock().auctions();
+        let beyond = WindowError::BeyondStream { last: all - 1, left: all - start };
+        let end = match end {
+            WindowEnd::Count(count) => Some(start.checked_add(count).filter(|&end| end <= all).ok_or(beyond)?),
+            _ => window.end(),
+        };
+        Ok(Self { start, end })
+    }
+
     /// The first auction that is not in a window that ends at a time; `None` behind the stream's limit.
     fn end_at_ms(auctions: &Auctions, to_ms: Option<i64>) -> Option<u64> {
         to_ms.filter(|&to_ms| to_ms <= LIMIT_MS).map(|to_ms| auctions.first_from_ms(to_ms))

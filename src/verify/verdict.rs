@@ -78,7 +78,7 @@ impl Verdict {
             counts.join(&log.counts);
         }
         let start = if span.start == Known::Cut { span.sure_from } else { span.window.start() };
-        let heading = Heading::new(with.stream.auctions(), span.window.starting_at(start));
+        let heading = Heading::new(with.stream.auctions(), &span.window.starting_at(start).into());
         let last =
             span.last.map(|last| Last { ordinal: last.ordinal, stage: last.stage, time: Timestamp(last.emit_ms) });
         Self {

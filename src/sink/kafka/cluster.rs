@@ -9,7 +9,7 @@ use rdkafka::metadata::MetadataTopic;
 
 use super::ends::{end_offsets, watermarks};
 use super::last_error::LastError;
-use super::topics::{self, Existing, TopicSettings};
+use super::topics::{self, Existing, Times, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::sink::Stop;
 use crate::spec::{Layout, LayoutError, Partitions, Stage, Topic, TopicName};
@@ -162,7 +162,8 @@ impl Cluster {
         }
     }
 
-    /// Refuses topics that hold records, unless they may, and topics whose settings would not keep records as they are.
+    /// Refuses topics whose settings would not keep records as they are, and a topic that is gone beside others that are to be gone
+    /// on with. What the run writes behind those is not known yet, so the age of its first record is checked later.
     fn look_at_existing(
         &self,
         client: &BaseConsumer<LastError>,
@@ -174,18 +175,42 @@ impl Cluster {
         }
         let existing = self.layout.topics().iter().zip(*counts).filter(|&(_, count)| count > 0);
         let existing: Vec<(&Topic, u32)> = existing.collect();
-        if target.topics.existing == Existing::Empty {
-            for &(topic, count) in &existing {
-                let ends = end_offsets(client.client(), topic, count, target.stop)?;
-                if let Some((partition, &end_offset)) = (0i32..).zip(&ends).find(|&(_, &end_offset)| end_offset > 0) {
-                    return Err(KafkaError::HoldsRecords { topic: topic.name.clone(), partition, end_offset });
-                }
+        let mut times = target.topics.times;
+        if target.topics.existing == Existing::Resumed
+            && let Some(held) = first_that_holds_records(client, &existing, target.stop)?
+        {
+            let metadata = client.fetch_metadata(None, CONNECT)?;
+            let exists = |name: &TopicName| metadata.topics().iter().any(|topic| topic.name() == name.as_str());
+            if let Some(missing) = self.layout.topics().iter().find(|topic| !exists(&topic.name)) {
+                return Err(KafkaError::Deleted { missing: missing.name.clone(), held });
             }
+            times.first_ms = times.first_ms.max(times.now_ms);
         }
         let existing: Vec<&Topic> = existing.into_iter().map(|(topic, _)| topic).collect();
-        let (config, times) = (self.client_config(), target.topics.times);
-        let misfits = topics::misfits(&config, &self.brokers, &existing, times, target.stop)?;
+        self.check_topics(&existing, times, target.stop)
+    }
+
+    /// Refuses topics whose settings would not keep records of these times.
+    ///
+    /// # Errors
+    /// Names the topic, its setting and the command that mends it.
+    pub fn check(&self, times: Times, stop: &Stop) -> Result<(), KafkaError> {
+        let topics: Vec<&Topic> = self.layout.topics().iter().collect();
+        self.check_topics(&topics, times, stop)
+    }
+
+    fn check_topics(&self, topics: &[&Topic], times: Times, stop: &Stop) -> Result<(), KafkaError> {
+        let misfits = topics::misfits(&self.client_config(), &self.brokers, topics, times, stop)?;
         misfits.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Whether all brokers were addressed on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.brokers.split(',').map(str::trim).all(|address| {
+            let host = address.rsplit_once("://").map_or(address, |(_, host)| host);
+            host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]")
+        })
     }
 
     /// The layout with the partition counts that the topics really have.
@@ -198,6 +223,11 @@ impl Cluster {
     #[must_use]
     pub fn created(&self) -> &[TopicName] {
         &self.created
+    }
+
+    /// Takes over where partitions end by a later look.
+    pub fn set_end_offsets(&mut self, end_offsets: [Vec<i64>; 4]) {
+        self.end_offsets = end_offsets;
     }
 
     /// Where each partition ended when the cluster was looked at.
@@ -278,6 +308,20 @@ impl Cluster {
             std::thread::sleep(SETTLING_WAIT);
         }
     }
+}
+
+/// The first of some topics in which a partition does not end at offset 0.
+fn first_that_holds_records(
+    client: &BaseConsumer<LastError>,
+    topics: &[(&Topic, u32)],
+    stop: &Stop,
+) -> Result<Option<TopicName>, KafkaError> {
+    for &(topic, count) in topics {
+        if end_offsets(client.client(), topic, count, stop)?.iter().any(|&end_offset| end_offset > 0) {
+            return Ok(Some(topic.name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// Passes librdkafka's log on. Broken connections are told by the error callback already.

@@ -15,7 +15,7 @@ use crate::spec::{Layout, Stage};
 
 /// Acknowledgements of one run.
 #[derive(Debug)]
-pub(super) struct Deliveries {
+pub struct Deliveries {
     partitions: [Vec<Partition>; 4],
     acked: u64,
     problem: Option<Problem>,
@@ -37,7 +37,8 @@ enum Problem {
 
 impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
-    pub(super) fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
+    #[must_use]
+    pub fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
         let partition = |&next_offset: &i64| Partition { next_offset, unknown_next: None };
         Self {
             partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
@@ -47,7 +48,7 @@ impl Deliveries {
     }
 
     /// A record was stored, at `offset` as the client says.
-    pub(super) fn acked(&mut self, stage: Stage, partition: i32, offset: i64) {
+    pub fn acked(&mut self, stage: Stage, partition: i32, offset: i64) {
         self.acked += 1;
         let partitions = &mut self.partitions[stage.index()];
         let Some(known) = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index)) else {
@@ -73,12 +74,14 @@ impl Deliveries {
     }
 
     /// Records acknowledged so far.
-    pub(super) fn acked_total(&self) -> u64 {
+    #[must_use]
+    pub fn acked_total(&self) -> u64 {
         self.acked
     }
 
     /// The first problem, if there was one. `fatal` is what the client says, where it cannot go on.
-    pub(super) fn problem(&self, layout: &Layout, fatal: impl FnOnce() -> Option<String>) -> Option<KafkaError> {
+    #[must_use]
+    pub fn problem(&self, layout: &Layout, fatal: impl FnOnce() -> Option<String>) -> Option<KafkaError> {
         let topic = |stage| layout.topic(stage).name.clone();
         Some(match self.problem.clone()? {
             Problem::Misplaced { stage, partition, expected, found } => {
@@ -91,7 +94,8 @@ impl Deliveries {
     }
 
     /// Partitions whose last report had no offset, with the end offset that they should have.
-    pub(super) fn unsettled(&self) -> Vec<(Stage, i32, i64)> {
+    #[must_use]
+    pub fn unsettled(&self) -> Vec<(Stage, i32, i64)> {
         let of_stage = |stage: Stage| {
             let numbered = (0i32..).zip(&self.partitions[stage.index()]);
             numbered

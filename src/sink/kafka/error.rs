@@ -74,18 +74,16 @@ pub enum KafkaError {
         /// How long was waited.
         seconds: u64,
     },
-    /// A topic is in use.
+    /// A topic is missing beside others that hold records.
     #[error(
-        "topic `{topic}` already holds records: partition {partition} ends at offset {end_offset}\n\
-         name other topics (--topic-bid-requests …), or delete this one, or append with --resume never (such a topic can neither be resumed nor verified as one stream)"
+        "topic `{missing}` does not exist, although `{held}` holds records: was it deleted?\n\
+         delete the others too and begin anew, or name other topics (--topic-bid-requests …), or append a second stream with --resume never"
     )]
-    HoldsRecords {
-        /// Which topic.
-        topic: TopicName,
-        /// Its first partition that is not new.
-        partition: i32,
-        /// Where that one ends.
-        end_offset: i64,
+    Deleted {
+        /// The topic that does not exist.
+        missing: TopicName,
+        /// One that holds records.
+        held: TopicName,
     },
     /// A record was refused; nothing was sent behind it.
     #[error("topic `{topic}`, partition {partition}: the record with key {key} was not stored: {reason}{advice}")]

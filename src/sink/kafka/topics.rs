@@ -34,8 +34,8 @@ pub struct TopicSettings {
 /// What topics that exist already may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// Never written to, with settings that keep the records as they are.
-    Empty,
+    /// Empty or to be gone on with, all four or none, with settings that keep the records as they are.
+    Resumed,
     /// Written to or not, with settings that keep the records as they are.
     Any,
     /// Made by this process a moment ago.

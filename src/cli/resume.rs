@@ -1,0 +1,167 @@
+//! The start of a run into a real Kafka: look at the brokers, find out where the log ends, go on behind it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::play::{Beginning, Player, require_partitions, uneven_topics};
+use super::run::{ReportForm, Resume};
+use super::window::Span;
+use super::{Failure, to_stderr};
+use crate::pace::{Pace, wall_clock_us};
+use crate::record::Record;
+use crate::report::{Heading, Resumed};
+use crate::run::Outcome;
+use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target};
+use crate::stream::{Part, Step, Stream};
+use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
+use crate::timestamp::Timestamp;
+
+/// A hole that a live run fills without being asked, where the window starts now.
+const CATCH_UP_MS: i64 = 24 * 3_600_000;
+/// The next record is looked for over at most this many of other parts.
+const NEXT_WITHIN: u32 = 50_000_000;
+
+/// A hole that is too large to be filled unasked.
+#[derive(Debug)]
+pub(super) struct Hole {
+    from_ms: i64,
+    now_ms: i64,
+    limit_ms: i64,
+}
+
+impl fmt::Display for Hole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let span = |ms: i64| humantime::format_duration(Duration::from_secs(ms.unsigned_abs() / 1_000));
+        let (hole, limit) = (span(self.now_ms - self.from_ms), span(self.limit_ms));
+        writeln!(
+            f,
+            "the topics end {hole} ago, at {}: the hole is larger than --catch-up {limit}",
+            Timestamp(self.from_ms)
+        )?;
+        write!(
+            f,
+            "nothing was written. To fill it at full speed give a larger --catch-up; to begin anew name other topics (--topic-bid-requests …) \
+             or delete these"
+        )
+    }
+}
+
+impl Player<'_> {
+    /// Plays into Kafka.
+    pub(super) fn play_kafka(&self, stream: &Stream) -> Result<(), Failure> {
+        match self.play_kafka_to_its_end(stream) {
+            Err(
+                Failure::Kafka(KafkaError::Stopped)
+                | Failure::Tail(TailError::Stopped | TailError::Kafka(KafkaError::Stopped)),
+            ) if self.window.end().is_none() => Ok(()),
+            played => played,
+        }
+    }
+
+    fn play_kafka_to_its_end(&self, stream: &Stream) -> Result<(), Failure> {
+        let never = self.options.resume == Some(Resume::Never);
+        let target = Target {
+            brokers: &self.options.kafka.bootstrap_servers,
+            properties: self.properties,
+            transfer: self.transfer(),
+            layout: stream.layout(),
+            topics: self.topic_settings(stream, if never { Existing::Any } else { Existing::Resumed }),
+            stop: self.stop,
+        };
+        let mut cluster = Cluster::prepare(&target)?;
+        for topic in cluster.created() {
+            to_stderr(&format!("created topic {topic}\n"));
+        }
+        require_partitions(self.shard, cluster.layout())?;
+        if let Some(warning) = uneven_topics(stream.auctions().spec(), cluster.layout()) {
+            tracing::warn!("{warning}");
+        }
+        let stream = Stream::new(stream.auctions().spec(), cluster.layout());
+        if never {
+            return self.play(&stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?);
+        }
+        let Some(beginning) = self.begin(&stream, &mut cluster)? else { return Ok(()) };
+        self.play_on(&stream, &beginning, &mut Kafka::new(&cluster, self.stop, self.metrics)?)
+    }
+
+    /// Finds out where the log ends; `None` if the window is complete there.
+    fn begin(&self, stream: &Stream, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
+        let ask = Ask {
+            stream,
+            start: self.now_until.map_or(Start::Given(self.window), |end| Start::Now(self.window.start(), end)),
+            shard: self.shard,
+            require: self.options.resume == Some(Resume::Require),
+            fresh: cluster.created().len() == stream.layout().topics().len(),
+            stop: self.stop,
+        };
+        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
+        let Standing { part, records, furthest, first_alone, end_offsets } = standing;
+        cluster.set_end_offsets(end_offsets);
+        if furthest.is_none() && records == 0 {
+            return Ok(Some(Beginning { part, resumed: None, first_alone }));
+        }
+        let next = next_due(stream, &part);
+        let from = match next {
+            Next::Due(from_ms) => Some(Timestamp(from_ms)),
+            // So rare that none was found: it is due later than all that is there.
+            Next::NotFound => furthest.map(|position| Timestamp(position.emit_ms)),
+            Next::Complete => None,
+        };
+        let beginning = Beginning { part, resumed: Some(Resumed { records, from }), first_alone };
+        match next {
+            Next::Due(from_ms) => {
+                self.require_small_hole(from_ms)?;
+                let mut times = self.times(stream);
+                times.first_ms = from_ms;
+                cluster.check(times, self.stop)?;
+            }
+            Next::NotFound => {}
+            Next::Complete => {
+                self.report_nothing_to_do(stream, &beginning);
+                return Ok(None);
+            }
+        }
+        Ok(Some(beginning))
+    }
+
+    /// Refuses a hole larger than `--catch-up`: given, or the default where the window starts now.
+    fn require_small_hole(&self, from_ms: i64) -> Result<(), Failure> {
+        let now = self.pace == Pace::Live && self.now_until.is_some();
+        let Some(limit_ms) = self.options.catch_up.map(Span::ms).or(now.then_some(CATCH_UP_MS)) else { return Ok(()) };
+        let now_ms = wall_clock_us() / 1_000;
+        if now_ms.saturating_sub(from_ms) > limit_ms {
+            return Err(Failure::Hole(Hole { from_ms, now_ms, limit_ms }));
+        }
+        Ok(())
+    }
+
+    fn report_nothing_to_do(&self, stream: &Stream, beginning: &Beginning) {
+        if self.options.report == ReportForm::Text {
+            let heading = Heading::new(stream.auctions(), &beginning.part).resumed(beginning.resumed);
+            to_stderr(&heading.to_string());
+        } else {
+            self.report(stream, beginning, &Outcome::nothing());
+        }
+    }
+}
+
+/// What is left to play.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Due(i64),
+    NotFound,
+    Complete,
+}
+
+fn next_due(stream: &Stream, part: &Part) -> Next {
+    let mut records = stream.records_of_part(part);
+    let mut record = Record::default();
+    for _ in 0..NEXT_WITHIN {
+        match records.step(&mut record) {
+            Step::Filled => return Next::Due(record.emit_ms),
+            Step::Passed(_) => {}
+            Step::End => return Next::Complete,
+        }
+    }
+    Next::NotFound
+}

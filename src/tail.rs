@@ -1,0 +1,234 @@
+//! Where a log ends in the stream: the log is its own offset store.
+//!
+//! ```text
+//! end offsets stand still ──> edges placed ──> window ──> heads, tails compared ──> what each partition holds
+//!          │                       │                              │
+//!      another writer           refused, naming the record and the ways out
+//! ```
+//!
+//! Nothing is written here. The decision is global: all partitions empty means begin, all of them a prefix of the stream's
+//! sequence means go on, each behind its own tail; anything else is refused.
+
+mod compare;
+mod error;
+mod log;
+mod place;
+mod start;
+mod topics;
+
+use std::collections::BTreeMap;
+
+pub use self::error::{Misfit, TailError, Which};
+pub use self::log::{Bounds, Each, Log, LogRecord, Range};
+pub use self::topics::TopicLog;
+use crate::sink::kafka::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
+use crate::sink::{KafkaError, Stop};
+use crate::spec::Stage;
+use crate::stream::{Part, Position, Shard, Stream, Window, WindowEnd};
+
+/// So many last records of each partition must equal the sequence. A writer has at most this many less one in flight there, so
+/// where a broker stored its last requests twice the seam lies among them, and below every 64 records.
+pub const DEPTH: i64 = (REQUESTS_IN_FLIGHT * BATCH_RECORDS_MAX + 1) as i64;
+/// End offsets are watched for at most this many times the settle time.
+const SETTLE_ROUNDS: u32 = 10;
+/// A writer's queue of 128 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
+const QUEUE_AUCTIONS: u64 = 200_000;
+
+/// What a run wants of the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The stream, with the partition counts that the topics have.
+    pub stream: &'a Stream,
+    /// The window.
+    pub start: Start,
+    /// The partitions that are looked at and gone on with.
+    pub shard: Shard,
+    /// Whether topics that hold nothing are refused.
+    pub require: bool,
+    /// Whether this process has made all topics a moment ago, so that nobody can have a request under way.
+    pub fresh: bool,
+    /// The wish to end.
+    pub stop: &'a Stop,
+}
+
+/// Where the window starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// As was asked for, whatever the log holds.
+    Given(Window),
+    /// At this auction if the log is empty; else where the log begins.
+    Now(u64, WindowEnd),
+}
+
+/// Where a log ends in the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What is left to play.
+    pub part: Part,
+    /// Records that the shard's partitions hold; 0 if the run begins.
+    pub records: u64,
+    /// The last record in the stream's order that they hold.
+    pub furthest: Option<Position>,
+    /// Whether the first record has to be stored before any other is sent: a later run finds the start by it.
+    pub first_alone: bool,
+    /// Where each partition ended meanwhile, by stage: the next offsets of a lone writer.
+    pub end_offsets: [Vec<i64>; 4],
+}
+
+/// A partition that holds records.
+#[derive(Debug, Clone, Copy)]
+struct Tail {
+    /// From here on its records are compared.
+    from: i64,
+    end: i64,
+    head: Position,
+    first: Position,
+    last: Position,
+}
+
+/// Tails by stage and partition.
+type Tails = BTreeMap<(Stage, u32), Tail>;
+
+/// Finds out where a log ends in the stream.
+///
+/// # Errors
+/// If the log is not, partition by partition, a prefix of the window's sequence; the error names the first record that does not
+/// belong. Or if another writer is at work, a broker does not answer, or a signal comes.
+pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError> {
+    let bounds = settle(ask, log)?;
+    let end_offsets = bounds.each_ref().map(|partitions| partitions.iter().map(|bounds| bounds.end).collect());
+    if bounds.iter().flatten().all(|bounds| bounds.end == 0) {
+        let (window, first_alone) = ask.first_window()?;
+        let part = Part::new(window, ask.shard, Default::default());
+        return Ok(Standing { part, records: 0, furthest: None, first_alone, end_offsets });
+    }
+    let tails = read_edges(ask, log, &bounds)?;
+    let (window, known) = match ask.start {
+        Start::Given(window) => (window, true),
+        Start::Now(first, end) => start::window(ask, log, &bounds, &tails, (first, end))?,
+    };
+    let checked = compare::Checked { ask, window, tails: &tails };
+    checked.inside()?;
+    if known {
+        checked.heads(&bounds)?;
+    }
+    checked.tails(log)?;
+    checked.no_new_topic(&bounds)?;
+    let held = checked.held(&bounds, known)?;
+    stands_still(ask, log, &bounds)?;
+    let furthest = tails.values().map(|tail| tail.last).max();
+    let owned = |(partition, bounds): (u32, &Bounds)| ask.shard.owns(partition).then_some(bounds.end - bounds.low);
+    let records = bounds.iter().flat_map(|partitions| (0..).zip(partitions)).filter_map(owned).sum::<i64>();
+    let part = Part::new(window, ask.shard, held);
+    Ok(Standing { part, records: records.cast_unsigned(), furthest, first_alone: false, end_offsets })
+}
+
+impl Ask<'_> {
+    /// The window on empty topics.
+    fn first_window(&self) -> Result<(Window, bool), TailError> {
+        match self.start {
+            _ if self.require => Err(TailError::NothingHeld),
+            Start::Given(window) => Ok((window, false)),
+            Start::Now(first, end) => Ok((Window::from_auction(self.stream.auctions(), first, end)?, true)),
+        }
+    }
+
+    fn owned(&self, bounds: &[Vec<Bounds>; 4]) -> Vec<(Stage, u32, Bounds)> {
+        let of_stage = |stage: Stage| {
+            let numbered = (0u32..).zip(&bounds[stage.index()]);
+            numbered.filter(|&(p, _)| self.shard.owns(p)).map(move |(p, bounds)| (stage, p, *bounds))
+        };
+        Stage::ALL.into_iter().flat_map(of_stage).collect()
+    }
+
+    fn refuse(&self, stage: Stage, partition: u32, offset: Option<i64>, why: Misfit) -> TailError {
+        let topic = self.stream.layout().topic(stage).name.clone();
+        TailError::Refused { topic, partition, offset, why: Box::new(why) }
+    }
+
+    fn go_on(&self) -> Result<(), TailError> {
+        if self.stop.asked() { Err(TailError::Stopped) } else { Ok(()) }
+    }
+}
+
+/// Waits until the shard's partitions have stood still for the log's settle time: then no request of a dead writer is under way.
+fn settle(ask: &Ask<'_>, log: &mut impl Log) -> Result<[Vec<Bounds>; 4], TailError> {
+    let mut bounds = log.bounds()?;
+    if ask.fresh {
+        return Ok(bounds);
+    }
+    let span = log.settle_time();
+    let mut moved = None;
+    for _ in 0..SETTLE_ROUNDS {
+        ask.go_on()?;
+        log.pause(span);
+        let now = log.bounds()?;
+        let before = ask.owned(&bounds);
+        moved = ask.owned(&now).into_iter().zip(before).find(|((_, _, now), (_, _, before))| now.end != before.end);
+        bounds = now;
+        if moved.is_none() {
+            return Ok(bounds);
+        }
+    }
+    let (stage, partition) = moved.map_or((Stage::Request, 0), |((stage, partition, _), _)| (stage, partition));
+    let topic = ask.stream.layout().topic(stage).name.clone();
+    Err(TailError::Unsettled { topic, partition, seconds: (span * SETTLE_ROUNDS).as_secs() })
+}
+
+/// Refuses a log that has grown while it was read.
+fn stands_still(ask: &Ask<'_>, log: &mut impl Log, before: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+    let now = log.bounds()?;
+    for ((stage, partition, now), (_, _, before)) in ask.owned(&now).into_iter().zip(ask.owned(before)) {
+        if now.end != before.end {
+            let topic = ask.stream.layout().topic(stage).name.clone();
+            let (expected, found) = (before.end, now.end);
+            return Err(KafkaError::AnotherWriter { topic, partition: partition.cast_signed(), expected, found }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Places the first and the last record of each partition, and the first one of its tail.
+fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Tails, TailError> {
+    let held: Vec<(Stage, u32, Bounds)> = ask.owned(bounds).into_iter().filter(|(_, _, b)| !b.is_empty()).collect();
+    let tail_from = |bounds: Bounds| bounds.low.max(bounds.end - DEPTH);
+    let heads = read_one_each(ask, log, held.iter().map(|&(stage, p, b)| (stage, p, b.low)))?;
+    let lasts = read_one_each(ask, log, held.iter().map(|&(stage, p, b)| (stage, p, b.end - 1)))?;
+    let inner = held.iter().filter(|&&(_, _, b)| tail_from(b) > b.low);
+    let firsts = read_one_each(ask, log, inner.map(|&(stage, p, b)| (stage, p, tail_from(b))))?;
+    let mut tails = Tails::new();
+    for (stage, partition, bounds) in held {
+        let at = (stage, partition);
+        let (Some(&head), Some(&last)) = (heads.get(&at), lasts.get(&at)) else { continue };
+        let first = firsts.get(&at).copied().unwrap_or(head);
+        tails.insert(at, Tail { from: tail_from(bounds), end: bounds.end, head, first, last });
+    }
+    Ok(tails)
+}
+
+/// Reads one record of each of some partitions, and places it.
+fn read_one_each(
+    ask: &Ask<'_>,
+    log: &mut impl Log,
+    offsets: impl Iterator<Item = (Stage, u32, i64)>,
+) -> Result<BTreeMap<(Stage, u32), Position>, TailError> {
+    let one = |(stage, partition, from): (Stage, u32, i64)| Range { stage, partition, from, end: from + 1 };
+    let ranges: Vec<Range> = offsets.map(one).collect();
+    let (mut placed, mut refused) = (BTreeMap::new(), BTreeMap::new());
+    log.read(&ranges, &mut |range, found| {
+        ask.go_on()?;
+        let at = (range.stage, range.partition);
+        match place::place(ask.stream, range.stage, range.partition, found) {
+            Ok(position) => drop(placed.insert(at, position)),
+            Err(why) => drop(refused.insert(at, ask.refuse(range.stage, range.partition, Some(found.offset), why))),
+        }
+        Ok(())
+    })?;
+    // Partitions are read in any order; the same log gets the same answer.
+    if let Some((_, refusal)) = refused.pop_first() {
+        return Err(refusal);
+    }
+    let unseen = ranges.iter().find(|range| !placed.contains_key(&(range.stage, range.partition)));
+    let gap = Misfit::Gap { missing: 1, expected: 1 };
+    unseen.map_or(Ok(placed), |range| Err(ask.refuse(range.stage, range.partition, Some(range.from), gap)))
+}

@@ -1,0 +1,250 @@
+//! Comparing what a log holds with the sequence that it should be a prefix of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::Misfit;
+use super::log::{Bounds, Log, LogRecord, Range};
+use super::place::{differing_part, find, foreign};
+use super::{Ask, QUEUE_AUCTIONS, Tail, TailError, Tails};
+use crate::auction::lag_ms;
+use crate::record::Record;
+use crate::spec::Stage;
+use crate::stream::{Position, Positions, Window};
+
+/// Edges that are placed, and the window that they are checked against.
+pub(super) struct Checked<'a> {
+    pub(super) ask: &'a Ask<'a>,
+    pub(super) window: Window,
+    pub(super) tails: &'a Tails,
+}
+
+/// The positions that the partitions' tails should have, in order.
+type Sequences = BTreeMap<(Stage, u32), Vec<Position>>;
+
+impl Checked<'_> {
+    /// Refuses records from outside the window.
+    pub(super) fn inside(&self) -> Result<(), TailError> {
+        let (start, end) = (self.window.start(), self.window.end().unwrap_or(u64::MAX));
+        for (&(stage, partition), tail) in self.tails {
+            let low = self.head_offset(tail);
+            for (position, offset) in [(tail.head, low), (tail.last, Some(tail.end - 1))] {
+                let found = position.into();
+                if position.ordinal < start {
+                    return Err(self.ask.refuse(stage, partition, offset, Misfit::BeforeWindow { found, start }));
+                }
+                if position.ordinal >= end {
+                    return Err(self.ask.refuse(stage, partition, offset, Misfit::BehindWindow { found, end }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The head's offset, where it is the tail's first record too.
+    fn head_offset(&self, tail: &Tail) -> Option<i64> {
+        (tail.head == tail.first).then_some(tail.from)
+    }
+
+    /// Refuses partitions that begin with another record than the window does there.
+    pub(super) fn heads(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+        for stage in Stage::ALL {
+            let whole = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| {
+                of == stage && bounds[stage.index()][partition as usize].low == 0
+            };
+            let mut open: BTreeMap<u32, Position> =
+                self.tails.iter().filter(whole).map(|(&(_, partition), tail)| (partition, tail.head)).collect();
+            let mut positions = self.positions(stage, self.window.start());
+            while !open.is_empty() {
+                self.ask.go_on()?;
+                let Some(expected) = positions.next() else { break };
+                let partition = self.ask.stream.partition(expected);
+                if let Some(found) = open.remove(&partition)
+                    && found != expected
+                {
+                    let why = Misfit::OtherStart { found: found.into(), expected: expected.into() };
+                    return Err(self.ask.refuse(stage, partition, Some(0), why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses tails that are not the sequence.
+    pub(super) fn tails(&self, log: &mut impl Log) -> Result<(), TailError> {
+        let sequences = self.sequences()?;
+        let ranges: Vec<Range> = self
+            .tails
+            .iter()
+            .map(|(&(stage, partition), tail)| Range { stage, partition, from: tail.from, end: tail.end })
+            .collect();
+        let mut seen: BTreeMap<(Stage, u32), usize> = BTreeMap::new();
+        let mut record = Record::default();
+        log.read(&ranges, &mut |range, found| {
+            self.ask.go_on()?;
+            let at = (range.stage, range.partition);
+            let index = seen.entry(at).or_default();
+            let expected = sequences.get(&at).and_then(|sequence| sequence.get(*index)).copied();
+            *index += 1;
+            let why = self.misfit(range, expected, found, &mut record);
+            why.map_or(Ok(()), |why| Err(self.ask.refuse(range.stage, range.partition, Some(found.offset), why)))
+        })?;
+        for range in ranges {
+            let expected = range.end - range.from;
+            let missing = expected - seen.get(&(range.stage, range.partition)).map_or(0, |&seen| seen as i64);
+            if missing != 0 {
+                return Err(self.ask.refuse(range.stage, range.partition, None, Misfit::Gap { missing, expected }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a record is not the one that should stand there; `None` if it is.
+    fn misfit(
+        &self,
+        range: &Range,
+        expected: Option<Position>,
+        found: &LogRecord<'_>,
+        record: &mut Record,
+    ) -> Option<Misfit> {
+        let stream = self.ask.stream;
+        let mut differing = Some("value");
+        if let Some(expected) = expected {
+            stream.fill(expected, record);
+            differing = differing_part(record, found);
+        }
+        let part = differing?;
+        let Some(position) = find(stream, range.stage, found) else { return Some(foreign(found)) };
+        let (which, partitions) = (position.into(), stream.layout().topic(range.stage).partitions.count());
+        let belongs = stream.partition(position);
+        Some(match expected {
+            _ if belongs != range.partition => Misfit::Elsewhere { found: which, expected: belongs, partitions },
+            Some(expected) if position == expected => Misfit::Altered { found: which, part },
+            Some(expected) if position > expected => self.missing(position, expected),
+            _ => Misfit::Repeated { found: which },
+        })
+    }
+
+    /// A record stands where an earlier one should. If that one is of an auction behind all that the log holds, a bounded window
+    /// was drained.
+    fn missing(&self, found: Position, expected: Position) -> Misfit {
+        let (which, wanted) = (found.into(), expected.into());
+        let end = 1 + self.tails.values().map(|tail| tail.last.ordinal).max().unwrap_or(0);
+        if expected.ordinal < end {
+            return Misfit::Missing { found: which, expected: wanted };
+        }
+        let end_ms = self.ask.stream.auctions().plan(end).request_ms;
+        Misfit::Drained { found: which, expected: wanted, end, end_ms }
+    }
+
+    /// The sequences of all tails, each from its first to its last record, or until it is longer than the tail.
+    fn sequences(&self) -> Result<Sequences, TailError> {
+        let mut sequences = Sequences::new();
+        for stage in Stage::ALL {
+            let tails: BTreeMap<u32, &Tail> =
+                self.tails.iter().filter(|((of, _), _)| *of == stage).map(|(&(_, p), tail)| (p, tail)).collect();
+            let Some(from) = tails.values().map(|tail| tail.first).min() else { continue };
+            let mut open: BTreeSet<u32> = tails.keys().copied().collect();
+            let (_, lag_ms_max) = lag_ms(stage);
+            let auctions = self.ask.stream.auctions();
+            let start = auctions.first_from_ms(from.emit_ms - lag_ms_max).max(self.window.start());
+            for position in self.positions(stage, start).skip_while(|&position| position < from) {
+                self.ask.go_on()?;
+                let partition = self.ask.stream.partition(position);
+                if let Some(tail) = tails.get(&partition)
+                    && (tail.first..=tail.last).contains(&position)
+                    && open.contains(&partition)
+                {
+                    let sequence = sequences.entry((stage, partition)).or_default();
+                    sequence.push(position);
+                    if sequence.len() as i64 > tail.end - tail.from {
+                        open.remove(&partition);
+                    }
+                }
+                open.retain(|partition| position < tails[partition].last);
+                if open.is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(sequences)
+    }
+
+    /// The window's positions of a stage, from an auction on.
+    fn positions(&self, stage: Stage, start: u64) -> Positions<'_> {
+        let window = match self.window.end() {
+            Some(end) => Window::auctions(start, end.saturating_sub(start)),
+            None => Window::unbounded(start),
+        };
+        self.ask.stream.positions(stage, window)
+    }
+
+    /// Refuses a topic that holds nothing, and never did, beside topics that are far: somebody made it anew.
+    pub(super) fn no_new_topic(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+        let Some(furthest) = self.tails.values().map(|tail| tail.last).max() else { return Ok(()) };
+        let start = self.window.start();
+        let reach = furthest.ordinal.saturating_sub(QUEUE_AUCTIONS).saturating_sub(start);
+        for stage in Stage::ALL {
+            if bounds[stage.index()].iter().any(|bounds| bounds.end > 0) {
+                continue;
+            }
+            for expected in self.ask.stream.positions(stage, Window::auctions(start, reach)) {
+                self.ask.go_on()?;
+                let partition = self.ask.stream.partition(expected);
+                if self.ask.shard.owns(partition) {
+                    let why = Misfit::NewTopic { expected: expected.into(), furthest: furthest.into() };
+                    return Err(self.ask.refuse(stage, partition, None, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last record that each partition holds, or held before retention removed it.
+    pub(super) fn held(&self, bounds: &[Vec<Bounds>; 4], known: bool) -> Result<[Vec<Option<Position>>; 4], TailError> {
+        let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
+        for (&(stage, partition), tail) in self.tails {
+            held[stage.index()][partition as usize] = Some(tail.last);
+        }
+        for stage in Stage::ALL {
+            let owned =
+                self.ask.owned(bounds).into_iter().filter(|&(of, _, b)| of == stage && b.is_empty() && b.end > 0);
+            let emptied: BTreeMap<u32, i64> = owned.map(|(_, partition, bounds)| (partition, bounds.end)).collect();
+            for (partition, position) in self.counted(stage, emptied, known)? {
+                held[stage.index()][partition as usize] = Some(position);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Of partitions that retention has emptied, the position of the last record that they had: its number is the end offset,
+    /// because idempotent delivery stores nothing else.
+    fn counted(
+        &self,
+        stage: Stage,
+        mut emptied: BTreeMap<u32, i64>,
+        known: bool,
+    ) -> Result<BTreeMap<u32, Position>, TailError> {
+        let mut lasts = BTreeMap::new();
+        if let Some((&partition, _)) = emptied.first_key_value()
+            && !known
+        {
+            return Err(self.ask.refuse(stage, partition, None, Misfit::Emptied));
+        }
+        let ends = emptied.clone();
+        let mut positions = self.positions(stage, self.window.start());
+        while !emptied.is_empty() {
+            self.ask.go_on()?;
+            let Some(position) = positions.next() else { break };
+            let partition = self.ask.stream.partition(position);
+            let Some(left) = emptied.get_mut(&partition) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                emptied.remove(&partition);
+                lasts.insert(partition, position);
+            }
+        }
+        let Some((&partition, left)) = emptied.first_key_value() else { return Ok(lasts) };
+        let end = ends[&partition];
+        Err(self.ask.refuse(stage, partition, None, Misfit::TooMany { end, expected: end - left }))
+    }
+}

@@ -1,0 +1,212 @@
+//! Why a log is not gone on with, and the ways out.
+
+use crate::sink::KafkaError;
+use crate::spec::{Stage, TopicName};
+use crate::stream::{Position, WindowError};
+use crate::timestamp::Timestamp;
+
+/// Why a run cannot begin behind what the topics hold.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TailError {
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The window that follows from the log does not exist.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// A signal came while the log was looked at.
+    #[error("stopped by a signal before the first record")]
+    Stopped,
+    /// End offsets do not stand still.
+    #[error(
+        "another writer is at work: topic `{topic}`, partition {partition} has not stood still for {seconds} s\n\
+         wait until it has ended, or give each its own topics"
+    )]
+    Unsettled {
+        /// A topic that grows.
+        topic: TopicName,
+        /// Its partition that grows.
+        partition: u32,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// There is nothing to go on with.
+    #[error(
+        "--resume require: the topics hold no records to go on behind\n\
+         give --resume auto to begin, or check the topics' names and --bootstrap-servers"
+    )]
+    NothingHeld,
+    /// A partition holds something that does not fit.
+    #[error("topic `{topic}`, partition {partition}{}: {why}\n{WAYS_OUT}", at(*.offset))]
+    Refused {
+        /// Which topic.
+        topic: TopicName,
+        /// Which partition.
+        partition: u32,
+        /// The record, where it is about one.
+        offset: Option<i64>,
+        /// What does not fit.
+        why: Box<Misfit>,
+    },
+    /// The log no longer shows where a window from `now` began, and something depends on that.
+    #[error(
+        "the topics' first records are removed already, so where a window from `now` began cannot be told, nor {what}\n\
+         nothing was written. Give the --from that it began with, with --to in place of --count or --duration"
+    )]
+    StartUnknown {
+        /// What depends on it.
+        what: &'static str,
+    },
+}
+
+const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or delete these; \
+     or append a second stream with --resume never (such topics can neither be resumed nor verified as one)";
+
+fn at(offset: Option<i64>) -> String {
+    offset.map_or_else(String::new, |offset| format!(", offset {offset}"))
+}
+
+/// How something in the log does not fit into the stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// Not a record of the stream.
+    #[error(
+        "the record with key {key} and time {} is not of this stream: another program wrote it, or another seed, rate, epoch or key policy",
+        Timestamp(*.timestamp_ms)
+    )]
+    Foreign {
+        /// Its key.
+        key: String,
+        /// Its time, in milliseconds since 1970.
+        timestamp_ms: i64,
+    },
+    /// A record of the stream, in another partition.
+    #[error("{found} belongs to partition {expected} of {partitions}: were partitions added?")]
+    Elsewhere {
+        /// The record.
+        found: Which,
+        /// Where it belongs.
+        expected: u32,
+        /// How many partitions the topic has.
+        partitions: u32,
+    },
+    /// A record of the stream with other bytes.
+    #[error("{found} has another {part} than the stream's: was it written with other options, or altered?")]
+    Altered {
+        /// The record.
+        found: Which,
+        /// `value` or `headers`.
+        part: &'static str,
+    },
+    /// A record from before the window.
+    #[error("{found} stands before the window, which starts with auction {start}: an earlier --from wrote it")]
+    BeforeWindow {
+        /// The record.
+        found: Which,
+        /// The window's first ordinal.
+        start: u64,
+    },
+    /// A record from behind the window.
+    #[error("{found} stands behind the window, which ends before auction {end}: a larger window wrote it")]
+    BehindWindow {
+        /// The record.
+        found: Which,
+        /// The ordinal behind the window's last one.
+        end: u64,
+    },
+    /// The log begins with another record than the window.
+    #[error(
+        "it begins with {found}, but the window begins there with {expected}: a later --from wrote it, or its first records are lost"
+    )]
+    OtherStart {
+        /// The first record.
+        found: Which,
+        /// What should be the first.
+        expected: Which,
+    },
+    /// A record is missing.
+    #[error("{found} stands where {expected} should: records are missing")]
+    Missing {
+        /// The record.
+        found: Which,
+        /// What should stand there.
+        expected: Which,
+    },
+    /// A bounded window was drained here.
+    #[error(
+        "{found} stands where {expected} should: this log was written by a window that ends at auction {end} ({}), whose last funnels are \
+         complete, so it cannot be extended",
+        Timestamp(*.end_ms)
+    )]
+    Drained {
+        /// The record.
+        found: Which,
+        /// What the larger window has there.
+        expected: Which,
+        /// The first auction that the log's window does not have.
+        end: u64,
+        /// When that one arrives, in milliseconds since 1970.
+        end_ms: i64,
+    },
+    /// A record stands twice, or too late.
+    #[error("{found} stands here although the log has gone past it: it is repeated, or out of order")]
+    Repeated {
+        /// The record.
+        found: Which,
+    },
+    /// Offsets without records that a reader sees.
+    #[error(
+        "{missing} of the last {expected} offsets have no record that a reader sees: transactions or compaction were at work"
+    )]
+    Gap {
+        /// How many.
+        missing: i64,
+        /// Of how many.
+        expected: i64,
+    },
+    /// Retention removed everything, and the start is not known.
+    #[error(
+        "retention has removed all of its records, and a window from `now` cannot tell how many they were meant to be: give the --from of the first run"
+    )]
+    Emptied,
+    /// It ended further than the window goes.
+    #[error("it had {end} records before retention removed them, but the window has only {expected} for it")]
+    TooMany {
+        /// How many it had.
+        end: i64,
+        /// How many the window has.
+        expected: i64,
+    },
+    /// A topic is empty beside topics that are far.
+    #[error(
+        "the topic is empty, although {expected} should be its first record and the others have come to {furthest}: was it deleted and created anew?"
+    )]
+    NewTopic {
+        /// What should be there.
+        expected: Which,
+        /// How far the others are.
+        furthest: Which,
+    },
+}
+
+/// A record of the stream, named for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Which {
+    stage: Stage,
+    ordinal: u64,
+    emit_ms: i64,
+}
+
+impl From<Position> for Which {
+    fn from(position: Position) -> Self {
+        Self { stage: position.stage, ordinal: position.ordinal, emit_ms: position.emit_ms }
+    }
+}
+
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the {} of auction {} ({})", self.stage, self.ordinal, Timestamp(self.emit_ms))
+    }
+}

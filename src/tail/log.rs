@@ -1,0 +1,76 @@
+//! A log, as far as resuming looks at it. Kafka's topics are one ([`super::TopicLog`]); tests script another.
+
+use std::time::Duration;
+
+use super::TailError;
+use crate::spec::Stage;
+
+/// Four topics' partitions, which can be looked at and read.
+pub trait Log {
+    /// Where each partition begins and ends now, by stage.
+    ///
+    /// # Errors
+    /// If a broker does not answer.
+    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError>;
+
+    /// Shows the committed records of some ranges, in order within each, until `each` fails. A partition stands in one range at
+    /// most.
+    ///
+    /// # Errors
+    /// If a broker does not answer, or with what `each` says.
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError>;
+
+    /// Lets time pass.
+    fn pause(&mut self, span: Duration);
+
+    /// For how long end offsets must stand still before no request of a dead writer is expected any more.
+    fn settle_time(&self) -> Duration;
+}
+
+/// Takes a record that was read.
+pub type Each<'a> = dyn FnMut(&Range, &LogRecord<'_>) -> Result<(), TailError> + 'a;
+
+/// Where a partition's log begins and ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Offset of its first record: above 0 once retention has removed some.
+    pub low: i64,
+    /// Offset that its next record will have.
+    pub end: i64,
+}
+
+impl Bounds {
+    /// Whether it holds no record now.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.low >= self.end
+    }
+}
+
+/// Offsets of one partition, from `from` up to but not including `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The stage whose topic it is.
+    pub stage: Stage,
+    /// The partition.
+    pub partition: u32,
+    /// Its first offset.
+    pub from: i64,
+    /// The offset behind its last one.
+    pub end: i64,
+}
+
+/// A record as the log holds it.
+#[derive(Debug, Clone)]
+pub struct LogRecord<'a> {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp in milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// Key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// Value, if it has one.
+    pub value: Option<&'a [u8]>,
+    /// Headers in order.
+    pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
+}

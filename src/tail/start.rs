@@ -1,0 +1,99 @@
+//! The start of a window that began "now", on topics that hold records: the least auction that they hold something of.
+
+use std::collections::BTreeMap;
+
+use super::log::{Bounds, Log, Range};
+use super::{Ask, Tail, TailError, Tails};
+use crate::auction::lag_ms;
+use crate::spec::Stage;
+use crate::stream::{Part, Position, Shard, Window, WindowEnd};
+
+/// The window on topics that hold records, and whether it is known where it starts: a removed head means only that it was before
+/// all that is left.
+pub(super) fn window(
+    ask: &Ask<'_>,
+    log: &mut impl Log,
+    bounds: &[Vec<Bounds>; 4],
+    tails: &Tails,
+    (first, end): (u64, WindowEnd),
+) -> Result<(Window, bool), TailError> {
+    let auctions = ask.stream.auctions();
+    let least = tails.values().map(|tail| tail.head.ordinal).min().unwrap_or(first);
+    if bounds.iter().flatten().all(|bounds| bounds.low == 0) {
+        // The window's first request was stored before anything else.
+        return Ok((Window::from_auction(auctions, least, end)?, true));
+    }
+    if matches!(end, WindowEnd::Count(_) | WindowEnd::DurationMs(_)) {
+        return Err(TailError::StartUnknown { what: "where it ends" });
+    }
+    let start = least_held(ask, log, bounds, tails, least)?;
+    owes_nothing(ask, bounds, tails, start)?;
+    Ok((Window::from_auction(auctions, start, end)?, false))
+}
+
+/// The least ordinal of all that is held. Within a partition a record of an earlier auction can follow one of a later auction, so
+/// what follows the heads within the stage's lag is read too.
+fn least_held(
+    ask: &Ask<'_>,
+    log: &mut impl Log,
+    bounds: &[Vec<Bounds>; 4],
+    tails: &Tails,
+    mut least: u64,
+) -> Result<u64, TailError> {
+    let request_ms = ask.stream.auctions().plan(least).request_ms;
+    let mut candidates: BTreeMap<(Stage, u32, i64, [u8; 36]), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(Stage, u32), i64> = BTreeMap::new();
+    // Requests are in the order of their ordinals.
+    for stage in [Stage::Response, Stage::Impression, Stage::Click] {
+        let (_, lag_ms_max) = lag_ms(stage);
+        let until_ms = request_ms + lag_ms_max;
+        let near = |&(&(of, _), tail): &(&(Stage, u32), &Tail)| of == stage && tail.head.emit_ms <= until_ms;
+        let heads: BTreeMap<u32, Position> =
+            tails.iter().filter(near).map(|(&(_, partition), tail)| (partition, tail.head)).collect();
+        let Some(from) = heads.values().min() else { continue };
+        let from = ask.stream.auctions().first_from_ms(from.emit_ms - lag_ms_max);
+        let positions = ask.stream.positions(stage, Window::unbounded(from));
+        for position in positions.take_while(|position| position.emit_ms <= until_ms) {
+            ask.go_on()?;
+            let key = ask.stream.key(stage, position.ordinal);
+            let partition = ask.stream.partition_of_key(stage, &key);
+            if heads.get(&partition).is_some_and(|&head| head <= position) {
+                *counts.entry((stage, partition)).or_default() += 1;
+                candidates.insert((stage, partition, position.emit_ms, key), position.ordinal);
+            }
+        }
+    }
+    let range = |(&(stage, partition), &count): (&(Stage, u32), &i64)| {
+        let Bounds { low, end } = bounds[stage.index()][partition as usize];
+        Range { stage, partition, from: low, end: end.min(low + count) }
+    };
+    let ranges: Vec<Range> = counts.iter().map(range).collect();
+    log.read(&ranges, &mut |range, found| {
+        let Some(Ok(key)) = found.key.map(<[u8; 36]>::try_from) else { return Ok(()) };
+        let ordinal = candidates.get(&(range.stage, range.partition, found.timestamp_ms, key));
+        least = ordinal.map_or(least, |&ordinal| least.min(ordinal));
+        Ok(())
+    })?;
+    Ok(least)
+}
+
+/// Refuses where auctions from before the least one, of which nothing is left, may still have records to come: whether they belong
+/// to the window cannot be told.
+fn owes_nothing(ask: &Ask<'_>, bounds: &[Vec<Bounds>; 4], tails: &Tails, start: u64) -> Result<(), TailError> {
+    let stream = ask.stream;
+    let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
+    for (&(stage, partition), tail) in tails {
+        held[stage.index()][partition as usize] = Some(tail.last);
+    }
+    let never = |stage: &Stage| bounds[stage.index()].iter().any(|bounds| bounds.end == 0) && stream.happens(*stage);
+    if Stage::ALL.iter().any(never) {
+        return Err(TailError::StartUnknown { what: "what the partitions should hold that hold nothing yet" });
+    }
+    let from_ms = stream.auctions().plan(start).request_ms - stream.auctions().spec().lag_ms_max();
+    let from = stream.auctions().first_from_ms(from_ms);
+    let before = Part::new(Window::auctions(from, start - from), Shard::WHOLE, held);
+    match stream.records_of_part(&before).next() {
+        Some(_) => Err(TailError::StartUnknown { what: "what its last removed auctions still owe" }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,158 @@
+//! Kafka's topics as a [`Log`], read by a plain consumer, read-committed.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::TailError;
+use super::log::{Bounds, Each, Log, LogRecord, Range};
+use crate::sink::Stop;
+use crate::sink::kafka::{Cluster, KafkaError, watermarks};
+use crate::spec::{Layout, Stage};
+
+/// A dead process has nothing more to send, but its kernel may have: what was in the socket when it died. That is on its way for
+/// as long as a packet may be lost three times in a row (0.2, 0.4 and 0.8 s until it is sent again) and the broker takes to store
+/// it. A broker's request queue is in order, so an answer about end offsets comes from behind what had arrived.
+const SETTLE: Duration = Duration::from_secs(3);
+/// Nothing is lost on the loopback interface; what is left is the broker's own time, on a busy machine.
+const SETTLE_LOOPBACK: Duration = Duration::from_millis(500);
+/// How long a partition may stay silent before its end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A wait for the next record.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The four topics of a cluster.
+pub struct TopicLog<'a> {
+    consumer: BaseConsumer,
+    layout: &'a Layout,
+    stop: &'a Stop,
+    settle_time: Duration,
+}
+
+impl std::fmt::Debug for TopicLog<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopicLog").field("layout", self.layout).finish_non_exhaustive()
+    }
+}
+
+impl<'a> TopicLog<'a> {
+    /// The log of a cluster that was looked at.
+    ///
+    /// # Errors
+    /// If librdkafka refuses the configuration.
+    pub fn new(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+        let mut config: ClientConfig = cluster.client_config();
+        // A group is never joined; the client wants a name all the same. Offsets that are gone are an error, not a place to go on.
+        config
+            .set("group.id", "mock-data-gen-reader")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "20")
+            .set("queued.max.messages.kbytes", "4096")
+            .set("isolation.level", "read_committed");
+        let settle_time = if cluster.is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
+        Ok(Self { consumer: config.create()?, layout: cluster.layout(), stop, settle_time })
+    }
+
+    fn stage_of(&self, topic: &str) -> Option<Stage> {
+        Stage::ALL.into_iter().find(|&stage| self.layout.topic(stage).name.as_str() == topic)
+    }
+
+    fn assign(&self, ranges: &[Range]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(ranges.len());
+        for range in ranges {
+            let topic = self.layout.topic(range.stage).name.as_str();
+            list.add_partition_offset(topic, range.partition.cast_signed(), Offset::Offset(range.from))?;
+        }
+        Ok(self.consumer.assign(&list)?)
+    }
+
+    /// Takes ranges away that were read to their end, by the consumer's position: a log may end in a control record, which is
+    /// passed over silently.
+    fn close_read(&self, open: &mut Vec<Range>) -> Result<(), KafkaError> {
+        let positions = self.consumer.position()?;
+        let at = |range: &Range| {
+            let topic = self.layout.topic(range.stage).name.as_str();
+            positions.find_partition(topic, range.partition.cast_signed())?.offset().to_raw()
+        };
+        open.retain(|range| at(range).is_none_or(|position| position < range.end));
+        Ok(())
+    }
+}
+
+impl Log for TopicLog<'_> {
+    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+        let mut bounds: [Vec<Bounds>; 4] = Default::default();
+        for stage in Stage::ALL {
+            let topic = self.layout.topic(stage);
+            for partition in 0..topic.partitions.count().cast_signed() {
+                let stop = || self.stop.asked();
+                let (low, end) = watermarks(self.consumer.client(), topic.name.as_str(), partition, stop)?;
+                bounds[stage.index()].push(Bounds { low, end });
+            }
+        }
+        Ok(bounds)
+    }
+
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+        let mut open: Vec<Range> = ranges.iter().copied().filter(|range| range.from < range.end).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.assign(&open)?;
+        let mut last = Instant::now();
+        while !open.is_empty() {
+            if self.stop.asked() {
+                return Err(TailError::Stopped);
+            }
+            match self.consumer.poll(POLL) {
+                Some(message) => {
+                    let message = message.map_err(KafkaError::from)?;
+                    last = Instant::now();
+                    let Some(stage) = self.stage_of(message.topic()) else { continue };
+                    let at = (stage, message.partition().cast_unsigned());
+                    let Some(index) = open.iter().position(|range| (range.stage, range.partition) == at) else {
+                        continue;
+                    };
+                    let range = open[index];
+                    if message.offset() < range.end {
+                        each(&range, &log_record(&message))?;
+                    }
+                    if message.offset() + 1 >= range.end {
+                        open.swap_remove(index);
+                    }
+                }
+                None if last.elapsed() > PATIENCE => {
+                    return Err(KafkaError::Silent { left: open.len(), seconds: PATIENCE.as_secs() }.into());
+                }
+                None => self.close_read(&mut open)?,
+            }
+        }
+        self.consumer.unassign().map_err(KafkaError::from)?;
+        Ok(())
+    }
+
+    fn pause(&mut self, span: Duration) {
+        thread::sleep(span);
+    }
+
+    fn settle_time(&self) -> Duration {
+        self.settle_time
+    }
+}
+
+fn log_record<'a>(message: &'a BorrowedMessage<'_>) -> LogRecord<'a> {
+    let headers =
+        message.headers().map(|headers| headers.iter().map(|header| (header.key.as_bytes(), header.value)).collect());
+    LogRecord {
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
+        key: message.key(),
+        value: message.payload(),
+        headers: headers.unwrap_or_default(),
+    }
+}
