@@ -46,9 +46,9 @@ fn main() {
         let shard = format!("0/{workers}").parse().expect("a shard");
         let (took, emitted, passed) = play(&stream, shard);
         let pass_ns = (took.as_nanos() as f64 - emit_ns * emitted as f64) / passed as f64;
-        let share = pass_ns / emit_ns;
+        let ratio = pass_ns / emit_ns;
         println!(
-            r#"{{"workers":{workers},"emitted":{emitted},"passed":{passed},"emit_ns":{emit_ns:.0},"pass_ns":{pass_ns:.0},"pass_to_emit":{share:.3}}}"#
+            r#"{{"workers":{workers},"emitted":{emitted},"passed":{passed},"emit_ns":{emit_ns:.0},"pass_ns":{pass_ns:.0},"pass_to_emit":{ratio:.3}}}"#
         );
     }
 }

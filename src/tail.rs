@@ -190,14 +190,14 @@ fn stands_still(ask: &Ask<'_>, log: &mut impl Log, before: &[Vec<Bounds>; 4]) ->
 
 /// Places the first and the last record of each partition, and the first one of its tail.
 fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Tails, TailError> {
-    let held: Vec<(Stage, u32, Bounds)> = ask.owned(bounds).into_iter().filter(|(_, _, b)| !b.is_empty()).collect();
+    let logs: Vec<(Stage, u32, Bounds)> = ask.owned(bounds).into_iter().filter(|(_, _, b)| !b.is_empty()).collect();
     let tail_from = |bounds: Bounds| bounds.low.max(bounds.end - DEPTH);
-    let heads = read_one_each(ask, log, held.iter().map(|&(stage, p, b)| (stage, p, b.low)))?;
-    let lasts = read_one_each(ask, log, held.iter().map(|&(stage, p, b)| (stage, p, b.end - 1)))?;
-    let inner = held.iter().filter(|&&(_, _, b)| tail_from(b) > b.low);
+    let heads = read_one_each(ask, log, logs.iter().map(|&(stage, p, b)| (stage, p, b.low)))?;
+    let lasts = read_one_each(ask, log, logs.iter().map(|&(stage, p, b)| (stage, p, b.end - 1)))?;
+    let inner = logs.iter().filter(|&&(_, _, b)| tail_from(b) > b.low);
     let firsts = read_one_each(ask, log, inner.map(|&(stage, p, b)| (stage, p, tail_from(b))))?;
     let mut tails = Tails::new();
-    for (stage, partition, bounds) in held {
+    for (stage, partition, bounds) in logs {
         let at = (stage, partition);
         let (Some(&head), Some(&last)) = (heads.get(&at), lasts.get(&at)) else { continue };
         let first = firsts.get(&at).copied().unwrap_or(head);

@@ -16,7 +16,8 @@ use mock_data_gen::run::{Manner, Outcome, run};
 use mock_data_gen::sink::counted::Counted;
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
 use mock_data_gen::sink::{SinkError, Stop};
-use mock_data_gen::source::topics::read_to_end;
+use mock_data_gen::source::topics::Topics;
+use mock_data_gen::source::{LogRecord, Source};
 use mock_data_gen::spec::{Layout, StreamSpec};
 use mock_data_gen::stream::{Stream, Window};
 use rdkafka::mocking::MockCluster;
@@ -74,11 +75,15 @@ fn play_counted(
 
 fn read(cluster: &Cluster) -> Digest {
     let mut fingerprints = Fingerprints::new(cluster.layout());
-    read_to_end(cluster, &Stop::default(), |record| {
-        let headers = record.headers.iter().copied();
-        fingerprints.add_parts(record.stage, record.partition, record.timestamp_ms, record.key, record.value, headers);
-    })
-    .unwrap();
+    let stop = Stop::default();
+    let mut topics = Topics::open(cluster, &stop).unwrap();
+    let mut record = LogRecord::default();
+    for log in 0..topics.logs().len() {
+        let stage = topics.logs()[log].stage;
+        while topics.next(log, &mut record).unwrap() {
+            record.add_to(&mut fingerprints, stage);
+        }
+    }
     fingerprints.total()
 }
 

@@ -23,6 +23,7 @@ const NEXT_WITHIN: u32 = 50_000_000;
 
 /// A hole that is too large to be filled unasked.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "times carry their unit in the name")]
 pub(super) struct Hole {
     from_ms: i64,
     now_ms: i64,

@@ -26,7 +26,7 @@ impl Checked<'_> {
     pub(super) fn inside(&self) -> Result<(), TailError> {
         let (start, end) = (self.window.start(), self.window.end().unwrap_or(u64::MAX));
         for (&(stage, partition), tail) in self.tails {
-            let low = self.head_offset(tail);
+            let low = Self::head_offset(tail);
             for (position, offset) in [(tail.head, low), (tail.last, Some(tail.end - 1))] {
                 let found = position.into();
                 if position.ordinal < start {
@@ -41,7 +41,7 @@ impl Checked<'_> {
     }
 
     /// The head's offset, where it is the tail's first record too.
-    fn head_offset(&self, tail: &Tail) -> Option<i64> {
+    fn head_offset(tail: &Tail) -> Option<i64> {
         (tail.head == tail.first).then_some(tail.from)
     }
 
