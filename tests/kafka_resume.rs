@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "kafka/support.rs"]
-#[allow(dead_code, reason = "what tests on a real Kafka share; not all of them need all of it")]
 mod support;
 
 use std::fs;
@@ -342,7 +341,7 @@ fn heads_and_whole_partitions_that_retention_removed_are_known() {
     for (stage, log) in Stage::ALL.into_iter().zip(case.logs()) {
         for (partition, whole) in &whole[stage.index()] {
             let low = deleted.iter().find(|d| (d.0, d.1) == (case.topic(stage), *partition)).map_or(0, |d| d.2);
-            assert_eq!(log[partition], whole[low as usize..], "{stage}/{partition} from {low} on");
+            assert_eq!(log[partition], whole[usize::try_from(low).unwrap()..], "{stage}/{partition} from {low} on");
         }
     }
     // Without a known start, an emptied partition cannot be placed.
@@ -578,7 +577,7 @@ fn shards_fill_the_same_partitions_and_each_may_crash_and_resume() {
         case.create();
         let records = case.records();
         // The first worker has crashed on its way: of each partition that it owns half is there.
-        let owned = |record: &&Record| record.partition % workers == 0;
+        let owned = |record: &&Record| record.partition.is_multiple_of(workers);
         let held: Vec<&Record> = records.iter().filter(owned).collect();
         append(&case.layout, held[..held.len() / 2].iter().copied());
         let shards: Vec<String> = (0..workers).map(|index| format!("{index}/{workers}")).collect();

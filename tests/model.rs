@@ -11,6 +11,7 @@
 //! `MODEL_SEED=n` plays schedule n alone and prints what happened; `MODEL_SCHEDULES=n` plays so many.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a failing schedule is told")]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -117,6 +118,7 @@ struct World {
 }
 
 impl World {
+    #[expect(clippy::needless_pass_by_value, reason = "every caller formats its event")]
     fn tell(&mut self, event: String) {
         self.events.push(format!("{:>6} ms  {event}", self.clock_ms));
     }
@@ -170,7 +172,7 @@ impl Log for ScriptedLog<'_> {
             let partition = &world.partitions[&(range.stage, range.partition)];
             assert!(range.from >= partition.low as i64, "read below the first offset");
             for offset in range.from..range.end {
-                let stored = &partition.records[offset as usize];
+                let stored = &partition.records[usize::try_from(offset).unwrap()];
                 let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
                 let headers: Vec<_> = stored.headers.iter().map(header).collect();
                 let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
@@ -288,7 +290,7 @@ impl Writer<'_> {
         let foreign = Stored { ordinal: 0, timestamp_ms: 7, key: b"k".into(), value: b"v".into(), headers: vec![] };
         let record = partition.records.last().filter(|_| partition.records.len() % 2 == 0).unwrap_or(&foreign).clone();
         let offset = world.store(at, &[record]);
-        world.intruded = Some((at, offset as usize));
+        world.intruded = Some((at, usize::try_from(offset).unwrap()));
         world.beyond = true;
         world.tell(format!("another writer stores a record in {at:?}"));
     }
@@ -409,10 +411,11 @@ impl Schedule {
             self.retention();
             self.world.borrow_mut().script = self.script(attempt);
             match self.start(attempt) {
-                Err(error) => match self.judge_refusal(&error)? {
-                    true => return Ok(()),
-                    false => continue,
-                },
+                Err(error) => {
+                    if self.judge_refusal(&error)? {
+                        return Ok(());
+                    }
+                }
                 Ok(standing) => {
                     if self.run(&standing)? {
                         return self.complete(attempt);
