@@ -695,7 +695,10 @@ fn what_cannot_be_verified_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let made = program(folder.path(), &["--sink", "files", "--out", "made", "--fast", "--count", "20"]);
     assert!(made.status.success());
-    let cases: [(&[&str], i32, &str); 7] = [
+    let shard = ["--sink", "files", "--out", "shard", "--fast", "--from", "epoch", "--count", "20", "--shard", "0/2"];
+    assert!(program(folder.path(), &shard).status.success());
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--files", "shard"], 2, "shard/manifest.json is of --shard 0/2: files are verified whole"),
         (&["--from", "now", "--files", "made"], 2, "--from now is a start that nobody knows afterwards"),
         (&["-X", "linger.ms=5", "--files", "made"], 2, "-X sets properties of the Kafka client"),
         (&["--fingerprint", "--files", "made"], 2, "holds bare values"),
@@ -714,7 +717,7 @@ fn what_cannot_be_verified_is_refused_with_the_reason() {
         assert!(text(&output.stderr).contains(reason), "{args:?}: {}", seen(&output));
         assert!(output.stdout.is_empty(), "{args:?}: {}", seen(&output));
     }
-    // Each line a file of its own kind of damage, and a manifest that is none: errors, never a panic.
+    // A manifest that is none.
     std::fs::write(folder.path().join("made/manifest.json"), "{\"lines\":1}").unwrap();
     let output = program(folder.path(), &["verify", "--files", "made"]);
     assert_eq!(output.status.code(), Some(3), "{}", seen(&output));

@@ -90,7 +90,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
                 )));
             }
             if let Some(manifest) = files.manifest() {
-                heed(manifest, folder, &spec, &mut demand);
+                heed(manifest, folder, &spec, &mut demand)?;
             }
             args.compare(&spec, &mut files, demand, &signals::listen()?)?
         }
@@ -112,7 +112,13 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 /// A manifest says what its folder is to hold, where nothing else does.
-fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Demand) {
+fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Demand) -> Result<(), Failure> {
+    if let Some(shard) = manifest.shard() {
+        return Err(Failure::Usage(format!(
+            "{} is of --shard {shard}: files are verified whole, so write them by one run",
+            folder.join("manifest.json").display()
+        )));
+    }
     let (theirs, ours) = (manifest.stream_id(), spec.stream_id().to_string());
     if theirs != ours {
         to_stderr(&format!(
@@ -124,6 +130,7 @@ fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Dema
         demand.window = Some(manifest.window());
         to_stderr("the window is the one of manifest.json\n");
     }
+    Ok(())
 }
 
 impl VerifyArgs {

@@ -1,18 +1,18 @@
 //! Looking at the brokers before the first record: reachable, topics there, their partition counts and end offsets.
 
-use std::time::{Duration, Instant};
+mod metadata;
+
+use std::time::Duration;
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError as ClientError;
-use rdkafka::metadata::MetadataTopic;
 
 use super::ends::{end_offsets, watermarks};
 use super::last_error::LastError;
 use super::topics::{self, Existing, Times, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::sink::Stop;
-use crate::spec::{Layout, LayoutError, Partitions, Stage, Topic, TopicName};
+use crate::spec::{Layout, Partitions, Stage, Topic, TopicName};
 
 /// The address of the product document's compose file.
 pub const DEFAULT_BROKERS: &str = "kafka:9092";
@@ -96,31 +96,6 @@ impl Cluster {
             let topic = cluster.layout.topic(stage);
             let count = topic.partitions.count();
             cluster.end_offsets[stage.index()] = end_offsets(client.client(), topic, count, target.stop)?;
-        }
-        Ok(cluster)
-    }
-
-    /// Looks for topics that are to be read. Each brings its own partition count; nothing is created.
-    ///
-    /// # Errors
-    /// If no broker answers within 10 seconds, or a topic does not exist.
-    pub fn connect(brokers: &str, properties: &[Property], layout: &Layout, stop: &Stop) -> Result<Self, KafkaError> {
-        let mut cluster = Self {
-            brokers: brokers.to_owned(),
-            properties: properties.to_vec(),
-            transfer: Transfer { compression: "none", linger_ms: 0 },
-            layout: layout.clone(),
-            created: Vec::new(),
-            end_offsets: Default::default(),
-        };
-        let client: BaseConsumer<LastError> = cluster.client_config().create_with_context(LastError::default())?;
-        let counts = cluster.partition_counts(&client, stop)?;
-        if let Some((topic, _)) = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0) {
-            return Err(KafkaError::NoTopic { topic: topic.name.clone(), brokers: brokers.to_owned() });
-        }
-        let counts: Vec<Partitions> = counts.into_iter().filter_map(|count| Partitions::new(count).ok()).collect();
-        if let Ok(counts) = <[Partitions; 4]>::try_from(counts) {
-            cluster.layout = layout.with_partitions(counts);
         }
         Ok(cluster)
     }
@@ -255,58 +230,6 @@ impl Cluster {
 
     pub(super) fn transfer(&self) -> Transfer {
         self.transfer
-    }
-
-    /// The topics' partition counts; 0 where a topic does not exist, or is not ready.
-    fn partition_counts(&self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<[u32; 4], KafkaError> {
-        let begin = Instant::now();
-        let metadata = loop {
-            match client.fetch_metadata(None, LOOK) {
-                Ok(metadata) => break metadata,
-                Err(_) if stop.asked() => return Err(KafkaError::Stopped),
-                Err(_) if begin.elapsed() < CONNECT => {}
-                Err(error) => return Err(self.unreachable(client, &error)),
-            }
-        };
-        let ready = |topic: &MetadataTopic| topic.partitions().iter().all(|p| p.leader() >= 0);
-        let count = |stage: Stage| {
-            let name = self.layout.topic(stage).name.as_str();
-            let found = metadata.topics().iter().find(|topic| topic.name() == name && ready(topic));
-            found.map_or(0, |topic| topic.partitions().len() as u32)
-        };
-        Ok(Stage::ALL.map(count))
-    }
-
-    fn unreachable(&self, client: &BaseConsumer<LastError>, error: &ClientError) -> KafkaError {
-        let advice = if self.brokers == DEFAULT_BROKERS {
-            "kafka:9092 is the default, for use inside docker compose. From the host try --bootstrap-servers localhost:29092; \
-             without any Kafka try --bootstrap-servers embedded"
-        } else {
-            "check --bootstrap-servers (KAFKA_BOOTSTRAP_SERVERS) and that the broker runs; without any Kafka try \
-             --bootstrap-servers embedded"
-        };
-        // What the client saw while it tried waits to be polled.
-        while client.poll(SETTLING_WAIT).is_some() {}
-        let detail = client.context().last().unwrap_or_else(|| error.to_string());
-        KafkaError::Unreachable { brokers: self.brokers.clone(), seconds: CONNECT.as_secs(), detail, advice }
-    }
-
-    fn wait_for_leaders(&self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<[Partitions; 4], KafkaError> {
-        let begin = Instant::now();
-        loop {
-            let counts = self.partition_counts(client, stop)?;
-            let partitions: Result<Vec<Partitions>, LayoutError> = counts.into_iter().map(Partitions::new).collect();
-            if let Ok(Ok(partitions)) = partitions.map(<[Partitions; 4]>::try_from) {
-                return Ok(partitions);
-            }
-            if begin.elapsed() > READY {
-                let missing = self.layout.topics().iter().zip(counts).find(|&(_, count)| count == 0);
-                let topic =
-                    missing.map_or_else(|| self.layout.topics()[0].name.clone(), |(topic, _)| topic.name.clone());
-                return Err(KafkaError::NotReady { topic, seconds: READY.as_secs() });
-            }
-            std::thread::sleep(SETTLING_WAIT);
-        }
     }
 }
 

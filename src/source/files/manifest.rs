@@ -17,6 +17,8 @@ pub struct Manifest {
     layout: [ManifestTopic; 4],
     window: ManifestWindow,
     complete: bool,
+    /// Of a run that owned only some of the partitions.
+    shard: Option<String>,
     lines: Form,
 }
 
@@ -72,6 +74,12 @@ impl Manifest {
     #[must_use]
     pub fn stream_id(&self) -> &str {
         &self.stream_id
+    }
+
+    /// Which of several workers wrote it; `None` if one wrote all.
+    #[must_use]
+    pub fn shard(&self) -> Option<&str> {
+        self.shard.as_deref()
     }
 
     /// The window that it was written for. Without an end where the run had none, or did not come to it.
