@@ -178,10 +178,14 @@ impl Kafka {
         self.producer.context().deliveries().acked_total()
     }
 
-    /// Reports without an offset counted one each; the end offsets now say whether that was right.
-    fn settle(&self) -> Result<(), KafkaError> {
-        let unsettled = self.producer.context().deliveries().unsettled();
-        for (stage, partition, expected) in unsettled {
+    /// Reports without an offset counted one each; the end offsets now say whether that was right. Where a window ended by itself all
+    /// partitions that it wrote to are asked: behind its last record in one, no delivery offset tells of another writer.
+    fn settle(&self, complete: bool) -> Result<(), KafkaError> {
+        let ends = {
+            let deliveries = self.producer.context().deliveries();
+            if complete { deliveries.written() } else { deliveries.unsettled() }
+        };
+        for (stage, partition, expected) in ends {
             let topic = self.layout.topic(stage).name.clone();
             let give_up = || self.stop.drain_is_over();
             match ends::watermarks(self.producer.client(), topic.as_str(), partition, give_up) {
@@ -242,7 +246,7 @@ impl Sink for Kafka {
         Ok(self.pause(span)?)
     }
 
-    fn close(&mut self, _complete: bool) -> Result<(), SinkError> {
+    fn close(&mut self, complete: bool) -> Result<(), SinkError> {
         while self.producer.in_flight_count() > 0 && !self.stop.drain_is_over() {
             self.pause(POLL_WAIT)?;
         }
@@ -250,7 +254,7 @@ impl Sink for Kafka {
         if self.acked() != self.sent {
             return Err(self.ended(KafkaError::NotAcked).into());
         }
-        self.settle()?;
+        self.settle(complete)?;
         self.producer.context().end();
         Ok(())
     }

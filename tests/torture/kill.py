@@ -140,13 +140,13 @@ def play_until_killed(window, randomness, *more):
     begin = {"records": sum(before.values()), "requests": 0}
     with open(os.devnull, "wb") as nowhere:
         ours = subprocess.Popen(window.command(*more), stdout=nowhere, stderr=subprocess.PIPE)
-        last, since, grew = begin["records"], None, False
+        last, since, grew, sample = begin["records"], None, False, (time.monotonic(), before)
         while ours.poll() is None:
             ends = window.ends()
             records = sum(ends.values())
             if records > last and since is None:
-                since = (time.monotonic(), ends)
-            grew, last = records > last, records
+                since = sample
+            grew, last, sample = records > last, records, (time.monotonic(), ends)
             if grew and records - begin["records"] >= wanted:
                 break
             time.sleep(0.005)

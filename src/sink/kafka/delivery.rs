@@ -23,6 +23,7 @@ pub struct Deliveries {
 
 #[derive(Debug, Clone)]
 struct Partition {
+    first_offset: i64,
     next_offset: i64,
     /// What the next record of a batch without known offsets will seem to have; `None` if the last offset was known.
     unknown_next: Option<i64>,
@@ -39,7 +40,7 @@ impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
     #[must_use]
     pub fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
-        let partition = |&next_offset: &i64| Partition { next_offset, unknown_next: None };
+        let partition = |&end: &i64| Partition { first_offset: end, next_offset: end, unknown_next: None };
         Self {
             partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
             acked: 0,
@@ -96,13 +97,22 @@ impl Deliveries {
     /// Partitions whose last report had no offset, with the end offset that they should have.
     #[must_use]
     pub fn unsettled(&self) -> Vec<(Stage, i32, i64)> {
-        let of_stage = |stage: Stage| {
+        self.ends_where(|known| known.unknown_next.is_some())
+    }
+
+    /// Partitions that got records, with the end offset that they should have.
+    #[must_use]
+    pub fn written(&self) -> Vec<(Stage, i32, i64)> {
+        self.ends_where(|known| known.next_offset > known.first_offset)
+    }
+
+    fn ends_where(&self, chosen: impl Fn(&Partition) -> bool) -> Vec<(Stage, i32, i64)> {
+        let mut ends = Vec::new();
+        for stage in Stage::ALL {
             let numbered = (0i32..).zip(&self.partitions[stage.index()]);
-            numbered
-                .filter(|(_, known)| known.unknown_next.is_some())
-                .map(move |(p, known)| (stage, p, known.next_offset))
-        };
-        Stage::ALL.into_iter().flat_map(of_stage).collect()
+            ends.extend(numbered.filter(|(_, known)| chosen(known)).map(|(p, known)| (stage, p, known.next_offset)));
+        }
+        ends
     }
 }
 
@@ -159,6 +169,15 @@ mod tests {
         deliveries.acked(Stage::Request, 1, -1);
         deliveries.acked(Stage::Request, 1, 12);
         assert!(problem(&deliveries).is_some());
+    }
+
+    #[test]
+    fn partitions_that_got_records_should_end_behind_them() {
+        let mut deliveries = deliveries();
+        assert!(deliveries.written().is_empty());
+        deliveries.acked(Stage::Request, 1, 7);
+        deliveries.acked(Stage::Click, 0, 0);
+        assert_eq!(deliveries.written(), [(Stage::Request, 1, 8), (Stage::Click, 0, 1)]);
     }
 
     #[test]
