@@ -89,6 +89,18 @@ const TABLE: &[Bad] = &[
     ),
     bad("replication-factor", NUMBER, &["0", "32768"], &[("1", &[("sink", "null")])]),
     bad("resume", WORD, &[], &[("never", &[("sink", "null")])]),
+    bad(
+        "catch-up",
+        &["soon", "-5s", "5", "1.5.5s"],
+        &["0s", "1us"],
+        &[("24h", &[("sink", "null")]), ("24h", &[("bootstrap-servers", "embedded")])],
+    ),
+    bad(
+        "shard",
+        &["many", "1", "1of3", "a/b", "-1/3", "1/3/5"],
+        &["3/3", "0/0", "0/4294967296"],
+        &[("0/3", &[("from", "now")])],
+    ),
     bad("hold", SWITCH, &[], &[("true", &[("sink", "null")])]),
     bad(
         "listen",

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(
             full,
             "mock-data-gen verify --bootstrap-servers localhost:29092 -X 'sasl.password=***' -X 'sasl.username=a b' \
-             --seed 7 --key-by request --topic-clicks c --headers --from 2026-01-01T00:00:01.049Z"
+             --seed 7 --key-by request --topic-clicks c --headers --from 2026-01-01T00:00:01.084Z"
         );
         let folder = verify_command(&stream, Window::auctions(0, 1), Written::Folder("it's here"));
         assert!(folder.starts_with(r"mock-data-gen verify --files 'it'\''s here' --seed 7"), "{folder}");
