@@ -51,7 +51,7 @@ Examples:
   mock-data-gen --bootstrap-servers localhost:29092 --fast       one hour of seed 42 into Kafka
   mock-data-gen --sink files --out fixtures --fast --count 100   a fixture that never changes
   mock-data-gen --sink stdout --fast --count 100 | jq .value     the same, to look at
-  mock-data-gen verify --bootstrap-servers localhost:29092       prove that the topics hold exactly the stream
+  mock-data-gen verify --bootstrap-servers localhost:29092       prove what the topics hold
   mock-data-gen show 7                                           one auction, whole
 
 Exit codes: 0 done, 1 verify found differences, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";

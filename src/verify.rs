@@ -11,6 +11,7 @@
 //! however much follows, and what is read ahead stays small.
 
 mod compare;
+mod comparison;
 mod finding;
 mod identify;
 mod log;
@@ -20,9 +21,10 @@ mod table;
 mod verdict;
 
 pub use self::compare::Parting;
+use self::comparison::Comparison;
 pub use self::finding::{Class, Counts, Difference, Shown};
 use self::identify::Identifier;
-use self::log::{Comparison, LOOK, Log};
+use self::log::{LOOK, Log};
 use self::span::{Edge, Span};
 pub use self::verdict::{LogVerdict, Verdict};
 use crate::fingerprint::Fingerprints;

@@ -3,36 +3,19 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::compare::{is_same, parting, resembles};
+use super::comparison::{Comparison, Standing};
 use super::finding::{Class, Counts, Difference, Shown};
-use super::identify::Identifier;
 use super::missing::Missing;
-use super::span::{Begin, Span};
 use crate::fingerprint::Fingerprints;
 use crate::record::Record;
-use crate::sink::{KafkaError, Stop};
-use crate::source::{LogIndex, LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::stream::{Position, Stream};
+use crate::sink::KafkaError;
+use crate::source::{LogPlace, LogRecord, Parts, Source, SourceError};
+use crate::stream::Position;
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.
 pub(super) const LOOK: usize = 8;
 /// Records that came too early and are remembered until their turn, a log.
 const EARLY_MAX: usize = 4_096;
-
-/// What all logs share while they are compared.
-pub(super) struct Comparison<'a> {
-    pub(super) stream: &'a Stream,
-    pub(super) identifier: Identifier<'a>,
-    pub(super) span: Span,
-    pub(super) index: LogIndex,
-    pub(super) source: &'a mut dyn Source,
-    /// Whether logs may end early.
-    pub(super) prefix: bool,
-    pub(super) fingerprints: Option<Fingerprints>,
-    /// The wish to end early.
-    pub(super) stop: &'a Stop,
-    /// For the record of some other position.
-    pub(super) other: Record,
-}
 
 /// A log, what was read ahead of it, and what was found so far.
 #[derive(Debug)]
@@ -60,17 +43,6 @@ pub(super) struct Log {
 struct Held {
     record: LogRecord,
     known: Option<Standing>,
-}
-
-/// Where a found record belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Here.
-    Here(Position),
-    /// Into another log, or not into what was asked for.
-    Elsewhere(Position),
-    /// Not into this stream, as far as it can be told.
-    Unknown,
 }
 
 impl Log {
@@ -133,12 +105,7 @@ impl Log {
     /// Takes the next record of the log as the expected one, or says what stands there instead. False if the log has ended.
     pub(super) fn expect(&mut self, with: &mut Comparison<'_>, expected: &Record) -> Result<bool, SourceError> {
         let position = Position::from(expected);
-        let has_begun = match with.span.begins[self.number] {
-            Begin::Window => true,
-            Begin::At(first) => position >= first,
-            Begin::Nothing => false,
-        };
-        if !has_begun || self.early.remove(&position) {
+        if !with.span.begins[self.number].is_before(position) || self.early.remove(&position) {
             return Ok(true);
         }
         while self.hold_for(with, 1)? {
@@ -169,7 +136,8 @@ impl Log {
                 Ok(true)
             }
             Standing::Here(found) if found > position => {
-                if self.early.len() < EARLY_MAX && self.comes_early(with, found, position)? {
+                let following = self.following(with, position)?;
+                if self.early.len() < EARLY_MAX && following.is_some_and(|next| next < found) {
                     self.early.insert(found);
                     self.misplaced(with, found, Some(expected));
                     return Ok(false);
@@ -187,7 +155,8 @@ impl Log {
             }
             Standing::Unknown => {
                 let topic = &with.stream.layout().topic(self.place.stage).name;
-                if resembles(&self.held[0].record, expected, topic) && !self.stands_next(with, expected, position)? {
+                if resembles(&self.held[0].record, expected, topic) && self.following(with, position)? != Some(position)
+                {
                     self.altered(with, expected);
                     return Ok(true);
                 }
@@ -210,69 +179,27 @@ impl Log {
     }
 
     fn standing(&mut self, with: &Comparison<'_>, at: usize) -> Standing {
-        let held = &mut self.held[at];
-        *held.known.get_or_insert_with(|| match with.identifier.position(self.place.stage, &held.record) {
-            None => Standing::Unknown,
-            Some(position) => {
-                let log = with.index.of(position.stage, with.stream.partition(position));
-                let has_begun = match with.span.begins[self.number] {
-                    Begin::At(first) => position >= first,
-                    Begin::Window | Begin::Nothing => true,
-                };
-                let is_here = position.stage == self.place.stage && log == self.number;
-                if is_here && has_begun && with.span.contains(position) {
-                    Standing::Here(position)
-                } else {
-                    Standing::Elsewhere(position)
-                }
-            }
-        })
+        let Held { record, known } = &mut self.held[at];
+        *known.get_or_insert_with(|| with.standing(self.number, self.place.stage, record))
     }
 
-    /// Whether the next record, which belongs further on, is itself out of place: the one that decides is the next that belongs
-    /// here and was not passed yet.
-    fn comes_early(
-        &mut self,
-        with: &mut Comparison<'_>,
-        found: Position,
-        position: Position,
-    ) -> Result<bool, SourceError> {
+    /// The next position that decides: of the first record behind the next one that belongs here, and was not passed yet.
+    fn following(&mut self, with: &mut Comparison<'_>, from: Position) -> Result<Option<Position>, SourceError> {
+        let first = self.standing(with, 0);
         for at in 1..=LOOK {
             if !self.hold_for(with, at + 1)? {
                 break;
             }
-            if let Standing::Here(next) = self.standing(with, at)
-                && next >= position
-                && next != found
-                && !self.early.contains(&next)
+            let standing = self.standing(with, at);
+            if let Standing::Here(position) = standing
+                && position >= from
+                && standing != first
+                && !self.early.contains(&position)
             {
-                return Ok(next < found);
+                return Ok(Some(position));
             }
         }
-        Ok(false)
-    }
-
-    /// Whether the expected record stands behind the next one.
-    fn stands_next(
-        &mut self,
-        with: &mut Comparison<'_>,
-        expected: &Record,
-        position: Position,
-    ) -> Result<bool, SourceError> {
-        for at in 1..=LOOK {
-            if !self.hold_for(with, at + 1)? {
-                break;
-            }
-            if is_same(&self.held[at].record, expected) {
-                return Ok(true);
-            }
-            if let Standing::Here(next) = self.standing(with, at)
-                && next >= position
-            {
-                return Ok(next == position);
-            }
-        }
-        Ok(false)
+        Ok(None)
     }
 
     fn absent(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {

@@ -28,6 +28,17 @@ pub(super) enum Begin {
     Nothing,
 }
 
+impl Begin {
+    /// Whether a record of this position is to be there.
+    pub(super) fn is_before(self, position: Position) -> bool {
+        match self {
+            Self::Window => true,
+            Self::At(first) => position >= first,
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// How a window's start or end is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::log::{Comparison, Log};
+use super::comparison::Comparison;
+use super::log::Log;
 use super::span::Known;
 use super::{Counts, Difference};
 use crate::digest::Digest;
