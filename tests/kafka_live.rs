@@ -384,8 +384,9 @@ fn a_broker_that_is_killed_and_comes_back_loses_doubles_and_reorders_nothing() {
 fn play_through_a_restart(broker: &mut OwnBroker, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
     command.args(["--bootstrap-servers", &broker.bootstrap]).args(args).stderr(Stdio::piped());
-    let ours = command.spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(2_500));
+    let mut ours = command.spawn().unwrap();
+    wait_for_records_at(&broker.bootstrap, "bid-requests", &mut ours);
+    std::thread::sleep(Duration::from_millis(500));
     broker.restart(Duration::from_secs(2));
     ours.wait_with_output().unwrap()
 }
@@ -410,8 +411,8 @@ fn a_batch_that_a_broker_stored_twice_is_noticed() {
 fn a_stop_with_the_broker_away_says_within_five_seconds_what_is_not_acknowledged() {
     let broker = OwnBroker::start();
     let args = ["--events-per-second", "5000", "--bootstrap-servers", &broker.bootstrap];
-    let ours = Command::new(env!("CARGO_BIN_EXE_mock-data-gen")).args(args).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(3));
+    let mut ours = Command::new(env!("CARGO_BIN_EXE_mock-data-gen")).args(args).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_records_at(&broker.bootstrap, "bid-requests", &mut ours);
     broker.signal("-STOP");
     std::thread::sleep(Duration::from_secs(2));
     let begin = Instant::now();

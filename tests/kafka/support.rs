@@ -183,12 +183,17 @@ pub(crate) fn settings(topic: &str) -> String {
 
 /// Waits until a topic holds something.
 pub(crate) fn wait_for_records(topic: &str, writer: &mut Child) {
+    wait_for_records_at(&bootstrap(), topic, writer);
+}
+
+/// The same, on a broker of the test's own.
+pub(crate) fn wait_for_records_at(bootstrap: &str, topic: &str, writer: &mut Child) {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(30) {
         assert!(writer.try_wait().unwrap().is_none(), "the writer ended too early");
         let seen = run(Command::new("kcat").args([
             "-b",
-            &bootstrap(),
+            bootstrap,
             "-C",
             "-t",
             topic,
