@@ -54,7 +54,7 @@ Examples:
   mock-data-gen verify --bootstrap-servers localhost:29092       prove what the topics hold
   mock-data-gen show 7                                           one auction, whole
 
-Exit codes: 0 done, 1 verify found differences, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
+Exit codes: 0 done, 1 verify found differences or health found a run unwell, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
 
 /// A deterministic, replayable stream of correlated OpenRTB 2.6 ad-tech events, played into Apache Kafka.
 ///

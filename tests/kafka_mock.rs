@@ -35,11 +35,15 @@ fn mock(layout: &Layout) -> Mock {
 }
 
 fn prepare(mock: &Mock, layout: &Layout) -> Cluster {
+    prepare_lingering(mock, layout, 5)
+}
+
+fn prepare_lingering(mock: &Mock, layout: &Layout, linger_ms: u32) -> Cluster {
     let times = Times { now_ms: 0, first_ms: 0, last_ms: 0 };
     let target = Target {
         brokers: &mock.bootstrap_servers(),
         properties: &[],
-        transfer: Transfer { compression: "none", linger_ms: 5 },
+        transfer: Transfer { compression: "none", linger_ms },
         layout,
         topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
         stop: &Stop::default(),
@@ -93,9 +97,11 @@ fn stream() -> Stream {
 
 #[test]
 fn refused_requests_are_repeated_without_loss_duplicate_or_reordering() {
+    // The mock stores a batch behind one that it refused, as Kafka never does. So that each partition has only one under way,
+    // the client holds all records back for longer than it takes to make them.
     let (stream, layout) = (stream(), Layout::default());
     let mock = mock(&layout);
-    let cluster = prepare(&mock, &layout);
+    let cluster = prepare_lingering(&mock, &layout, 1_500);
     let errors = [
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
@@ -103,12 +109,8 @@ fn refused_requests_are_repeated_without_loss_duplicate_or_reordering() {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
     ];
-    let trouble = |ordinal: u64| {
-        if ordinal.is_multiple_of(1_000) {
-            mock.request_errors(RDKafkaApiKey::Produce, &errors);
-        }
-    };
-    let outcome = play(&cluster, &stream, 8_000, &Arc::default(), trouble).unwrap();
+    (0..8).for_each(|_| mock.request_errors(RDKafkaApiKey::Produce, &errors));
+    let outcome = play(&cluster, &stream, 1_000, &Arc::default(), |_| {}).unwrap();
     assert!(outcome.complete);
     assert_eq!(Some(read(&cluster)), outcome.fingerprint);
 }

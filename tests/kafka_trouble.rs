@@ -209,7 +209,7 @@ impl SteppedClock {
 
     fn play(&self, spec: &StreamSpec, prefix: &str, args: &[&str]) -> Child {
         let mut command = command(&bootstrap(), spec, prefix, args);
-        command.env("LD_PRELOAD", self.0.path().join("clock.so")).env("MDG_CLOCK", self.0.path().join("stepped"));
+        command.env("LD_PRELOAD", self.0.path().join("clock.so")).env("STEPPED_CLOCK", self.0.path().join("stepped"));
         command.spawn().unwrap()
     }
 }

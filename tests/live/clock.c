@@ -1,6 +1,6 @@
 /* A wall clock that can be stepped, for a program that is started with LD_PRELOAD.
  *
- * The file that MDG_CLOCK names holds how far it is stepped, as a native 64-bit number of seconds. As in the kernel, a wait
+ * The file that STEPPED_CLOCK names holds how far it is stepped, as a native 64-bit number of seconds. As in the kernel, a wait
  * until some wall-clock time that is under way when the clock is stepped lasts so much longer or shorter; libfaketime
  * computes its end only once, which hides the very waits that a step back would prolong. The monotonic clock goes on. */
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@ static const int64_t none = 0;
 static const volatile int64_t *stepped_s = &none;
 
 __attribute__((constructor)) static void begin(void) {
-    const char *name = getenv("MDG_CLOCK");
+    const char *name = getenv("STEPPED_CLOCK");
     int file = name ? open(name, O_RDONLY) : -1;
     void *page = file < 0 ? MAP_FAILED : mmap(NULL, sizeof none, PROT_READ, MAP_SHARED, file, 0);
     if (page == MAP_FAILED) abort();

@@ -22,8 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A wait for the next record; a signal is seen after it.
 const POLL: Duration = Duration::from_millis(50);
 /// What the queues of all partitions may hold together, and each of them at least and at most.
-const QUEUES_KBYTES: usize = 64 * 1024;
-const QUEUE_KBYTES: (usize, usize) = (64, 2 * 1024);
+const QUEUES_KBYTES: usize = 16 * 1024;
+const QUEUE_KBYTES: (usize, usize) = (64, 1024);
+/// What a broker may answer at once, all partitions together: the client takes an answer apart in one piece of memory.
+const FETCH_BYTES: usize = 2 * 1024 * 1024;
 
 /// A part of a partition, by offsets.
 #[derive(Debug, Clone)]
@@ -194,6 +196,7 @@ pub(super) fn client(cluster: &Cluster, partitions: usize) -> Result<BaseConsume
         .set("isolation.level", "read_committed")
         .set("queued.max.messages.kbytes", queue_kbytes.to_string())
         .set("fetch.message.max.bytes", (queue_kbytes * 1024 / 2).to_string())
+        .set("fetch.max.bytes", FETCH_BYTES.to_string())
         // A partition that is read to its end must not hold the others up, and a full queue is soon empty again.
         .set("fetch.wait.max.ms", "10")
         .set("fetch.queue.backoff.ms", "2");
