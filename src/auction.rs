@@ -68,8 +68,6 @@ pub struct Auctions {
 pub struct Auction<'a> {
     /// When and whether its records exist.
     pub plan: Plan,
-    /// Who saw the page.
-    pub user: User<'a>,
     /// The page's site.
     pub site: &'a Site,
     /// The article on that site: 1 to 100,000.
@@ -88,6 +86,15 @@ pub struct Auction<'a> {
     pub deal: Option<u8>,
     /// The bid, if there is a response.
     pub bid: Option<Bid>,
+    users: &'a user::Pool,
+}
+
+impl<'a> Auction<'a> {
+    /// Who saw the page. Only requests hold it, so it is drawn when it is asked for.
+    #[must_use]
+    pub fn user(&self) -> User<'a> {
+        self.users.user(self.plan.user)
+    }
 }
 
 /// The one bid of a response.
@@ -142,40 +149,66 @@ impl Auctions {
     /// When and whether the records of auction `ordinal` exist. The ordinal lies below [`Clock::auctions`].
     #[must_use]
     pub fn plan(&self, ordinal: u64) -> Plan {
-        Plan::draw(ordinal, &self.lanes.lane(ordinal, FUNNEL_LANE), &self.clock, &self.odds)
+        self.plan_of_words(ordinal, &self.words(ordinal))
     }
 
     /// Auction `ordinal`, whole. The ordinal lies below [`Clock::auctions`].
     #[must_use]
     pub fn at(&self, ordinal: u64) -> Auction<'_> {
-        let words = self.lanes.lane(ordinal, FUNNEL_LANE);
-        let plan = Plan::draw(ordinal, &words, &self.clock, &self.odds);
-        let user = self.users.user(plan.user);
-        let size = &SIZES[self.sizes[user.device_row].pick(&words, word::SIZE)];
+        self.of_words(ordinal, &self.words(ordinal))
+    }
+
+    /// The words that decide auction `ordinal`.
+    pub(crate) fn words(&self, ordinal: u64) -> Words {
+        self.lanes.lane(ordinal, FUNNEL_LANE)
+    }
+
+    /// The plan of auction `ordinal`, whose words these are.
+    pub(crate) fn plan_of_words(&self, ordinal: u64, words: &Words) -> Plan {
+        Plan::draw(ordinal, words, &self.clock, &self.odds)
+    }
+
+    /// Auction `ordinal`, whose words these are.
+    pub(crate) fn of_words(&self, ordinal: u64, words: &Words) -> Auction<'_> {
+        let plan = self.plan_of_words(ordinal, words);
+        let user = self.users.traits(plan.user);
+        let size = &SIZES[self.sizes[user.device_row].pick(words, word::SIZE)];
         let deal = words.percent(word::DEAL_OFFERED, DEAL_PERCENT).then(|| 1 + words.below(word::DEAL, DEALS) as u8);
-        let floor_cents = price::floor_cents(&words, word::FLOOR);
+        let floor_cents = price::floor_cents(words, word::FLOOR);
         let auction_type = if words.percent(word::AUCTION_TYPE, FIRST_PRICE_PERCENT) { 1 } else { 2 };
         let bid = plan.response_ms.is_some().then(|| {
-            let price_cents = price::bid_cents(&words, word::PRICE, floor_cents, size, user.country, deal.is_some());
+            let price_cents = price::bid_cents(words, word::PRICE, floor_cents, size, user.country(), deal.is_some());
             let win_cents = match auction_type {
                 1 => price_cents,
-                _ => price::second_price_cents(&words, word::SECOND_BID, floor_cents, price_cents),
+                _ => price::second_price_cents(words, word::SECOND_BID, floor_cents, price_cents),
             };
-            self.bid(&words, price_cents, win_cents)
+            self.bid(words, price_cents, win_cents)
         });
         Auction {
-            user,
-            site: self.sites.pick(&words, word::SITE),
+            site: self.sites.pick(words, word::SITE),
             article: 1 + words.below(word::ARTICLE, ARTICLES),
             size,
-            position: POSITIONS[self.positions.pick(&words, word::POSITION)].0,
+            position: POSITIONS[self.positions.pick(words, word::POSITION)].0,
             floor: Money::from_cents(floor_cents),
             auction_type,
             tmax_ms: TMAX_MS[words.below(word::TMAX, TMAX_MS.len() as u32) as usize],
             deal,
             bid,
             plan,
+            users: &self.users,
         }
+    }
+
+    /// All sites.
+    #[must_use]
+    pub fn sites(&self) -> &[Site] {
+        self.sites.sites()
+    }
+
+    /// All user agents.
+    #[must_use]
+    pub fn user_agents(&self) -> &[String] {
+        self.users.user_agents()
     }
 
     /// Member `k` of the user pool, `k` below the spec's number of users.

@@ -1,17 +1,20 @@
-//! Events to bytes.
+//! Events to bytes: compact JSON, UTF-8, no newline at the end.
 //!
-//! [`Json`] fills the wire shapes from an auction and has `serde_json` print them: the reference that a faster form must equal
-//! byte for byte. Compact, UTF-8, no newline at the end.
+//! ```text
+//! Auction ──> Json       fragments rendered once, numbers from integers: what is emitted
+//!        └──> Reference  the wire shapes by serde_json: what must come out, and a form for people
+//! ```
 
-use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::Formatter;
+mod document;
+mod reference;
 
-use crate::auction::{Auction, Bid};
+use self::document::Document;
+pub use self::document::Known;
+pub use self::reference::Reference;
+use crate::auction::{Auction, Auctions, Bid, Site};
+use crate::catalog::devices::{DEVICES, Device};
 use crate::ids::{Ids, Kind};
-use crate::openrtb;
 use crate::spec::Stage;
-use crate::timestamp::Timestamp;
 
 /// The currency of all amounts.
 const CURRENCY: &str = "USD";
@@ -19,151 +22,170 @@ const CURRENCY: &str = "USD";
 const IMP_ID: &str = "1";
 
 /// The JSON encoder of the `seed` profile.
+///
+/// Constant parts of the documents stand here as they come out; [`Reference`] says what they must be, and a test holds the two
+/// equal over random specs.
 #[derive(Debug, Clone)]
 pub struct Json {
     ids: Ids,
+    /// By row of all sites.
+    sites: Vec<SiteParts>,
+    /// By row of all user agents: as a JSON string, quotes included.
+    user_agents: Vec<String>,
+    /// By row of [`DEVICES`]: from the end of `geo` up to the system's version.
+    devices: [String; DEVICES.len()],
+}
+
+/// What surrounds the article's number in a request: from the end of `imp` on, and up to the user agent.
+#[derive(Debug, Clone)]
+struct SiteParts {
+    before: String,
+    behind: String,
 }
 
 impl Json {
-    /// An encoder that names things by these ids.
+    /// An encoder of these auctions' documents.
     #[must_use]
-    pub fn new(ids: &Ids) -> Self {
-        Self { ids: ids.clone() }
+    pub fn new(auctions: &Auctions) -> Self {
+        Self {
+            ids: auctions.ids().clone(),
+            sites: auctions.sites().iter().map(SiteParts::new).collect(),
+            user_agents: auctions.user_agents().iter().map(|text| quoted(text)).collect(),
+            devices: DEVICES.each_ref().map(device_part),
+        }
     }
 
-    /// Appends the document of a stage. Returns false, and appends nothing, if the auction does not reach that stage.
-    pub fn encode(&self, auction: &Auction<'_>, stage: Stage, out: &mut Vec<u8>) -> bool {
-        self.write(auction, stage, &mut Serializer::new(out))
-    }
-
-    /// The document of a stage for people to read, over several lines; `None` if the auction does not reach that stage.
-    #[must_use]
-    pub fn pretty(&self, auction: &Auction<'_>, stage: Stage) -> Option<String> {
-        let mut out = Vec::new();
-        let reached = self.write(auction, stage, &mut Serializer::pretty(&mut out));
-        String::from_utf8(out).ok().filter(|_| reached)
-    }
-
-    fn write<F: Formatter>(&self, auction: &Auction<'_>, stage: Stage, to: &mut Serializer<&mut Vec<u8>, F>) -> bool {
-        let n = auction.plan.ordinal;
-        let written = match (stage, &auction.bid, auction.plan.event_ms(stage)) {
-            (Stage::Request, _, Some(_)) => self.bid_request(auction).serialize(to),
-            (Stage::Response, Some(bid), Some(ms)) => self.bid_response(auction, bid, ms).serialize(to),
-            (Stage::Impression, Some(bid), Some(ms)) => self.impression(n, bid, ms).serialize(to),
-            (Stage::Click, Some(bid), Some(ms)) => self.click(n, bid, ms).serialize(to),
+    /// Appends the document of a stage, in which `known` names an id that need not be computed. Returns false, and appends nothing,
+    /// if the auction does not reach that stage.
+    pub fn encode(&self, auction: &Auction<'_>, stage: Stage, known: Known<'_>, out: &mut Vec<u8>) -> bool {
+        let document = Document::new(&self.ids, known, out);
+        match (stage, &auction.bid, auction.plan.event_ms(stage)) {
+            (Stage::Request, _, Some(ms)) => self.bid_request(auction, ms, document),
+            (Stage::Response, Some(bid), Some(ms)) => bid_response(auction, bid, ms, document),
+            (Stage::Impression, Some(bid), Some(ms)) => impression(auction.plan.ordinal, bid, ms, document),
+            (Stage::Click, Some(bid), Some(ms)) => click(auction.plan.ordinal, bid, ms, document),
             (_, None, _) | (_, _, None) => return false,
-        };
-        // The shapes hold no maps with other keys than strings and a Vec takes all bytes, so neither way to fail exists.
-        debug_assert!(written.is_ok(), "auction {n}: {written:?}");
-        written.is_ok()
-    }
-
-    fn bid_request<'a>(&self, auction: &'a Auction<'_>) -> openrtb::BidRequest<'a> {
-        let (plan, user, site) = (&auction.plan, &auction.user, auction.site);
-        openrtb::BidRequest {
-            id: self.ids.id(Kind::BidRequest, plan.ordinal),
-            imp: [openrtb::Imp {
-                id: IMP_ID,
-                banner: openrtb::Banner { w: auction.size.w, h: auction.size.h, pos: auction.position },
-                bidfloor: openrtb::Cents(auction.floor),
-                bidfloorcur: CURRENCY,
-                secure: 1,
-            }],
-            site: openrtb::Site {
-                id: &site.id,
-                domain: &site.domain,
-                cat: &site.categories,
-                page: format!("https://{}/article/{}", site.domain, auction.article),
-                publisher: openrtb::Publisher { id: &site.publisher_id, name: &site.publisher_name },
-            },
-            device: openrtb::Device {
-                ua: user.user_agent,
-                ip: user.ip,
-                geo: openrtb::Geo {
-                    lat: openrtb::Degrees(user.lat_e4),
-                    lon: openrtb::Degrees(user.lon_e4),
-                    country: user.country.code,
-                    region: user.region.code,
-                },
-                devicetype: user.device.devicetype,
-                os: user.device.os,
-                osv: user.os_version,
-            },
-            user: openrtb::User {
-                id: self.ids.id(Kind::User, plan.user),
-                buyeruid: self.ids.id(Kind::Buyer, plan.user),
-            },
-            at: auction.auction_type,
-            tmax: auction.tmax_ms,
-            cur: [CURRENCY],
-            source: openrtb::Source { fd: 1, tid: self.ids.id(Kind::Transaction, plan.ordinal) },
-            regs: openrtb::Regs {
-                coppa: u8::from(user.coppa),
-                ext: openrtb::RegsExt { gdpr: u8::from(user.country.gdpr) },
-            },
-            event_timestamp: Timestamp(plan.request_ms),
-            received_at: Timestamp(plan.received_ms),
         }
+        true
     }
 
-    fn bid_response(&self, auction: &Auction<'_>, bid: &Bid, response_ms: i64) -> openrtb::BidResponse {
-        let n = auction.plan.ordinal;
-        openrtb::BidResponse {
-            id: self.ids.id(Kind::BidResponse, n),
-            seatbid: [openrtb::SeatBid {
-                seat: bid.seat.name,
-                bid: [openrtb::Bid {
-                    id: self.ids.id(Kind::Bid, n),
-                    impid: IMP_ID,
-                    price: openrtb::Cents(bid.price),
-                    adid: self.ids.id(Kind::Ad, n),
-                    crid: creative(bid),
-                    adomain: [ad_domain(bid)],
-                    w: auction.size.w,
-                    h: auction.size.h,
-                    dealid: auction.deal.map(|deal| format!("deal-{deal}")),
-                }],
-            }],
-            bidid: self.ids.id(Kind::BidId, n),
-            cur: CURRENCY,
-            ext: openrtb::BidResponseExt { request_id: self.ids.id(Kind::BidRequest, n) },
-            event_timestamp: Timestamp(response_ms),
+    fn bid_request(&self, auction: &Auction<'_>, request_ms: i64, mut to: Document<'_>) {
+        let (plan, user, site) = (&auction.plan, auction.user(), &self.sites[auction.site.row]);
+        let (n, k) = (plan.ordinal, plan.user);
+        to.text(r#"{"id":""#).id(Kind::BidRequest, n);
+        to.text(r#"","imp":[{"id":"1","banner":{"w":"#).number(auction.size.w);
+        to.text(r#","h":"#).number(auction.size.h);
+        to.text(r#","pos":"#).number(auction.position);
+        to.text(r#"},"bidfloor":"#).cents(auction.floor);
+        to.text(&site.before).number(auction.article);
+        to.text(&site.behind).text(&self.user_agents[user.user_agent_row]);
+        to.text(r#","ip":""#);
+        for (index, octet) in user.ip.octets().into_iter().enumerate() {
+            to.text(if index == 0 { "" } else { "." }).number(octet);
         }
+        to.text(r#"","geo":{"lat":"#).degrees(user.lat_e4);
+        to.text(r#","lon":"#).degrees(user.lon_e4);
+        to.text(r#","country":""#).text(user.country.code);
+        to.text(r#"","region":""#).text(user.region.code);
+        to.text(&self.devices[user.device_row]).text(user.os_version);
+        to.text(r#""},"user":{"id":""#).id(Kind::User, k);
+        to.text(r#"","buyeruid":""#).id(Kind::Buyer, k);
+        to.text(r#""},"at":"#).number(auction.auction_type);
+        to.text(r#","tmax":"#).number(auction.tmax_ms);
+        to.text(r#","cur":["USD"],"source":{"fd":1,"tid":""#).id(Kind::Transaction, n);
+        to.text(r#""},"regs":{"coppa":"#).number(u8::from(user.coppa));
+        to.text(r#","ext":{"gdpr":"#).number(u8::from(user.country.gdpr));
+        to.text(r#"}},"event_timestamp":""#).time(request_ms);
+        to.text(r#"","received_at":""#).time(plan.received_ms);
+        to.text(r#""}"#);
     }
+}
 
-    fn impression(&self, n: u64, bid: &Bid, impression_ms: i64) -> openrtb::Impression {
-        openrtb::Impression {
-            impression_id: self.ids.id(Kind::Impression, n),
-            request_id: self.ids.id(Kind::BidRequest, n),
-            response_id: self.ids.id(Kind::BidResponse, n),
-            imp_id: IMP_ID,
-            bidder_id: bid.seat.name,
-            win_price: openrtb::Cents(bid.win_price),
-            win_currency: CURRENCY,
-            creative_id: creative(bid),
-            ad_domain: ad_domain(bid),
-            event_timestamp: Timestamp(impression_ms),
-        }
+fn bid_response(auction: &Auction<'_>, bid: &Bid, response_ms: i64, mut to: Document<'_>) {
+    let n = auction.plan.ordinal;
+    to.text(r#"{"id":""#).id(Kind::BidResponse, n);
+    to.text(r#"","seatbid":[{"seat":""#).text(bid.seat.name);
+    to.text(r#"","bid":[{"id":""#).id(Kind::Bid, n);
+    to.text(r#"","impid":"1","price":"#).cents(bid.price);
+    to.text(r#","adid":""#).id(Kind::Ad, n);
+    to.text(r#"","crid":"cr-"#).number(bid.creative);
+    to.text(r#"","adomain":["brand-"#).number(bid.creative);
+    to.text(r#".example"],"w":"#).number(auction.size.w);
+    to.text(r#","h":"#).number(auction.size.h);
+    if let Some(deal) = auction.deal {
+        to.text(r#","dealid":"deal-"#).number(deal);
+        to.text(r#"""#);
     }
+    to.text(r#"}]}],"bidid":""#).id(Kind::BidId, n);
+    to.text(r#"","cur":"USD","ext":{"request_id":""#).id(Kind::BidRequest, n);
+    to.text(r#""},"event_timestamp":""#).time(response_ms);
+    to.text(r#""}"#);
+}
 
-    fn click(&self, n: u64, bid: &Bid, click_ms: i64) -> openrtb::Click {
-        openrtb::Click {
-            click_id: self.ids.id(Kind::Click, n),
-            request_id: self.ids.id(Kind::BidRequest, n),
-            impression_id: self.ids.id(Kind::Impression, n),
-            imp_id: IMP_ID,
-            bidder_id: bid.seat.name,
-            creative_id: creative(bid),
-            click_url: format!("https://{}/click/{}", ad_domain(bid), self.ids.id(Kind::ClickUrl, n)),
-            event_timestamp: Timestamp(click_ms),
+fn impression(n: u64, bid: &Bid, impression_ms: i64, mut to: Document<'_>) {
+    to.text(r#"{"impression_id":""#).id(Kind::Impression, n);
+    to.text(r#"","request_id":""#).id(Kind::BidRequest, n);
+    to.text(r#"","response_id":""#).id(Kind::BidResponse, n);
+    to.text(r#"","imp_id":"1","bidder_id":""#).text(bid.seat.name);
+    to.text(r#"","win_price":"#).cents(bid.win_price);
+    to.text(r#","win_currency":"USD","creative_id":"cr-"#).number(bid.creative);
+    to.text(r#"","ad_domain":"brand-"#).number(bid.creative);
+    to.text(r#".example","event_timestamp":""#).time(impression_ms);
+    to.text(r#""}"#);
+}
+
+fn click(n: u64, bid: &Bid, click_ms: i64, mut to: Document<'_>) {
+    to.text(r#"{"click_id":""#).id(Kind::Click, n);
+    to.text(r#"","request_id":""#).id(Kind::BidRequest, n);
+    to.text(r#"","impression_id":""#).id(Kind::Impression, n);
+    to.text(r#"","imp_id":"1","bidder_id":""#).text(bid.seat.name);
+    to.text(r#"","creative_id":"cr-"#).number(bid.creative);
+    to.text(r#"","click_url":"https://brand-"#).number(bid.creative);
+    to.text(".example/click/").id(Kind::ClickUrl, n);
+    to.text(r#"","event_timestamp":""#).time(click_ms);
+    to.text(r#""}"#);
+}
+
+impl SiteParts {
+    fn new(site: &Site) -> Self {
+        let categories: Vec<String> = site.categories.iter().map(|category| quoted(category)).collect();
+        let (id, domain, categories) = (quoted(&site.id), quoted(&site.domain), categories.join(","));
+        // A page's URL goes on inside its string.
+        let page = quoted(&format!("https://{}/article/", site.domain));
+        let open_page = &page[..page.len() - 1];
+        let (publisher_id, publisher_name) = (quoted(&site.publisher_id), quoted(&site.publisher_name));
+        Self {
+            before: format!(
+                r#","bidfloorcur":"USD","secure":1}}],"site":{{"id":{id},"domain":{domain},"cat":[{categories}],"page":{open_page}"#
+            ),
+            behind: format!(r#"","publisher":{{"id":{publisher_id},"name":{publisher_name}}}}},"device":{{"ua":"#),
         }
     }
 }
 
-fn creative(bid: &Bid) -> String {
-    format!("cr-{}", bid.creative)
+fn device_part(device: &Device) -> String {
+    format!(r#""}},"devicetype":{},"os":{},"osv":""#, device.devicetype, quoted(device.os))
 }
 
-fn ad_domain(bid: &Bid) -> String {
-    format!("brand-{}.example", bid.creative)
+/// A text as a JSON string, escaped, in quotes.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::bidders::SEATS;
+    use crate::catalog::places::COUNTRIES;
+
+    #[test]
+    fn what_is_copied_as_it_is_needs_no_escaping() {
+        let regions = COUNTRIES.iter().flat_map(|country| country.regions).map(|region| region.code);
+        let systems =
+            DEVICES.iter().flat_map(|device| device.browsers).flat_map(|browser| browser.os_versions).copied();
+        let seats = SEATS.iter().map(|seat| seat.name);
+        for text in COUNTRIES.iter().map(|country| country.code).chain(regions).chain(systems).chain(seats) {
+            assert_eq!(quoted(text), format!("\"{text}\""));
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The stream: windows of it as records, in the total order (emit time, ordinal, stage, copy).
 //!
 //! ```text
-//! Auctions::plan ──> due positions, a heap ──> Auctions::at ──> Json ──> Record
+//! Auctions::words ──> plan ──> due positions, a heap ──> auction of the same words ──> Json ──> Record
 //! ```
 //!
-//! A walk that emits nothing stays with positions: it draws plans, and adds keys where it needs partitions.
+//! An auction's words are drawn once and kept until its last record was taken. A walk that emits nothing stays with positions: it
+//! draws plans, and adds keys where it needs partitions.
 //!
 //! ```
 //! use mock_data_gen::spec::{Layout, Stage, StreamSpec};
@@ -16,18 +17,20 @@
 //! assert_eq!(records[0].key, b"63e8dea2-cc50-59e5-b81c-9da9621276bd");
 //! ```
 
+mod due;
 mod part;
 mod position;
 mod window;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::fmt::Write;
 
+use self::due::DueRecords;
 pub use self::part::{Part, PartRecords, Shard, ShardError, Step};
 pub use self::position::{Position, Positions};
 pub use self::window::{Window, WindowEnd, WindowError};
-use crate::auction::{Auctions, Plan};
-use crate::encode::Json;
+use crate::auction::Auctions;
+use crate::draw::Words;
+use crate::encode::{Json, Known};
 use crate::record::{HEADER_NAMES, Header, Record, key_kind, partition};
 use crate::spec::{Layout, Stage, StreamSpec};
 
@@ -45,7 +48,7 @@ impl Stream {
     #[must_use]
     pub fn new(spec: &StreamSpec, layout: &Layout) -> Self {
         let auctions = Auctions::new(spec);
-        Self { json: Json::new(auctions.ids()), auctions, layout: layout.clone(), id: spec.stream_id().to_string() }
+        Self { json: Json::new(&auctions), auctions, layout: layout.clone(), id: spec.stream_id().to_string() }
     }
 
     /// Its auctions.
@@ -81,8 +84,7 @@ impl Stream {
 
     fn records_of(&self, start: u64, window: Window) -> Records<'_> {
         let end = window.end().unwrap_or(u64::MAX).min(self.auctions.clock().auctions());
-        let next = (start < end).then(|| self.auctions.plan(start));
-        Records { stream: self, next, end, due: BinaryHeap::new() }
+        Records { stream: self, due: DueRecords::new(&self.auctions, start, end) }
     }
 
     /// The key of an auction's record of a stage, as text.
@@ -108,14 +110,19 @@ impl Stream {
 
     /// Fills `record` with the record at a position of this stream.
     pub fn fill(&self, position: Position, record: &mut Record) {
-        let key = self.key(position.stage, position.ordinal);
-        self.fill_with_key(position, &key, self.partition_of_key(position.stage, &key), record);
+        self.fill_of_words(position, &self.auctions.words(position.ordinal), record);
     }
 
-    /// As [`Stream::fill`], where key and partition are known already.
-    fn fill_with_key(&self, position: Position, key: &[u8], partition: u32, record: &mut Record) {
+    /// As [`Stream::fill`], where the auction's words are drawn already.
+    fn fill_of_words(&self, position: Position, words: &Words, record: &mut Record) {
+        let key = self.key(position.stage, position.ordinal);
+        self.fill_with_key(position, words, &key, self.partition_of_key(position.stage, &key), record);
+    }
+
+    /// As [`Stream::fill`], where words, key and partition are known already.
+    fn fill_with_key(&self, position: Position, words: &Words, key: &[u8; 36], partition: u32, record: &mut Record) {
         let Position { emit_ms, ordinal, stage, copy } = position;
-        let auction = self.auctions.at(ordinal);
+        let auction = self.auctions.of_words(ordinal, words);
         let spec = self.auctions.spec();
         record.ordinal = ordinal;
         record.stage = stage;
@@ -125,14 +132,32 @@ impl Stream {
         record.key.clear();
         record.key.extend_from_slice(key);
         record.partition = partition;
-        record.headers.clear();
         if spec.headers {
-            let values = [self.id.clone(), ordinal.to_string(), stage.to_string(), copy.to_string()];
-            record.headers.extend(HEADER_NAMES.into_iter().zip(values).map(|(name, value)| Header { name, value }));
+            self.fill_headers(position, &mut record.headers);
+        } else {
+            record.headers.clear();
         }
         record.value.clear();
-        let exists = self.json.encode(&auction, stage, &mut record.value);
+        let known = Known { kind: key_kind(spec.key_by, stage), text: key };
+        let exists = self.json.encode(&auction, stage, known, &mut record.value);
         debug_assert!(exists, "auction {ordinal} has no {stage}");
+    }
+
+    /// Writes a record's headers over those of an earlier one.
+    fn fill_headers(&self, position: Position, headers: &mut Vec<Header>) {
+        let Position { ordinal, stage, copy, .. } = position;
+        headers.resize_with(HEADER_NAMES.len(), || Header { name: "", value: String::new() });
+        for (index, (header, name)) in headers.iter_mut().zip(HEADER_NAMES).enumerate() {
+            header.name = name;
+            header.value.clear();
+            // Writing to a String cannot fail.
+            let _ = match index {
+                0 => header.value.write_str(&self.id),
+                1 => write!(header.value, "{ordinal}"),
+                2 => write!(header.value, "{stage}"),
+                _ => write!(header.value, "{copy}"),
+            };
+        }
     }
 }
 
@@ -142,42 +167,25 @@ impl Stream {
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     stream: &'a Stream,
-    /// The first auction whose records are not in `due`.
-    next: Option<Plan>,
-    end: u64,
-    due: BinaryHeap<Reverse<Position>>,
+    due: DueRecords<'a>,
 }
 
 impl Records<'_> {
     /// Fills `record` with the next record; false when the window is complete.
     pub fn next_into(&mut self, record: &mut Record) -> bool {
-        let Some(position) = self.next_position() else { return false };
-        self.stream.fill(position, record);
+        let Some((position, words)) = self.due.next() else { return false };
+        self.stream.fill_of_words(position, words, record);
         true
     }
 
     /// Passes over the next record, and says where it stands; `None` when the window is complete.
     pub fn next_position(&mut self) -> Option<Position> {
-        self.admit();
-        self.due.pop().map(|Reverse(position)| position)
+        self.due.next().map(|(position, _)| position)
     }
 
     /// Where the next record stands; `None` when the window is complete.
     pub fn peek_position(&mut self) -> Option<Position> {
-        self.admit();
-        self.due.peek().map(|Reverse(position)| *position)
-    }
-
-    /// Moves into the heap every auction that could have the next record: all that arrive no later than its head is due.
-    fn admit(&mut self) {
-        while let Some(plan) = self.next {
-            if self.due.peek().is_some_and(|Reverse(head)| head.emit_ms < plan.request_ms) {
-                break;
-            }
-            self.due.extend(Stage::ALL.into_iter().filter_map(|stage| Position::of(&plan, stage)).map(Reverse));
-            let following = plan.ordinal + 1;
-            self.next = (following < self.end).then(|| self.stream.auctions.plan(following));
-        }
+        self.due.peek()
     }
 }
 

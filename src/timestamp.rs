@@ -1,6 +1,6 @@
 //! Points of time as text: what the documents show and what options take.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use chrono::DateTime;
 use serde::{Serialize, Serializer};
@@ -34,14 +34,27 @@ impl Timestamp {
         let year = era * 400 + year_of_era + i64::from(month <= 2);
         (year, month, day_of_year - (153 * month_from_march + 2) / 5 + 1)
     }
+
+    /// Its text.
+    #[must_use]
+    pub fn text(self) -> [u8; 24] {
+        let (year, month, day) = self.date();
+        let ms = self.0.rem_euclid(86_400_000);
+        let (seconds, ms) = (ms / 1_000, ms % 1_000);
+        let digit = |number: i64, unit: i64| b'0' + (number / unit % 10) as u8;
+        let two = |number| [digit(number, 10), digit(number, 1)];
+        let [y1, y2] = two(year / 100);
+        let [y3, y4] = two(year);
+        let ([o1, o2], [d1, d2]) = (two(month), two(day));
+        let ([h1, h2], [m1, m2], [s1, s2]) = (two(seconds / 3_600), two(seconds / 60 % 60), two(seconds % 60));
+        let [f1, f2, f3] = [digit(ms, 100), digit(ms, 10), digit(ms, 1)];
+        [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, b'Z']
+    }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.date();
-        let ms = self.0.rem_euclid(86_400_000);
-        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1_000)
+        self.text().iter().try_for_each(|&byte| f.write_char(byte.into()))
     }
 }
 

@@ -25,20 +25,20 @@ const DISTRIBUTIONS: [Distribution; 14] = [
         |a| Some(format!("{}x{}", a.size.w, a.size.h)),
         &[("300x250", 40), ("728x90", 20), ("160x600", 15), ("320x50", 15), ("970x250", 10)],
     ),
-    ("device types", |a| Some(a.user.device.devicetype.to_string()), &[("1", 60), ("2", 30), ("4", 10)]),
+    ("device types", |a| Some(a.user().device.devicetype.to_string()), &[("1", 60), ("2", 30), ("4", 10)]),
     (
         "operating systems",
-        |a| Some(a.user.device.os.to_owned()),
+        |a| Some(a.user().device.os.to_owned()),
         &[("iOS", 35), ("Android", 35), ("Windows", 20), ("macOS", 10)],
     ),
     (
         "countries",
-        |a| Some(a.user.country.code.to_owned()),
+        |a| Some(a.user().country.code.to_owned()),
         &[("USA", 50), ("GBR", 15), ("DEU", 10), ("CAN", 10), ("AUS", 10), ("FRA", 5)],
     ),
     ("auction types", |a| Some(a.auction_type.to_string()), &[("1", 70), ("2", 30)]),
-    ("COPPA", |a| Some(a.user.coppa.to_string()), &[("false", 95), ("true", 5)]),
-    ("GDPR", |a| Some(a.user.country.gdpr.to_string()), &[("false", 70), ("true", 30)]),
+    ("COPPA", |a| Some(a.user().coppa.to_string()), &[("false", 95), ("true", 5)]),
+    ("GDPR", |a| Some(a.user().country.gdpr.to_string()), &[("false", 70), ("true", 30)]),
     ("deals of bids", |a| a.bid.as_ref().map(|_| a.deal.is_some().to_string()), &[("false", 90), ("true", 10)]),
     ("bid response rate", |a| Some(a.bid.is_some().to_string()), &[("true", 60), ("false", 40)]),
     (
@@ -83,16 +83,18 @@ fn fits(counts: &BTreeMap<String, u64>, percent: &[(&str, u32)]) -> bool {
 
 /// Rows that no real device or law gives.
 fn impossible(a: &Auction<'_>) -> Option<&'static str> {
-    let (device, size) = (a.user.device, (a.size.w, a.size.h));
+    let (device, size) = (a.user().device, (a.size.w, a.size.h));
     let desktop = device.devicetype == 2;
     let mobile_os = matches!(device.os, "iOS" | "Android");
     match a {
         _ if desktop == mobile_os => Some("a device type that does not run its system"),
         _ if desktop && size == (320, 50) => Some("320x50 on a desktop"),
         _ if device.devicetype == 4 && !matches!(size, (300, 250) | (320, 50)) => Some("a large banner on a phone"),
-        _ if a.user.country.gdpr != matches!(a.user.country.code, "GBR" | "DEU" | "FRA") => Some("GDPR and country"),
-        _ if a.user.coppa && a.user.country.code != "USA" => Some("COPPA outside the USA"),
-        _ if a.user.device.devicetype != 2 && a.user.user_agent.contains("Windows") => {
+        _ if a.user().country.gdpr != matches!(a.user().country.code, "GBR" | "DEU" | "FRA") => {
+            Some("GDPR and country")
+        }
+        _ if a.user().coppa && a.user().country.code != "USA" => Some("COPPA outside the USA"),
+        _ if a.user().device.devicetype != 2 && a.user().user_agent.contains("Windows") => {
             Some("a phone's Windows browser")
         }
         _ => None,

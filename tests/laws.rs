@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mock_data_gen::auction::Auctions;
 use mock_data_gen::draw::{FUNNEL_LANE, Lanes};
+use mock_data_gen::encode::Reference;
 use mock_data_gen::ids::{Ids, Kind};
 use mock_data_gen::record::Record;
 use mock_data_gen::spec::{EventsPerSecond, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
@@ -69,6 +70,19 @@ fn order(record: &Record) -> (i64, u64, Stage, u32) {
 }
 
 proptest! {
+    /// forall specs, windows: each value is, byte for byte, what serde_json prints of the wire shapes.
+    #[test]
+    fn the_fast_encoder_equals_its_reference((spec, start, count) in spec_and_window()) {
+        let stream = Stream::new(&spec, &Layout::default());
+        let reference = Reference::new(stream.auctions().ids());
+        let mut document = Vec::new();
+        for record in stream.records(Window::auctions(start, count)) {
+            document.clear();
+            prop_assert!(reference.encode(&stream.auctions().at(record.ordinal), record.stage, &mut document));
+            prop_assert_eq!(String::from_utf8_lossy(&record.value), String::from_utf8_lossy(&document));
+        }
+    }
+
     /// forall specs s, windows w: w of s is the same sequence each time, and its order is total.
     #[test]
     fn a_window_is_a_constant_in_a_total_order((spec, start, count) in spec_and_window()) {

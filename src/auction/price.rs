@@ -26,6 +26,12 @@ impl Money {
         Self { micros: cents * MICROS_PER_CENT }
     }
 
+    /// The amount in cents.
+    #[must_use]
+    pub fn cents(self) -> u64 {
+        self.micros / MICROS_PER_CENT
+    }
+
     /// The amount in millionths of a dollar.
     #[must_use]
     pub fn micros(self) -> u64 {
@@ -35,7 +41,7 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cents = self.micros / MICROS_PER_CENT;
+        let cents = self.cents();
         write!(f, "{}.{:02}", cents / 100, cents % 100)
     }
 }

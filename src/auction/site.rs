@@ -6,6 +6,8 @@ use crate::draw::{Alias, Lanes, Words};
 /// A site and its publisher.
 #[derive(Debug, Clone)]
 pub struct Site {
+    /// Its place in [`Auctions::sites`](super::Auctions::sites), counted from 0.
+    pub row: usize,
     /// `site-042`.
     pub id: String,
     /// `news-042.example`.
@@ -35,6 +37,11 @@ impl Pool {
         Self { sites: sites.collect(), popularity: Alias::new(&weights) }
     }
 
+    /// All sites.
+    pub(super) fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
     /// A site by popularity; takes two words.
     pub(super) fn pick(&self, words: &Words, position: usize) -> &Site {
         &self.sites[self.popularity.pick(words, position)]
@@ -52,6 +59,7 @@ fn site(rank: u16, words: &Words, subjects: &Alias, category_counts: &Alias) -> 
     }
     let publisher = 1 + words.below(6, PUBLISHERS);
     Site {
+        row: usize::from(rank - 1),
         id: format!("site-{rank:03}"),
         domain: format!("{}-{rank:03}.example", subject.name),
         categories,

@@ -25,6 +25,8 @@ pub struct User<'a> {
     pub device_row: usize,
     /// That row.
     pub device: &'static Device,
+    /// Which of all user agents it has: the index in [`Auctions::user_agents`](super::Auctions::user_agents).
+    pub user_agent_row: usize,
     /// `device.ua`.
     pub user_agent: &'a str,
     /// `device.osv`.
@@ -43,6 +45,20 @@ pub struct User<'a> {
     pub coppa: bool,
 }
 
+/// What of a user its number alone says, without a draw.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits {
+    pub(super) device_row: usize,
+    country_row: usize,
+    coppa: bool,
+}
+
+impl Traits {
+    pub(super) fn country(self) -> &'static Country {
+        &COUNTRIES[self.country_row]
+    }
+}
+
 /// All users.
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
@@ -52,14 +68,16 @@ pub(super) struct Pool {
     country_of: [u8; UNITS as usize],
     browsers: [Browsers; DEVICES.len()],
     regions: [Alias; COUNTRIES.len()],
+    /// All of them, rendered.
+    user_agents: Vec<String>,
 }
 
-/// The browsers of a device row, with all their user agents rendered.
+/// The browsers of a device row.
 #[derive(Debug, Clone)]
 struct Browsers {
     shares: Alias,
-    /// By browser, then by system version, then by browser version.
-    user_agents: Vec<Vec<Vec<String>>>,
+    /// By browser, then by system version: where its user agents begin among all, one a browser version.
+    user_agent_rows: Vec<Vec<usize>>,
 }
 
 /// Word positions in a user's lane. Part of the stream law.
@@ -78,34 +96,51 @@ impl Pool {
     pub(super) fn new(seed: u64) -> Self {
         let device_units = DEVICES.each_ref().map(|device| device.size_percent.iter().sum::<u32>() / 5);
         let country_units = COUNTRIES.each_ref().map(|country| u32::from(country.weight));
+        let mut user_agents = Vec::new();
         Self {
             lanes: Lanes::new("user", seed),
             slots: shuffled(&Lanes::new("user-slots", seed), SLOTS),
             device_of: dealt_out(&device_units),
             country_of: dealt_out(&country_units),
-            browsers: std::array::from_fn(|row| Browsers::new(DEVICES[row].browsers)),
+            browsers: std::array::from_fn(|row| Browsers::new(DEVICES[row].browsers, &mut user_agents)),
             regions: std::array::from_fn(|country| {
                 let weights: Vec<u32> = COUNTRIES[country].regions.iter().map(|region| region.weight).collect();
                 Alias::new(&weights)
             }),
+            user_agents,
+        }
+    }
+
+    /// All user agents.
+    pub(super) fn user_agents(&self) -> &[String] {
+        &self.user_agents
+    }
+
+    /// What the number of member `k` says.
+    pub(super) fn traits(&self, k: u64) -> Traits {
+        let slot = self.slots[(k % u64::from(SLOTS)) as usize];
+        let country_row = usize::from(self.country_of[usize::from(slot / UNITS % UNITS)]);
+        Traits {
+            device_row: usize::from(self.device_of[usize::from(slot % UNITS)]),
+            country_row,
+            coppa: COUNTRIES[country_row].coppa && slot / UNITS / UNITS == 0,
         }
     }
 
     /// Member `k` of the pool.
     pub(super) fn user(&self, k: u64) -> User<'_> {
-        let slot = self.slots[(k % u64::from(SLOTS)) as usize];
-        let device_row = usize::from(self.device_of[usize::from(slot % UNITS)]);
-        let country_row = usize::from(self.country_of[usize::from(slot / UNITS % UNITS)]);
+        let Traits { device_row, country_row, coppa } = self.traits(k);
         let country = &COUNTRIES[country_row];
         let device = &DEVICES[device_row];
 
         let words = self.lanes.words(k);
         let index = |position: usize, length: usize| words.below(position, length as u32) as usize;
-        let browsers = &self.browsers[device_row];
-        let browser = browsers.shares.pick(&words, word::BROWSER);
-        let os_versions = device.browsers[browser].os_versions;
-        let os_version = index(word::OS_VERSION, os_versions.len());
-        let user_agents = &browsers.user_agents[browser][os_version];
+        let shares = &self.browsers[device_row].shares;
+        let browser_row = shares.pick(&words, word::BROWSER);
+        let browser = &device.browsers[browser_row];
+        let os_version = index(word::OS_VERSION, browser.os_versions.len());
+        let first_user_agent = self.browsers[device_row].user_agent_rows[browser_row][os_version];
+        let user_agent_row = first_user_agent + index(word::BROWSER_VERSION, browser.versions.len());
         let region = &country.regions[self.regions[country_row].pick(&words, word::REGION)];
         let place = &region.places[index(word::PLACE, region.places.len())];
         let moved = |position: usize, from: i32| {
@@ -114,27 +149,30 @@ impl Pool {
         User {
             device_row,
             device,
-            user_agent: &user_agents[index(word::BROWSER_VERSION, user_agents.len())],
-            os_version: os_versions[os_version],
+            user_agent_row,
+            user_agent: &self.user_agents[user_agent_row],
+            os_version: browser.os_versions[os_version],
             country,
             region,
             lat_e4: moved(word::LAT, place.lat_e4),
             lon_e4: moved(word::LON, place.lon_e4),
             ip: reserved_address(words.below(word::IP, ADDRESSES)),
-            coppa: country.coppa && slot / UNITS / UNITS == 0,
+            coppa,
         }
     }
 }
 
 impl Browsers {
-    fn new(browsers: &[Browser]) -> Self {
+    /// The browsers of a row, whose user agents are added to all others.
+    fn new(browsers: &[Browser], user_agents: &mut Vec<String>) -> Self {
         let weights: Vec<u32> = browsers.iter().map(|browser| browser.weight).collect();
-        let by_version = |browser: &Browser, os_version: &str| {
-            browser.versions.iter().map(|version| browser.user_agent(os_version, version)).collect()
+        let mut row = |browser: &Browser, os_version: &str| {
+            let first = user_agents.len();
+            user_agents.extend(browser.versions.iter().map(|version| browser.user_agent(os_version, version)));
+            first
         };
-        let by_system =
-            |browser: &Browser| browser.os_versions.iter().map(|os_version| by_version(browser, os_version)).collect();
-        Self { shares: Alias::new(&weights), user_agents: browsers.iter().map(by_system).collect() }
+        let rows = browsers.iter().map(|browser| browser.os_versions.iter().map(|os| row(browser, os)).collect());
+        Self { user_agent_rows: rows.collect(), shares: Alias::new(&weights) }
     }
 }
 

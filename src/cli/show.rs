@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::options::{LayoutArgs, StreamArgs};
 use super::{Failure, to_stdout};
-use crate::encode::Json;
+use crate::encode::Reference;
 use crate::record::Record;
 use crate::report::grouped;
 use crate::spec::Stage;
@@ -40,7 +40,7 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), Failure> {
 /// An auction for people: a heading, then each of its events with topic, partition, times and document.
 pub(super) fn funnel(stream: &Stream, ordinal: u64) -> String {
     let auction = stream.auctions().at(ordinal);
-    let json = Json::new(stream.auctions().ids());
+    let reference = Reference::new(stream.auctions().ids());
     let mut text = String::new();
     let heading = format!(
         "auction {} arrives {} from user {}\n",
@@ -62,7 +62,7 @@ pub(super) fn funnel(stream: &Stream, ordinal: u64) -> String {
             Timestamp(record.timestamp_ms),
             record.partition,
             String::from_utf8_lossy(&record.key),
-            json.pretty(&auction, record.stage).unwrap_or_default(),
+            reference.pretty(&auction, record.stage).unwrap_or_default(),
         );
     }
     for stage in Stage::ALL.into_iter().filter(|&stage| auction.plan.event_ms(stage).is_none()) {

@@ -187,7 +187,7 @@ impl Stream {
 impl PartRecords<'_> {
     /// Takes one step: fills `record` with the next record if it belongs to the part, or passes over it.
     pub fn step(&mut self, record: &mut Record) -> Step {
-        let Some(position) = self.records.next_position() else { return Step::End };
+        let Some((position, words)) = self.records.due.next() else { return Step::End };
         if Some(position) <= self.least_held[position.stage.index()] {
             return Step::Passed(position);
         }
@@ -197,7 +197,7 @@ impl PartRecords<'_> {
         if !self.part.plays(position, partition) {
             return Step::Passed(position);
         }
-        stream.fill_with_key(position, &key, partition, record);
+        stream.fill_with_key(position, words, &key, partition, record);
         Step::Filled
     }
 }
