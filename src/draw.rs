@@ -118,7 +118,13 @@ impl Lanes {
         // A clone of a generator that was never read refills once; setting the stream of one in use would refill twice.
         let mut generator = self.unused.clone();
         generator.set_stream(stream);
-        Words(std::array::from_fn(|_| generator.next_u32()))
+        let mut bytes = [0; 4 * 64];
+        generator.fill_bytes(&mut bytes);
+        let mut words = [0; 64];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        Words(words)
     }
 }
 

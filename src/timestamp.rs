@@ -9,6 +9,9 @@ use serde::{Serialize, Serializer};
 /// so every time of a stream lies in year 9999 or earlier and has four digits of year.
 pub const LIMIT_MS: i64 = 253_402_297_200_000;
 
+/// The last millisecond of 9999, since 1970.
+const LAST_MS: u64 = 253_402_300_799_999;
+
 /// A time in milliseconds since 1970, shown as the documents show it: RFC 3339, UTC, milliseconds, `Z`.
 ///
 /// Legal from 1970 to 9999.
@@ -23,25 +26,25 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// Year, month and day of the Gregorian calendar. The arithmetic runs on years that begin in March, so that the leap day
     /// is the last one.
-    fn date(self) -> (i64, i64, i64) {
-        let day = self.0.div_euclid(86_400_000) + 719_468;
-        let era = day.div_euclid(146_097);
-        let day_of_era = day.rem_euclid(146_097);
+    fn date(day_since_1970: u32) -> (u32, u32, u32) {
+        let day = day_since_1970 + 719_468;
+        let (era, day_of_era) = (day / 146_097, day % 146_097);
         let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let month = (month_from_march + 2) % 12 + 1;
-        let year = era * 400 + year_of_era + i64::from(month <= 2);
+        let year = era * 400 + year_of_era + u32::from(month <= 2);
         (year, month, day_of_year - (153 * month_from_march + 2) / 5 + 1)
     }
 
-    /// Its text.
+    /// Its text; that of the nearest legal time, if it lies outside.
     #[must_use]
     pub fn text(self) -> [u8; 24] {
-        let (year, month, day) = self.date();
-        let ms = self.0.rem_euclid(86_400_000);
+        let ms = u64::try_from(self.0).unwrap_or(0).min(LAST_MS);
+        let (day, ms) = ((ms / 86_400_000) as u32, (ms % 86_400_000) as u32);
+        let (year, month, day) = Self::date(day);
         let (seconds, ms) = (ms / 1_000, ms % 1_000);
-        let digit = |number: i64, unit: i64| b'0' + (number / unit % 10) as u8;
+        let digit = |number: u32, unit: u32| b'0' + (number / unit % 10) as u8;
         let two = |number| [digit(number, 10), digit(number, 1)];
         let [y1, y2] = two(year / 100);
         let [y3, y4] = two(year);
