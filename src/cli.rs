@@ -252,8 +252,8 @@ fn ended(failure: &Failure, configuration: &Configuration) -> ExitCode {
 
 /// Puts what variables and the file say before what was typed. Who asks for help gets it, whatever else is wrong.
 fn configure(typed: &[OsString]) -> Result<(Configuration, Vec<OsString>), Failure> {
-    let asks_for_help = |word: &OsString| ["-h", "--help", "-V", "--version", "help"].iter().any(|help| word == help);
-    if typed.iter().skip(1).any(asks_for_help) {
+    let asks_for_help = |word: &OsString| ["-h", "--help", "-V", "--version"].iter().any(|help| word == help);
+    if typed.iter().skip(1).any(asks_for_help) || typed.get(1).is_some_and(|word| word == "help") {
         return Ok((Configuration::default(), typed.to_vec()));
     }
     let variables = std::env::vars_os().collect();

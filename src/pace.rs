@@ -151,6 +151,16 @@ impl Pacer {
         Self { metrics: Some(Arc::clone(metrics)), ..self }
     }
 
+    /// Begins now, once more: a live run whose first record had to be stored before any other was released begins when that is
+    /// done, and what became due meanwhile is backfill. A replay's timeline goes on from where it stood.
+    pub fn begin_again(&mut self) {
+        if self.pace == Pace::Live {
+            self.begin = Instant::now();
+            self.begin_wall_us = wall_clock_us();
+            self.stepped_us = 0;
+        }
+    }
+
     /// How long to wait, at most, before asking again about a record that is due at `emit_ms`; `None` if it is due, and then its
     /// lateness is measured.
     pub fn wait(&mut self, emit_ms: i64) -> Option<Duration> {

@@ -104,7 +104,7 @@ pub fn run(
     let mut fingerprints = manner.fingerprint.then(|| Fingerprints::new(stream.layout()));
     let mut records = stream.records_of_part(part);
     let mut record = Record::default();
-    let mut passed = 0;
+    let mut passed = 0u32;
     let mut first_alone = manner.first_alone;
     let complete = loop {
         if stop.asked() {
@@ -118,6 +118,10 @@ pub fn run(
                     progress(position.ordinal);
                 }
                 passed += 1;
+                if passed.is_multiple_of(PASSED_MAX) {
+                    // A sign of life.
+                    sink.wait(Duration::ZERO)?;
+                }
                 if passed > PASSED_MAX && !wait_until_due(position.emit_ms, sink, pacer, stop)? {
                     break false;
                 }
@@ -136,8 +140,11 @@ pub fn run(
         if record.stage == Stage::Request {
             progress(record.ordinal);
         }
-        if std::mem::take(&mut first_alone) && !wait_until_acked(sink, stop)? {
-            break false;
+        if std::mem::take(&mut first_alone) {
+            if !wait_until_acked(sink, stop)? {
+                break false;
+            }
+            pacer.begin_again();
         }
     };
     sink.close(complete)?;

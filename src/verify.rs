@@ -114,7 +114,7 @@ fn compare(
 ) -> Result<(), SourceError> {
     let window = with.span.window;
     let (stream, last) = (with.stream, with.span.last);
-    let mut records = match with.span.first() {
+    let mut records = match with.span.first(stream) {
         Some(first) => stream.records_from(window, first),
         None => stream.records(window),
     };

@@ -108,6 +108,30 @@ fn a_configuration_is_shown_with_its_origins() {
     assert_eq!(check(&["--speed", "0"]).status.code(), Some(2));
 }
 
+/// A switch that is turned off beats nothing but itself.
+#[test]
+fn a_switch_that_is_off_leaves_what_excludes_it_alone() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("mdg.toml"), "speed = 60\nsink = \"null\"\ncount = 10\n").unwrap();
+    let speed = |args: &[&str], variables: &[(&str, &str)]| {
+        let all = [&["check", "--config", "mdg.toml", "--report", "json"], args].concat();
+        let output = program(&all).current_dir(&folder).envs(variables.iter().copied()).output().unwrap();
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+        let options = json["options"].as_array().unwrap().clone();
+        let value = |name: &str| {
+            options
+                .iter()
+                .find(|option| option["option"] == format!("--{name}"))
+                .and_then(|option| option["value"].as_str().map(str::to_owned))
+        };
+        value("speed")
+    };
+    assert_eq!(speed(&[], &[]).as_deref(), Some("60"));
+    assert_eq!(speed(&[], &[("MDG_FAST", "false")]).as_deref(), Some("60"));
+    assert_eq!(speed(&["--fast=false"], &[("MDG_SPEED", "7")]).as_deref(), Some("7"));
+    assert_ne!(speed(&[], &[("MDG_FAST", "true")]).as_deref(), Some("60"));
+}
+
 /// Other people's programs read what is made for them.
 #[test]
 fn completions_and_the_manual_page_are_well_formed() {

@@ -66,6 +66,31 @@ fn check_names_every_setting_that_does_not_fit_with_the_line_that_mends_it() {
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
+fn what_a_run_that_goes_on_will_not_write_is_no_problem() {
+    // A live run never releases a record ahead of the clock, however far its end.
+    create_topic("ahead-clicks", 2, &["message.timestamp.after.max.ms=3600000", "retention.ms=-1"]);
+    let live = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+        command.args(["check", "--bootstrap-servers", &bootstrap()]).args(topic_flags("ahead")).args(more);
+        run(&mut command)
+    };
+    let output = live(&["--duration", "48h"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    // Topics hold a window from long ago; their retention is a week now. A run goes on behind it with younger records.
+    let old = ["--epoch", "2020-01-01T00:00:00Z"];
+    let written = run(support::generator(&["--fast", "--count", "200"]).args(old).args(topic_flags("aged")));
+    assert!(written.status.success(), "{}", stderr(&written));
+    let requests =
+        ["--entity-type", "topics", "--entity-name", "aged-clicks", "--add-config", "retention.ms=604800000"];
+    let alter = ["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap(), "--alter"];
+    kafka_tool(&[&alter[..], &requests].concat());
+    let (code, _, stderr) = check("aged", &old);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
 fn a_run_warns_of_uneven_topics_before_its_first_record() {
     create_topic("uneven-clicks", 3, &["retention.ms=-1"]);
     let mut command = support::generator(&["--fast", "--count", "50", "--key-by", "request"]);

@@ -104,6 +104,22 @@ impl Case {
     }
 }
 
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn addresses_that_are_dead_stop_no_restart() {
+    let case = Case::new("deadaddress");
+    assert!(case.run(&[]).status.success());
+    let brokers = format!("127.0.0.1:1,{},127.0.0.1:2", bootstrap());
+    // The client tries them in an order of its own.
+    for _ in 0..4 {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+        let output =
+            run(command.args(["--bootstrap-servers", &brokers]).args(&case.args).args(topic_flags(&case.prefix)));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).contains("nothing to do"), "{}", stderr(&output));
+    }
+}
+
 /// Makes a topic as the program does. Kafka's own tool takes a second for each.
 fn create(topic: &str, partitions: u32) {
     let admin: AdminClient<DefaultClientContext> =

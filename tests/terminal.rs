@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(feature = "cli")]
 
+use std::io::Read;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -81,6 +83,8 @@ fn quiet_leaves_errors_and_what_was_asked_for() {
     assert_eq!(quiet, (Some(0), String::new(), String::new()));
     let by_variable = run(program(&null).env("MDG_QUIET", "true"));
     assert_eq!(by_variable, (Some(0), String::new(), String::new()));
+    let by_both = run(program(&[&null[..], &["-q"]].concat()).env("MDG_QUIET", "true"));
+    assert_eq!(by_both, (Some(0), String::new(), String::new()));
     let embedded = ["--bootstrap-servers", "embedded", "--fast", "--count", "10", "-q", "--listen", "127.0.0.1:0"];
     assert_eq!(run(&mut program(&embedded)), (Some(0), String::new(), String::new()));
     let (_, _, report) = run(&mut program(&[&null[..], &["--quiet", "--report", "json"]].concat()));
@@ -91,6 +95,23 @@ fn quiet_leaves_errors_and_what_was_asked_for() {
     let (code, _, error) = run(&mut program(&["--sink", "null", "--out", "x", "--quiet"]));
     assert_eq!(code, Some(2));
     assert!(error.starts_with("error: --out is the folder of --sink files"), "{error}");
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_no_run_up_after_a_signal() {
+    let mut command = program(&["--sink", "stdout", "--fast"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Until the pipe is full.
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(child.try_wait().unwrap(), None);
+    let begin = Instant::now();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let ended = child.wait().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(ended.code(), Some(3), "{said}");
+    assert!(said.contains("error: the run did not end in time after the signal"), "{said}");
 }
 
 /// Each line as an object. All but the report are log lines: time, level, target, message.

@@ -446,6 +446,66 @@ fn a_thousand_clean_logs_raise_no_alarm() {
     }
 }
 
+/// Logs of a plain stream, from its first auction on.
+fn plain_logs(count: u64) -> (Stream, Logs) {
+    let stream = Stream::new(&StreamSpec::default(), &Layout::default());
+    let logs = logs(&stream, stream.records(Window::auctions(0, count)));
+    (stream, logs)
+}
+
+#[test]
+fn a_lost_head_is_seen_where_retention_has_cut_other_partitions() {
+    let (stream, mut logs) = plain_logs(2_000);
+    // Retention cut the first partition of the requests; the last one of the impressions was never cut, and misses its beginning.
+    let lost = 17;
+    assert!(logs[lost].len() > 20);
+    logs[0].drain(..20);
+    assert!(verdict(&stream, &logs, Demand::default()).is_clean());
+    let beginning = logs[lost].len() / 2;
+    logs[lost].drain(..beginning);
+    for (offset, record) in (0..).zip(&mut logs[lost]) {
+        record.offset = offset;
+    }
+    let found = verdict(&stream, &logs, Demand::default());
+    assert_eq!((found.is_clean(), found.counts().missing), (false, beginning as u64), "{found}");
+}
+
+#[test]
+fn a_block_that_moved_and_was_doubled_in_part_is_counted_once() {
+    let (stream, mut logs) = plain_logs(400);
+    let clean = logs[0].clone();
+    assert!(clean.len() > 40);
+    // 20 to 26 as 22, 20, 24, 25, 21, 22, 23, and with 26 behind them.
+    for (place, from) in (20..).zip([22, 20, 24, 25, 21, 22, 23]) {
+        logs[0][place] = clean[from].clone();
+    }
+    logs[0].insert(27, clean[26].clone());
+    for (offset, record) in (0..).zip(&mut logs[0]) {
+        record.offset = offset;
+    }
+    for demand in [Demand::default(), window(Window::auctions(0, 400))] {
+        let found = verdict(&stream, &logs, demand);
+        let counts = found.counts();
+        assert_eq!((counts.missing, counts.duplicated, counts.foreign), (0, 1, 0), "{found}");
+        assert_eq!(counts.matched + counts.reordered + counts.duplicated, counts.records, "{found}");
+    }
+}
+
+#[test]
+fn a_prefix_of_a_run_under_way_is_clean_whatever_it_ends_with() {
+    let stream = Stream::new(&StreamSpec::default(), &Layout::default());
+    let records: Vec<_> = stream.records(Window::auctions(0, 3_000)).collect();
+    for count in (100..records.len()).step_by(97) {
+        let mut logs = logs(&stream, records[..count].iter().cloned());
+        // Partitions are written at their own pace.
+        for (index, log) in logs.iter_mut().enumerate() {
+            log.truncate(log.len() - (index * 7 % 5).min(log.len().saturating_sub(9)));
+        }
+        let found = verdict(&stream, &logs, Demand { prefix: true, ..Demand::default() });
+        assert!(found.is_clean(), "{count}: {found}");
+    }
+}
+
 #[test]
 fn the_fingerprint_is_the_runs() {
     let mut choices = Choices(19);

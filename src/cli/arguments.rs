@@ -23,8 +23,12 @@ pub(super) fn is_switch(arg: &Arg) -> bool {
 /// What an option has on the command line: empty where it is a switch, or its value is missing.
 pub(super) fn typed_value(arg: &Arg, typed: &[OsString]) -> Option<String> {
     let flag = format!("--{}", name(arg));
+    let short = arg.get_short().map(|letter| format!("-{letter}"));
     let mut words = typed.iter().take_while(|word| *word != "--").map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
+        if is_switch(arg) && short.as_deref() == Some(&word) {
+            return Some(String::new());
+        }
         match word.strip_prefix(&flag) {
             Some("") if is_switch(arg) => return Some(String::new()),
             Some("") => return Some(words.next().unwrap_or_default().into_owned()),

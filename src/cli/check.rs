@@ -14,7 +14,7 @@ use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::lag_ms;
 use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
-use crate::sink::kafka::{Cluster, Existing, Target};
+use crate::sink::kafka::{Cluster, Target};
 use crate::spec::{Partitions, Rate, Stage};
 use crate::stream::{Position, Stream};
 
@@ -149,7 +149,7 @@ impl Findings {
             properties,
             transfer: player.transfer(),
             layout: stream.layout(),
-            topics: player.topic_settings(stream, Existing::Any),
+            topics: player.topic_settings(stream, player.existing()),
             stop: &stop,
         })?;
         let planned = stream.layout().topics().each_ref().map(|topic| topic.partitions);

@@ -24,7 +24,8 @@ const IN_A_FILE: &str = "_FILE";
 /// Variables of ours begin so, apart from the product document's.
 const OURS: &str = "MDG_";
 /// Options of which at most one may be given: one that is given beats all of a lower origin.
-const ALTERNATIVES: [&[&str]; 2] = [&["to", "count", "duration"], &["fast", "speed"]];
+const ALTERNATIVES: [&[&str]; 2] = [&["to", "count", "duration"], &[FAST, "speed"]];
+const FAST: &str = "fast";
 
 /// A configuration that contradicts itself before any value is looked at.
 #[derive(Debug, thiserror::Error)]
@@ -194,9 +195,15 @@ impl Configuration {
     /// An option beats those that exclude it and were given further down.
     fn drop_beaten_alternatives(&mut self) {
         for group in ALTERNATIVES {
-            let layer = |option: &&str| self.options.get(*option).map(|(_, origin)| origin.layer());
-            let Some(highest) = group.iter().filter_map(layer).max() else { continue };
-            self.options.retain(|option, (_, origin)| !group.contains(&option.as_str()) || origin.layer() == highest);
+            // A switch that is turned off excludes nothing.
+            let is_off = |option: &str, value: &str| option == FAST && on_or_off(value) == Some(false);
+            let given = |option: &&str| self.options.get(*option).filter(|(value, _)| !is_off(option, value));
+            let Some(highest) = group.iter().filter_map(given).map(|(_, origin)| origin.layer()).max() else {
+                continue;
+            };
+            self.options.retain(|option, (value, origin)| {
+                !group.contains(&option.as_str()) || is_off(option, value) || origin.layer() == highest
+            });
         }
     }
 

@@ -61,15 +61,25 @@ pub(super) fn health(args: &HealthArgs) -> Result<(), Failure> {
 }
 
 fn ask(url: &Url) -> io::Result<String> {
-    let unknown = || io::Error::new(io::ErrorKind::NotFound, "no such address");
-    let address = url.host.to_socket_addrs()?.next().ok_or_else(unknown)?;
-    let mut stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
+    let mut stream = connect(&url.host)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.path, url.host)?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Connects to the first address of a host that takes a connection: `localhost` has one of each kind.
+fn connect(host: &str) -> io::Result<TcpStream> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "no such address");
+    for address in host.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&reachable(address), PATIENCE) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// An address that stands for all of a machine's own is asked on loopback.

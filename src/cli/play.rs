@@ -195,8 +195,9 @@ impl Player<'_> {
         let auctions = stream.auctions();
         let now_ms = wall_clock_us() / 1_000;
         let last = match (self.window.end(), self.pace) {
+            // It releases nothing ahead of the clock.
+            (_, Pace::Live) => None,
             (Some(end), _) => Some(end.saturating_sub(1).max(self.window.start())),
-            (None, Pace::Live) => None,
             (None, _) => Some(auctions.clock().auctions() - 1),
         };
         let last_ms = last.map(|last| auctions.plan(last).request_ms + auctions.spec().lag_ms_max());

@@ -20,6 +20,8 @@ use crate::timestamp::Timestamp;
 const CATCH_UP_MS: i64 = 24 * 3_600_000;
 /// The next record is looked for over at most this many of other parts.
 const NEXT_WITHIN: u32 = 50_000_000;
+/// Meanwhile a signal is looked for this often.
+const LOOK_EVERY: u32 = 10_000;
 
 /// A hole that is too large to be filled unasked.
 #[derive(Debug)]
@@ -59,6 +61,11 @@ impl Player<'_> {
         }
     }
 
+    /// What topics that exist already may be.
+    pub(super) fn existing(&self) -> Existing {
+        if self.options.resume == Some(Resume::Never) { Existing::Any } else { Existing::Resumed }
+    }
+
     fn play_kafka_to_its_end(&self, stream: &Stream) -> Result<(), Failure> {
         let never = self.options.resume == Some(Resume::Never);
         let target = Target {
@@ -66,7 +73,7 @@ impl Player<'_> {
             properties: self.properties,
             transfer: self.transfer(),
             layout: stream.layout(),
-            topics: self.topic_settings(stream, if never { Existing::Any } else { Existing::Resumed }),
+            topics: self.topic_settings(stream, self.existing()),
             stop: self.stop,
         };
         let mut cluster = Cluster::prepare(&target)?;
@@ -79,6 +86,11 @@ impl Player<'_> {
         }
         let stream = Stream::new(stream.auctions().spec(), cluster.layout());
         if never {
+            if cluster.end_offsets().iter().flatten().any(|&end| end > 0) {
+                tracing::warn!(
+                    "--resume never begins anew behind what the topics hold: such topics can neither be gone on with nor verified as one stream"
+                );
+            }
             return self.play(&stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?);
         }
         let Some(beginning) = self.begin(&stream, &mut cluster)? else { return Ok(()) };
@@ -97,11 +109,20 @@ impl Player<'_> {
         };
         let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
         let Standing { part, records, furthest, first_alone, end_offsets } = standing;
+        let of_topic =
+            |ends: &Vec<i64>| (0u32..).zip(ends).all(|(partition, &end)| end == 0 || !self.shard.owns(partition));
+        let begins = end_offsets.iter().all(of_topic);
         cluster.set_end_offsets(end_offsets);
-        if furthest.is_none() && records == 0 {
+        if begins {
             return Ok(Some(Beginning { part, resumed: None, first_alone }));
         }
-        let next = next_due(stream, &part);
+        if furthest.is_none() {
+            tracing::warn!(
+                "retention has left nothing in the topics: the run goes on behind as many records of this stream as each partition had, \
+                 and nothing shows any more that they were this stream's"
+            );
+        }
+        let next = self.next_due(stream, &part)?;
         let from = match next {
             Next::Due(from_ms) => Some(Timestamp(from_ms)),
             // So rare that none was found: it is due later than all that is there.
@@ -123,6 +144,23 @@ impl Player<'_> {
             }
         }
         Ok(Some(beginning))
+    }
+
+    /// Where the part's first record stands.
+    fn next_due(&self, stream: &Stream, part: &Part) -> Result<Next, Failure> {
+        let mut records = stream.records_of_part(part);
+        let mut record = Record::default();
+        for passed in 0..NEXT_WITHIN {
+            if passed.is_multiple_of(LOOK_EVERY) && self.stop.asked() {
+                return Err(KafkaError::Stopped.into());
+            }
+            match records.step(&mut record) {
+                Step::Filled => return Ok(Next::Due(record.emit_ms)),
+                Step::Passed(_) => {}
+                Step::End => return Ok(Next::Complete),
+            }
+        }
+        Ok(Next::NotFound)
     }
 
     /// Refuses a hole larger than `--catch-up`: given, or the default where the window starts now.
@@ -152,17 +190,4 @@ enum Next {
     Due(i64),
     NotFound,
     Complete,
-}
-
-fn next_due(stream: &Stream, part: &Part) -> Next {
-    let mut records = stream.records_of_part(part);
-    let mut record = Record::default();
-    for _ in 0..NEXT_WITHIN {
-        match records.step(&mut record) {
-            Step::Filled => return Next::Due(record.emit_ms),
-            Step::Passed(_) => {}
-            Step::End => return Next::Complete,
-        }
-    }
-    Next::NotFound
 }

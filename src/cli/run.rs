@@ -14,12 +14,12 @@ use super::terminal::TerminalArgs;
 use super::window::{Span, WindowArgs};
 use super::{Failure, signals};
 use crate::metrics::Metrics;
-use crate::pace::{Pace, Speed};
+use crate::pace::{Pace, Speed, wall_clock_us};
 use crate::sink::files::Files;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
-use crate::stream::{Shard, Stream, Window, WindowEnd};
+use crate::stream::{Shard, Stream, Window, WindowEnd, WindowError};
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;
@@ -181,7 +181,14 @@ impl RunArgs {
             require_partitions(self.options.shard, stream.layout())?;
         }
         let (otherwise, chosen) = self.options.default_end(pace);
-        let window = self.window.resolve(stream.auctions(), pace, otherwise)?;
+        let goes_on = self.options.is_kafka() && self.options.resume != Some(Resume::Never);
+        let window = match self.window.resolve(stream.auctions(), pace, otherwise) {
+            // Topics may hold the window, which began at an earlier now.
+            Err(Failure::Window(WindowError::Reversed { .. })) if self.window.begins_now(pace) && goes_on => {
+                Window::auctions(stream.auctions().first_from_ms(wall_clock_us() / 1_000), 0)
+            }
+            resolved => resolved?,
+        };
         let chosen = chosen.filter(|_| !self.window.is_bounded());
         let now_until = self.window.begins_now(pace).then(|| self.window.end(otherwise));
         Ok(Resolved { stream, window, now_until, chosen, pace, properties })

@@ -1,16 +1,36 @@
-//! SIGINT and SIGTERM: the first asks the run to end, a second ends the process at once.
+//! SIGINT and SIGTERM: the first asks the run to end, a second ends the process at once. So does the time in which a run is to end:
+//! one that writes to a pipe which nobody reads cannot even see that it was asked.
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Failure;
+use super::{Failure, terminal};
 use crate::sink::Stop;
 
 /// Exit code of a process that a second signal ended.
 const ENDED_AT_ONCE: i32 = 5;
+
+/// After a signal the process has ended within 5 s, whatever it waits for.
+const TIME_TO_END: Duration = Duration::from_millis(4_800);
+const TIME_TO_SAY: Duration = Duration::from_millis(100);
+/// Exit code of a process that was still waiting then.
+const NOT_ENDED: i32 = 3;
+
+fn end_in_time() {
+    thread::sleep(TIME_TO_END);
+    // Standard error may be what nobody reads.
+    thread::spawn(|| {
+        terminal::error(
+            "the run did not end in time after the signal: whoever takes its records takes none. What was not taken is lost to it",
+        );
+    });
+    thread::sleep(TIME_TO_SAY);
+    std::process::exit(NOT_ENDED);
+}
 
 /// Listens for signals on a thread of its own, until the process ends.
 pub(super) fn listen() -> Result<Arc<Stop>, Failure> {
@@ -32,6 +52,7 @@ pub(super) fn listen() -> Result<Arc<Stop>, Failure> {
                 if !asked.ask() {
                     std::process::exit(ENDED_AT_ONCE);
                 }
+                thread::spawn(end_in_time);
             }
         });
     });

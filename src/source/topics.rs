@@ -9,6 +9,7 @@
 
 mod reader;
 
+pub(crate) use self::reader::unless_passing;
 use self::reader::{Reader, Span};
 use super::{LogPlace, LogRecord, Source, SourceError};
 use crate::sink::Stop;

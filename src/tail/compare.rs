@@ -184,7 +184,8 @@ impl Checked<'_> {
         let start = self.window.start();
         let reach = furthest.ordinal.saturating_sub(QUEUE_AUCTIONS).saturating_sub(start);
         for stage in Stage::ALL {
-            if bounds[stage.index()].iter().any(|bounds| bounds.end > 0) {
+            let holds = |bounds: &Bounds| bounds.end > 0;
+            if !self.ask.stream.happens(stage) || bounds[stage.index()].iter().any(holds) {
                 continue;
             }
             for expected in self.ask.stream.positions(stage, Window::auctions(start, reach)) {
@@ -205,6 +206,9 @@ impl Checked<'_> {
         for (&(stage, partition), tail) in self.tails {
             held[stage.index()][partition as usize] = Some(tail.last);
         }
+        if self.ask.owned(bounds).iter().any(|(_, _, bounds)| bounds.is_empty() && bounds.end > 0) {
+            self.cut_heads(bounds)?;
+        }
         for stage in Stage::ALL {
             let owned =
                 self.ask.owned(bounds).into_iter().filter(|&(of, _, b)| of == stage && b.is_empty() && b.end > 0);
@@ -214,6 +218,34 @@ impl Checked<'_> {
             }
         }
         Ok(held)
+    }
+
+    /// Refuses cut partitions whose first record is not the one that its offset counts. Emptied ones are placed by counting too,
+    /// and nothing else would tell that the count begins elsewhere.
+    fn cut_heads(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+        for stage in Stage::ALL {
+            let low = |partition: u32| bounds[stage.index()][partition as usize].low;
+            let cut = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| of == stage && low(partition) > 0;
+            let mut open: BTreeMap<u32, (i64, Position)> =
+                self.tails.iter().filter(cut).map(|(&(_, p), tail)| (p, (low(p), tail.head))).collect();
+            let mut positions = self.positions(stage, self.window.start());
+            while !open.is_empty() {
+                self.ask.go_on()?;
+                let Some(position) = positions.next() else { break };
+                let partition = self.ask.stream.partition(position);
+                let Some((left, head)) = open.get_mut(&partition) else { continue };
+                if *left > 0 {
+                    *left -= 1;
+                    continue;
+                }
+                if position != *head {
+                    let why = Misfit::OtherStart { found: (*head).into(), expected: position.into() };
+                    return Err(self.ask.refuse(stage, partition, Some(low(partition)), why));
+                }
+                open.remove(&partition);
+            }
+        }
+        Ok(())
     }
 
     /// Of partitions that retention has emptied, the position of the last record that they had: its number is the end offset,
@@ -232,7 +264,7 @@ impl Checked<'_> {
         }
         let ends = emptied.clone();
         let mut positions = self.positions(stage, self.window.start());
-        while !emptied.is_empty() {
+        while !emptied.is_empty() && self.ask.stream.happens(stage) {
             self.ask.go_on()?;
             let Some(position) = positions.next() else { break };
             let partition = self.ask.stream.partition(position);

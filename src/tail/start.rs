@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::log::{Bounds, Log, Range};
-use super::{Ask, Tail, TailError, Tails};
+use super::{Ask, Misfit, Tail, TailError, Tails};
 use crate::auction::lag_ms;
 use crate::spec::Stage;
 use crate::stream::{Part, Position, Shard, Window, WindowEnd};
@@ -19,6 +19,16 @@ pub(super) fn window(
 ) -> Result<(Window, bool), TailError> {
     let auctions = ask.stream.auctions();
     let least = tails.values().map(|tail| tail.head.ordinal).min().unwrap_or(first);
+    if bounds[Stage::Request.index()].iter().all(|bounds| bounds.end == 0)
+        && let Some(expected) = ask.stream.position(Stage::Request, least)
+        && let Some(furthest) = tails.values().map(|tail| tail.last).max()
+    {
+        // The window's first request was stored before anything else, and nothing else tells where the window starts: an auction
+        // whose request is gone may have left no other record.
+        let partition = ask.stream.partition(expected);
+        let why = Misfit::NewTopic { expected: expected.into(), furthest: furthest.into() };
+        return Err(ask.refuse(Stage::Request, partition, None, why));
+    }
     if bounds.iter().flatten().all(|bounds| bounds.low == 0) {
         // The window's first request was stored before anything else.
         return Ok((Window::from_auction(auctions, least, end)?, true));

@@ -12,6 +12,7 @@ use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError, watermarks};
+use crate::source::topics::unless_passing;
 use crate::spec::{Layout, Stage};
 
 /// A dead process has nothing more to send, but its kernel may have: what was in the socket when it died. That is on its way for
@@ -109,27 +110,24 @@ impl Log for TopicLog<'_> {
             if self.stop.asked() {
                 return Err(TailError::Stopped);
             }
-            match self.consumer.poll(POLL) {
-                Some(message) => {
-                    let message = message.map_err(KafkaError::from)?;
-                    last = Instant::now();
-                    let Some(stage) = self.stage_of(message.topic()) else { continue };
-                    let at = (stage, message.partition().cast_unsigned());
-                    let Some(index) = open.iter().position(|range| (range.stage, range.partition) == at) else {
-                        continue;
-                    };
-                    let range = open[index];
-                    if message.offset() < range.end {
-                        each(&range, &log_record(&message))?;
-                    }
-                    if message.offset() + 1 >= range.end {
-                        open.swap_remove(index);
-                    }
-                }
-                None if last.elapsed() > PATIENCE => {
+            let polled = self.consumer.poll(POLL);
+            let Some(message) = polled.map(unless_passing).transpose()?.flatten() else {
+                if last.elapsed() > PATIENCE {
                     return Err(KafkaError::Silent { left: open.len(), seconds: PATIENCE.as_secs() }.into());
                 }
-                None => self.close_read(&mut open)?,
+                self.close_read(&mut open)?;
+                continue;
+            };
+            last = Instant::now();
+            let Some(stage) = self.stage_of(message.topic()) else { continue };
+            let at = (stage, message.partition().cast_unsigned());
+            let Some(index) = open.iter().position(|range| (range.stage, range.partition) == at) else { continue };
+            let range = open[index];
+            if message.offset() < range.end {
+                each(&range, &log_record(&message))?;
+            }
+            if message.offset() + 1 >= range.end {
+                open.swap_remove(index);
             }
         }
         self.consumer.unassign().map_err(KafkaError::from)?;

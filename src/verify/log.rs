@@ -79,9 +79,7 @@ impl Log {
             let mut record = self.spare.pop().unwrap_or_default();
             if source.next(self.number, &mut record)? {
                 self.counts.records += 1;
-                if let Some(fingerprints) = fingerprints {
-                    record.add_to(fingerprints, self.place.stage);
-                }
+                fingerprints.iter_mut().for_each(|fingerprints| record.add_to(fingerprints, self.place.stage));
                 self.held.push_back(Held { record, known: None });
             } else {
                 self.is_read = true;
@@ -105,7 +103,11 @@ impl Log {
     /// Takes the next record of the log as the expected one, or says what stands there instead. False if the log has ended.
     pub(super) fn expect(&mut self, with: &mut Comparison<'_>, expected: &Record) -> Result<bool, SourceError> {
         let position = Position::from(expected);
-        if !with.span.begins[self.number].is_before(position) || self.early.remove(&position) {
+        let was_early = self.early.remove(&position);
+        if was_early {
+            self.missing.end_run();
+        }
+        if was_early || !with.span.begins[self.number].is_before(position) {
             return Ok(true);
         }
         while self.hold_for(with, 1)? {

@@ -2,6 +2,7 @@
 
 use super::identify::Identifier;
 use crate::source::{LogIndex, LogPlace, LogRecord};
+use crate::spec::Stage;
 use crate::stream::{Position, Stream, Window};
 
 /// The expected records: those of a window, up to a last one where it was left in the middle.
@@ -92,7 +93,7 @@ impl Span {
         let is_cut = places.iter().any(|place| place.cut_at.is_some());
         let first = heads.all().map(|position| position.ordinal).min();
         let begins = places.iter().zip(&heads.0).map(|(place, heads)| {
-            let first = heads.iter().min().filter(|_| place.cut_at.is_some() || (asked.is_none() && is_cut));
+            let first = heads.iter().min().filter(|_| place.cut_at.is_some());
             match first {
                 _ if place.cut_at.is_some() && place.is_empty => Begin::Nothing,
                 Some(&first) => Begin::At(first),
@@ -165,12 +166,14 @@ impl Span {
     }
 
     /// Where the first expected record can be, if that is known to lie behind the window's start.
-    pub(super) fn first(&self) -> Option<Position> {
+    pub(super) fn first(&self, stream: &Stream) -> Option<Position> {
+        let of_log = |begin: &Begin| match begin {
+            Begin::At(position) => Some(*position),
+            // Logs that are not cut hold what follows from the auctions that are surely in the window.
+            Begin::Window if self.start == Known::Cut => stream.position(Stage::Request, self.sure_from),
+            Begin::Window | Begin::Nothing => None,
+        };
         let begins = self.begins.iter().filter(|&&begin| begin != Begin::Nothing);
-        let firsts: Option<Vec<Position>> = begins
-            .filter(|&&begin| self.start == Known::Asked || begin != Begin::Window)
-            .map(|begin| if let Begin::At(position) = begin { Some(*position) } else { None })
-            .collect();
-        firsts?.into_iter().min()
+        begins.map(of_log).collect::<Option<Vec<Position>>>()?.into_iter().min()
     }
 }

@@ -73,6 +73,8 @@ pub struct Cluster {
     layout: Layout,
     created: Vec<TopicName>,
     end_offsets: [Vec<i64>; 4],
+    /// Whether the brokers call themselves by addresses of this machine.
+    is_local: bool,
 }
 
 impl Cluster {
@@ -86,12 +88,18 @@ impl Cluster {
         let config = cluster.client_config();
         let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
         let counts = cluster.partition_counts(&client, target.stop)?;
-        cluster.look_at_existing(&client, &counts, target)?;
+        let existing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count > 0);
+        cluster.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         let missing: Vec<&Topic> = missing.map(|(topic, _)| topic).collect();
         cluster.created = topics::create(&config, &missing, target.topics, target.stop)?;
+        let missing: Vec<&Topic> = missing.into_iter().filter(|topic| !cluster.created.contains(&topic.name)).collect();
         let counts = cluster.wait_for_leaders(&client, target.stop)?;
+        // Topics that were there without leaders are looked at now.
+        cluster.look_at_existing(&client, &missing.iter().map(|&topic| (topic, 1)).collect::<Vec<_>>(), target)?;
         cluster.layout = target.layout.with_partitions(counts);
+        let metadata = cluster.metadata(&client, target.stop)?;
+        cluster.is_local = metadata.brokers().iter().all(|broker| is_loopback(broker.host()));
         for stage in Stage::ALL {
             let topic = cluster.layout.topic(stage);
             let count = topic.partitions.count();
@@ -121,7 +129,16 @@ impl Cluster {
                 let (low, end) = watermarks(client.client(), topic.name.as_str(), partition, || target.stop.asked())?;
                 state.records += end.saturating_sub(low).unsigned_abs();
             }
-            state.misfits = topics::misfits(&config, &cluster.brokers, &[topic], target.topics.times, target.stop)?;
+        }
+        let mut times = target.topics.times;
+        if target.topics.existing == Existing::Resumed && states.iter().any(|state| state.records > 0) {
+            // What a run writes behind them is younger than they are; how old, only the run finds out.
+            times.first_ms = times.first_ms.max(times.now_ms);
+        }
+        for (state, topic) in
+            states.iter_mut().zip(target.layout.topics()).filter(|(state, _)| state.partitions.is_some())
+        {
+            state.misfits = topics::misfits(&config, &cluster.brokers, &[topic], times, target.stop)?;
         }
         Ok(states)
     }
@@ -134,6 +151,7 @@ impl Cluster {
             layout: target.layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
+            is_local: false,
         }
     }
 
@@ -142,26 +160,24 @@ impl Cluster {
     fn look_at_existing(
         &self,
         client: &BaseConsumer<LastError>,
-        counts: &[u32; 4],
+        existing: &[(&Topic, u32)],
         target: &Target<'_>,
     ) -> Result<(), KafkaError> {
         if target.topics.existing == Existing::Ours {
             return Ok(());
         }
-        let existing = self.layout.topics().iter().zip(*counts).filter(|&(_, count)| count > 0);
-        let existing: Vec<(&Topic, u32)> = existing.collect();
         let mut times = target.topics.times;
         if target.topics.existing == Existing::Resumed
-            && let Some(held) = first_that_holds_records(client, &existing, target.stop)?
+            && let Some(held) = first_that_holds_records(client, existing, target.stop)?
         {
-            let metadata = client.fetch_metadata(None, CONNECT)?;
+            let metadata = self.metadata(client, target.stop)?;
             let exists = |name: &TopicName| metadata.topics().iter().any(|topic| topic.name() == name.as_str());
             if let Some(missing) = self.layout.topics().iter().find(|topic| !exists(&topic.name)) {
                 return Err(KafkaError::Deleted { missing: missing.name.clone(), held });
             }
             times.first_ms = times.first_ms.max(times.now_ms);
         }
-        let existing: Vec<&Topic> = existing.into_iter().map(|(topic, _)| topic).collect();
+        let existing: Vec<&Topic> = existing.iter().map(|&(topic, _)| topic).collect();
         self.check_topics(&existing, times, target.stop)
     }
 
@@ -179,13 +195,12 @@ impl Cluster {
         misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Whether all brokers were addressed on this machine.
+    /// Whether all brokers are on this machine: what is asked there, and what they call themselves. A tunnel may lead elsewhere.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.brokers.split(',').map(str::trim).all(|address| {
-            let host = address.rsplit_once("://").map_or(address, |(_, host)| host);
-            host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]")
-        })
+        let hosts = self.brokers.split(',').map(str::trim);
+        self.is_local
+            && hosts.map(|address| address.rsplit_once("://").map_or(address, |(_, host)| host)).all(is_loopback)
     }
 
     /// The layout with the partition counts that the topics really have.
@@ -231,6 +246,12 @@ impl Cluster {
     pub(super) fn transfer(&self) -> Transfer {
         self.transfer
     }
+}
+
+/// Whether a host, with a port or without, is this machine.
+fn is_loopback(host: &str) -> bool {
+    let is = |name: &str| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    is("localhost") || is("[::1]") || host == "::1" || host.starts_with("127.")
 }
 
 /// The first of some topics in which a partition does not end at offset 0.

@@ -42,7 +42,7 @@ pub(crate) fn watermarks<C: ClientContext>(
             Err(error) if is_silence(&error) && begin.elapsed() < CONNECT => thread::sleep(SETTLING_WAIT),
             Err(error) => {
                 let action = format!("reading the end offset of `{topic}`, partition {partition}");
-                return Err(KafkaError::Refused { action, source: Box::new(error) });
+                return Err(KafkaError::refused(&action, error, CONNECT, String::new()));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong with Kafka, and what to do about it.
 
+use std::time::Duration;
+
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
@@ -55,6 +57,19 @@ pub enum KafkaError {
         setting: String,
         /// The command that changes it.
         mend: String,
+    },
+    /// A broker that was reached does not answer, or another one that it named.
+    #[error(
+        "{action}: no answer within {seconds} s{detail}\nbrokers tell at which addresses they are to be asked \
+         (advertised.listeners): these too must be reachable from here"
+    )]
+    Unanswered {
+        /// What was asked.
+        action: String,
+        /// How long was waited.
+        seconds: u64,
+        /// What the client saw meanwhile, behind a colon.
+        detail: String,
     },
     /// A topic that is to be read is not there.
     #[error(
@@ -207,6 +222,19 @@ impl From<ClientError> for KafkaError {
 }
 
 impl KafkaError {
+    /// An answer that was not given, or was a refusal. `detail` is what the client saw meanwhile, behind a colon.
+    pub(super) fn refused(action: &str, error: ClientError, waited: Duration, detail: String) -> Self {
+        use RDKafkaErrorCode::{BrokerTransportFailure, OperationTimedOut, RequestTimedOut};
+        let action = action.to_owned();
+        match (&error, error.rdkafka_error_code()) {
+            (_, Some(OperationTimedOut | RequestTimedOut | BrokerTransportFailure))
+            | (ClientError::AdminOp(OperationTimedOut), _) => {
+                Self::Unanswered { action, seconds: waited.as_secs(), detail }
+            }
+            _ => Self::Refused { action, source: Box::new(error) },
+        }
+    }
+
     /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
     /// them back.
     pub(super) fn misplaced(topic: TopicName, partition: i32, expected: i64, found: i64) -> Self {

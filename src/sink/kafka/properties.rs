@@ -10,7 +10,7 @@ use rdkafka::config::ClientConfig;
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Properties that are refused, and why.
-const REFUSED: [(&str, &str); 25] = [
+const REFUSED: [(&str, &str); 26] = [
     ("bootstrap.servers", "give --bootstrap-servers"),
     ("metadata.broker.list", "give --bootstrap-servers"),
     ("enable.idempotence", "delivery is idempotent, always: without it a retry can double or reorder records"),
@@ -33,6 +33,7 @@ const REFUSED: [(&str, &str); 25] = [
     ("sasl.kerberos.kinit.cmd", "it would run a shell command"),
     ("delivery.report.only.error", "every report is counted"),
     ("compression.codec", "give it as compression.type, its other name"),
+    ("queuing.strategy", "records are delivered in the stream's order"),
     ("queue.buffering.max.ms", "give it as linger.ms, its other name"),
     ("queue.buffering.max.kbytes", "the queue is bounded at 128 MiB"),
     ("queue.buffering.max.messages", "the queue is bounded at 128 MiB, not by a count"),

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaErrorCode;
@@ -11,6 +10,7 @@ use tokio::time::sleep;
 
 use super::KafkaError;
 use super::cluster::{CONNECT, LOOK, READY};
+use super::last_error::LastError;
 use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};
 
@@ -63,10 +63,10 @@ pub(super) fn create(
     if missing.is_empty() {
         return Ok(Vec::new());
     }
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let Times { now_ms, first_ms, last_ms } = settings.times;
     let outlived = |retention_ms: i64| now_ms - first_ms >= retention_ms;
-    let keep_all = !settings.without_end || broker_retention_ms(&admin, stop).is_none_or(outlived);
+    let keep_all = broker_retention_ms(&admin, stop)?.is_none_or(outlived) || !settings.without_end;
     // -1 is Kafka's own word for the broker's default.
     let replication_factor = settings.replication_factor.map_or(-1, i32::from);
     let new_topics: Vec<NewTopic<'_>> = missing
@@ -81,7 +81,9 @@ pub(super) fn create(
             if last_ms > now_ms { new.set("message.timestamp.after.max.ms", far_ahead) } else { new }
         })
         .collect();
-    let results = ask("creating topics", stop, admin.create_topics(&new_topics, &admin_options()))?;
+    // The brokers have answered by now; creating many partitions takes its time.
+    let options = AdminOptions::new().request_timeout(Some(READY)).operation_timeout(Some(READY));
+    let results = ask("creating topics", stop, &admin, admin.create_topics(&new_topics, &options))?;
     let mut created = Vec::new();
     for (topic, result) in missing.iter().zip(results) {
         match result {
@@ -97,24 +99,29 @@ pub(super) fn create(
 }
 
 /// For how long the broker keeps records of topics that do not say so themselves, -1 being for ever; `None` if it does not tell.
-fn broker_retention_ms(admin: &AdminClient<DefaultClientContext>, stop: &Stop) -> Option<i64> {
+fn broker_retention_ms(admin: &AdminClient<LastError>, stop: &Stop) -> Result<Option<i64>, KafkaError> {
     let begin = Instant::now();
     let metadata = loop {
         match admin.inner().fetch_metadata(None, LOOK) {
             Ok(metadata) => break metadata,
-            Err(_) if stop.asked() || begin.elapsed() > CONNECT => return None,
+            Err(_) if stop.asked() => return Err(KafkaError::Stopped),
+            Err(_) if begin.elapsed() > CONNECT => return Ok(None),
             Err(_) => {}
         }
     };
-    let broker = [ResourceSpecifier::Broker(metadata.brokers().first()?.id())];
+    let Some(broker) = metadata.brokers().first() else { return Ok(None) };
+    let broker = [ResourceSpecifier::Broker(broker.id())];
     let described = admin.describe_configs(&broker, &admin_options());
-    let described = ask("reading the broker's retention", stop, described).ok()?;
-    let broker = described.into_iter().find_map(Result::ok)?;
-    let value = |name: &str| broker.get(name)?.value.as_ref()?.parse::<i64>().ok();
+    let described = match ask("reading the broker's settings", stop, admin, described) {
+        Err(error @ (KafkaError::Unanswered { .. } | KafkaError::Stopped)) => return Err(error),
+        described => described.ok(),
+    };
+    let broker = described.into_iter().flatten().find_map(Result::ok);
+    let value = |name: &str| broker.as_ref()?.get(name)?.value.as_ref()?.parse::<i64>().ok();
     // The finer setting beats the coarser.
     let units = [("log.retention.ms", 1), ("log.retention.minutes", 60_000), ("log.retention.hours", 3_600_000)];
-    let retention_ms = units.into_iter().find_map(|(name, ms)| Some(value(name)?.saturating_mul(ms)))?;
-    Some(if retention_ms < 0 { i64::MAX } else { retention_ms })
+    let retention_ms = units.into_iter().find_map(|(name, ms)| Some(value(name)?.saturating_mul(ms)));
+    Ok(retention_ms.map(|retention_ms| if retention_ms < 0 { i64::MAX } else { retention_ms }))
 }
 
 /// Which of these topics' settings would not keep the records as they are, each with the command that mends it: `LogAppendTime`,
@@ -129,9 +136,9 @@ pub(super) fn misfits(
     if topics.is_empty() {
         return Ok(Vec::new());
     }
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
-    let described = ask("reading topic settings", stop, admin.describe_configs(&resources, &admin_options()))?;
+    let described = ask("reading topic settings", stop, &admin, admin.describe_configs(&resources, &admin_options()))?;
     let mut misfits = Vec::new();
     for (topic, described) in topics.iter().zip(described) {
         // A broker that does not show its settings does not stop anybody.
@@ -173,12 +180,18 @@ fn settings_that_do_not_fit<'a>(
 }
 
 fn admin_options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(READY)).operation_timeout(Some(READY))
+    AdminOptions::new().request_timeout(Some(CONNECT)).operation_timeout(Some(CONNECT))
 }
 
 /// Waits for an answer of the admin client, or for a signal.
-fn ask<T>(action: &str, stop: &Stop, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, KafkaError> {
-    let refused = |source| KafkaError::Refused { action: action.to_owned(), source: Box::new(source) };
+fn ask<T>(
+    action: &str,
+    stop: &Stop,
+    admin: &AdminClient<LastError>,
+    answer: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, KafkaError> {
+    let seen = || admin.inner().context().last().map_or(String::new(), |last| format!(": {last}"));
+    let refused = |source: ClientError| KafkaError::refused(action, source, CONNECT, seen());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| refused(ClientError::AdminOpCreation(error.to_string())))?;
     runtime.block_on(async {

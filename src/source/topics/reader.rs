@@ -169,7 +169,9 @@ impl Reader {
 }
 
 /// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it.
-fn unless_passing(message: KafkaResult<BorrowedMessage<'_>>) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
+pub(crate) fn unless_passing(
+    message: KafkaResult<BorrowedMessage<'_>>,
+) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
     match message {
         Ok(message) => Ok(Some(message)),

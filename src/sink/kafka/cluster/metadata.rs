@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
-use rdkafka::metadata::MetadataTopic;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::super::last_error::LastError;
 use super::super::{KafkaError, Property};
@@ -26,6 +26,7 @@ impl Cluster {
             layout: layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
+            is_local: false,
         };
         let client: BaseConsumer<LastError> = cluster.client_config().create_with_context(LastError::default())?;
         let counts = cluster.partition_counts(&client, stop)?;
@@ -45,15 +46,7 @@ impl Cluster {
         client: &BaseConsumer<LastError>,
         stop: &Stop,
     ) -> Result<[u32; 4], KafkaError> {
-        let begin = Instant::now();
-        let metadata = loop {
-            match client.fetch_metadata(None, LOOK) {
-                Ok(metadata) => break metadata,
-                Err(_) if stop.asked() => return Err(KafkaError::Stopped),
-                Err(_) if begin.elapsed() < CONNECT => {}
-                Err(error) => return Err(self.unreachable(client, &error)),
-            }
-        };
+        let metadata = self.metadata(client, stop)?;
         let ready = |topic: &MetadataTopic| topic.partitions().iter().all(|p| p.leader() >= 0);
         let count = |stage: Stage| {
             let name = self.layout.topic(stage).name.as_str();
@@ -61,6 +54,19 @@ impl Cluster {
             found.map_or(0, |topic| topic.partitions().len() as u32)
         };
         Ok(Stage::ALL.map(count))
+    }
+
+    /// What the brokers say of themselves and of all topics.
+    pub(super) fn metadata(&self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<Metadata, KafkaError> {
+        let begin = Instant::now();
+        loop {
+            match client.fetch_metadata(None, LOOK) {
+                Ok(metadata) => return Ok(metadata),
+                Err(_) if stop.asked() => return Err(KafkaError::Stopped),
+                Err(_) if begin.elapsed() < CONNECT => {}
+                Err(error) => return Err(self.unreachable(client, &error)),
+            }
+        }
     }
 
     fn unreachable(&self, client: &BaseConsumer<LastError>, error: &ClientError) -> KafkaError {
