@@ -36,6 +36,13 @@ pub(super) enum Standing {
     Unknown,
 }
 
+/// A record that was read, with what is known of it once it was asked for.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) record: LogRecord,
+    pub(super) known: Option<Standing>,
+}
+
 impl Comparison<'_> {
     /// Where a record belongs that was found in a log.
     pub(super) fn standing(&self, log: usize, stage: Stage, found: &LogRecord) -> Standing {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::compare::{is_same, parting, resembles};
-use super::comparison::{Comparison, Standing};
+use super::comparison::{Comparison, Held, Standing};
 use super::finding::{Class, Counts, Difference, Shown};
 use super::missing::Missing;
 use crate::fingerprint::Fingerprints;
@@ -36,13 +36,6 @@ pub(super) struct Log {
     pub(super) missing_at_end: u64,
     /// First parts in which altered records differ.
     pub(super) altered_in: BTreeSet<&'static str>,
-}
-
-/// A record that was read, with what is known of it once it was asked for.
-#[derive(Debug)]
-struct Held {
-    record: LogRecord,
-    known: Option<Standing>,
 }
 
 impl Log {
@@ -79,7 +72,9 @@ impl Log {
             let mut record = self.spare.pop().unwrap_or_default();
             if source.next(self.number, &mut record)? {
                 self.counts.records += 1;
-                fingerprints.iter_mut().for_each(|fingerprints| record.add_to(fingerprints, self.place.stage));
+                if let Some(fingerprints) = fingerprints {
+                    record.add_to(fingerprints, self.place.stage);
+                }
                 self.held.push_back(Held { record, known: None });
             } else {
                 self.is_read = true;
