@@ -51,6 +51,9 @@ pub mod fingerprint;
 pub mod stream;
 
 #[cfg(feature = "cli")]
+pub mod ahead;
+
+#[cfg(feature = "cli")]
 pub mod metrics;
 
 #[cfg(feature = "cli")]

@@ -164,7 +164,25 @@ impl Pacer {
     /// How long to wait, at most, before asking again about a record that is due at `emit_ms`; `None` if it is due, and then its
     /// lateness is measured.
     pub fn wait(&mut self, emit_ms: i64) -> Option<Duration> {
-        let due_us = emit_ms.saturating_mul(1_000);
+        let (now, begin_us, speed, due) = self.look(emit_ms)?;
+        match due {
+            Due::In(virtual_us) => Some(self.span(speed, virtual_us)),
+            Due::Late(virtual_us) => {
+                // What was due before the run began is backfill, not late.
+                self.released(now, speed.real(virtual_us), emit_ms.saturating_mul(1_000) < begin_us);
+                None
+            }
+        }
+    }
+
+    /// As [`Pacer::wait`], for a record that is not released: nothing is measured.
+    pub fn until(&mut self, emit_ms: i64) -> Option<Duration> {
+        let (_, _, speed, due) = self.look(emit_ms)?;
+        if let Due::In(virtual_us) = due { Some(self.span(speed, virtual_us)) } else { None }
+    }
+
+    /// The moment, where the timeline began, how fast it goes, and where it stands; `None` where nothing is waited for.
+    fn look(&mut self, emit_ms: i64) -> Option<(Instant, i64, Speed, Due)> {
         let replay = match self.pace {
             Pace::Fast => return None,
             Pace::Live => None,
@@ -179,20 +197,16 @@ impl Pacer {
                 (self.begin_virtual_us.saturating_add(passed_us), self.begin_virtual_us)
             }
         };
-        let speed = replay.unwrap_or(Speed::REAL_TIME);
-        match due(due_us, timeline_us) {
-            Due::In(virtual_us) => {
-                if let Some(metrics) = &self.metrics {
-                    metrics.on_time();
-                }
-                Some(speed.real(virtual_us).clamp(TICK, WAIT_MAX))
-            }
-            Due::Late(virtual_us) => {
-                // What was due before the run began is backfill, not late.
-                self.released(now, speed.real(virtual_us), due_us < begin_us);
-                None
-            }
+        let due = due(emit_ms.saturating_mul(1_000), timeline_us);
+        Some((now, begin_us, replay.unwrap_or(Speed::REAL_TIME), due))
+    }
+
+    /// A wait for what is due in so much virtual time.
+    fn span(&self, speed: Speed, virtual_us: u64) -> Duration {
+        if let Some(metrics) = &self.metrics {
+            metrics.on_time();
         }
+        speed.real(virtual_us).clamp(TICK, WAIT_MAX)
     }
 
     /// Measures and counts a record that is released now.

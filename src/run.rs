@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::ahead::{Records, made_ahead};
 use crate::digest::Digest;
 use crate::fingerprint::Fingerprints;
 use crate::pace::{Lateness, Pacer};
@@ -71,22 +72,26 @@ impl Count {
     }
 }
 
-/// So many records of other parts may be passed over in a row before their time is waited for: a live worker whose partitions
-/// stay empty must not run ahead to the end of the stream.
-const PASSED_MAX: u32 = 10_000;
+/// While records of other parts are passed over, the sink is looked at this often.
+const LOOK_EVERY: u32 = 10_000;
+
+/// A sink is asked this often whether it has stored a record.
+const ACK_WAIT: Duration = Duration::from_millis(1);
 
 /// How a part is played.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
     /// Whether the run's fingerprint is computed.
     pub fingerprint: bool,
     /// Whether the first record has to be acknowledged before any other is submitted.
     pub first_alone: bool,
+    /// How many threads make records for the one that submits them; up to one, that one makes them itself.
+    pub threads: usize,
 }
 
 /// Plays a part of a window into a sink, each record when the pacer says so, and closes the sink.
 ///
-/// `progress` is called with the ordinal of each request that was taken, or passed over as another part's.
+/// `progress` is called with the ordinal of each request that was taken.
 ///
 /// # Errors
 /// If the sink fails: with [`SinkError::ReaderGone`] when nobody reads any more, which is no failure.
@@ -97,88 +102,90 @@ pub fn run(
     pacer: &mut Pacer,
     stop: &Stop,
     manner: Manner,
-    mut progress: impl FnMut(u64),
+    progress: impl FnMut(u64),
 ) -> Result<Outcome, SinkError> {
     let begin = Instant::now();
-    let mut counts = [Count::default(); 4];
-    let mut fingerprints = manner.fingerprint.then(|| Fingerprints::new(stream.layout()));
-    let mut records = stream.records_of_part(part);
-    let mut record = Record::default();
-    let mut passed = 0u32;
-    let mut first_alone = manner.first_alone;
-    let complete = loop {
-        if stop.asked() {
-            break false;
-        }
-        match records.step(&mut record) {
-            Step::End => break true,
-            Step::Filled => passed = 0,
-            Step::Passed(position) => {
-                if position.stage == Stage::Request {
-                    progress(position.ordinal);
-                }
-                passed += 1;
-                if passed.is_multiple_of(PASSED_MAX) {
-                    // A sign of life.
-                    sink.wait(Duration::ZERO)?;
-                }
-                if passed > PASSED_MAX && !wait_until_due(position.emit_ms, sink, pacer, stop)? {
-                    break false;
-                }
-                continue;
-            }
-        }
-        match release(&record, sink, pacer, stop) {
-            Ok(()) => {}
-            Err(SinkError::Stopped) => break false,
-            Err(error) => return Err(error),
-        }
-        counts[record.stage.index()].add(record.value.len());
-        if let Some(fingerprints) = &mut fingerprints {
-            fingerprints.add(&record);
-        }
-        if record.stage == Stage::Request {
-            progress(record.ordinal);
-        }
-        if std::mem::take(&mut first_alone) {
-            if !wait_until_acked(sink, stop)? {
-                break false;
-            }
-            pacer.begin_again();
-        }
-    };
+    let counts = [Count::default(); 4];
+    let fingerprints = manner.fingerprint.then(|| Fingerprints::new(stream.layout()));
+    let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, counts, fingerprints, progress };
+    let complete = made_ahead(stream.records_of_part(part), manner.threads, |records| run.play(records))?;
+    let Run { sink, pacer, counts, fingerprints, .. } = run;
     sink.close(complete)?;
     let fingerprint = fingerprints.map(|fingerprints| fingerprints.total());
     let lateness = pacer.lateness().filter(|lateness| lateness.count() > 0).cloned();
     Ok(Outcome { counts, complete, elapsed: begin.elapsed(), acked: sink.acked(), fingerprint, lateness })
 }
 
-/// Waits until a record is due, and submits it.
-fn release(record: &Record, sink: &mut dyn Sink, pacer: &mut Pacer, stop: &Stop) -> Result<(), SinkError> {
-    if wait_until_due(record.emit_ms, sink, pacer, stop)? { sink.submit(record) } else { Err(SinkError::Stopped) }
+/// A run under way.
+struct Run<'a, P> {
+    sink: &'a mut dyn Sink,
+    pacer: &'a mut Pacer,
+    stop: &'a Stop,
+    first_alone: bool,
+    counts: [Count; 4],
+    fingerprints: Option<Fingerprints>,
+    progress: P,
 }
 
-/// A sink is asked this often whether it has stored a record.
-const ACK_WAIT: Duration = Duration::from_millis(1);
-
-/// Waits until something is acknowledged; false if a signal came first.
-fn wait_until_acked(sink: &mut dyn Sink, stop: &Stop) -> Result<bool, SinkError> {
-    while sink.acked() == Some(0) {
-        if stop.asked() {
-            return Ok(false);
+impl<P: FnMut(u64)> Run<'_, P> {
+    /// Plays all records; false if a signal came first.
+    fn play(&mut self, records: &mut dyn Records) -> Result<bool, SinkError> {
+        let mut record = Record::default();
+        let mut passed = 0u32;
+        while !self.stop.asked() {
+            match records.step(&mut record) {
+                Step::End => return Ok(true),
+                Step::Filled => match self.release(&record) {
+                    Ok(()) => {}
+                    Err(SinkError::Stopped) => break,
+                    Err(error) => return Err(error),
+                },
+                Step::Passed(position) => {
+                    passed = passed.wrapping_add(1);
+                    if passed.is_multiple_of(LOOK_EVERY) {
+                        self.sink.wait(Duration::ZERO)?;
+                    }
+                    // A live worker whose partitions stay empty must not run ahead to the end of the stream.
+                    while let Some(span) = self.pacer.until(position.emit_ms).filter(|_| !self.stop.asked()) {
+                        self.sink.wait(span)?;
+                    }
+                }
+            }
         }
-        sink.wait(ACK_WAIT)?;
+        Ok(false)
     }
-    Ok(true)
-}
 
-/// Waits until the timeline reaches a time; false if a signal came first.
-fn wait_until_due(emit_ms: i64, sink: &mut dyn Sink, pacer: &mut Pacer, stop: &Stop) -> Result<bool, SinkError> {
-    while let Some(span) = pacer.wait(emit_ms) {
-        if stop.asked() {
-            return Ok(false);
+    /// Waits until a record is due, and submits it. [`SinkError::Stopped`] if a signal came first.
+    fn release(&mut self, record: &Record) -> Result<(), SinkError> {
+        while let Some(span) = self.pacer.wait(record.emit_ms) {
+            if self.stop.asked() {
+                return Err(SinkError::Stopped);
+            }
+            self.sink.wait(span)?;
         }
-        sink.wait(span)?;
+        self.sink.submit(record)?;
+        self.counts[record.stage.index()].add(record.value.len());
+        if let Some(fingerprints) = &mut self.fingerprints {
+            fingerprints.add(record);
+        }
+        if record.stage == Stage::Request {
+            (self.progress)(record.ordinal);
+        }
+        if std::mem::take(&mut self.first_alone) {
+            self.wait_until_acked()?;
+            self.pacer.begin_again();
+        }
+        Ok(())
     }
-    Ok(true)
+
+    /// Waits until something is acknowledged. [`SinkError::Stopped`] if a signal came first.
+    fn wait_until_acked(&mut self) -> Result<(), SinkError> {
+        while self.sink.acked() == Some(0) {
+            if self.stop.asked() {
+                return Err(SinkError::Stopped);
+            }
+            self.sink.wait(ACK_WAIT)?;
+        }
+        Ok(())
+    }
 }

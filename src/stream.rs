@@ -25,6 +25,7 @@ mod window;
 use std::fmt::Write;
 
 use self::due::DueRecords;
+pub(crate) use self::part::Due;
 pub use self::part::{Part, PartRecords, Shard, ShardError, Step};
 pub use self::position::{Position, Positions};
 pub use self::window::{Window, WindowEnd, WindowError};

@@ -27,12 +27,13 @@ use self::identify::Identifier;
 use self::log::{LOOK, Log};
 use self::span::{Edge, Span};
 pub use self::verdict::{LogVerdict, Verdict};
+use crate::ahead::made_ahead;
 use crate::fingerprint::Fingerprints;
 use crate::record::Record;
 use crate::sink::Stop;
 use crate::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
 use crate::spec::Stage;
-use crate::stream::{Stream, Window};
+use crate::stream::{Part, Position, Step, Stream, Window};
 
 /// What logs are to hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +44,8 @@ pub struct Demand {
     pub prefix: bool,
     /// Whether the fingerprints of what the logs hold are wanted. They need keys and timestamps.
     pub fingerprint: bool,
+    /// How many threads make the expected records; up to one, they are made where they are compared.
+    pub threads: usize,
 }
 
 /// Why nothing could be verified.
@@ -89,7 +92,7 @@ pub fn verify(
     let prefix = demand.prefix;
     let other = Record::default();
     let mut with = Comparison { stream, identifier, span, index, source, prefix, fingerprints, stop, other };
-    compare(&mut with, &mut logs, &mut progress)?;
+    compare(&mut with, &mut logs, demand.threads, &mut progress)?;
     Ok(Verdict::new(&with, &logs))
 }
 
@@ -110,25 +113,29 @@ fn span(
 fn compare(
     with: &mut Comparison<'_>,
     logs: &mut [Log],
+    threads: usize,
     progress: &mut impl FnMut(Window, u64),
 ) -> Result<(), SourceError> {
     let window = with.span.window;
     let (stream, last) = (with.stream, with.span.last);
-    let mut records = match with.span.first(stream) {
-        Some(first) => stream.records_from(window, first),
-        None => stream.records(window),
+    let part = Part::from(window);
+    let records = match with.span.first(stream) {
+        Some(first) => stream.records_of_part_from(&part, first),
+        None => stream.records_of_part(&part),
     };
-    let mut expected = Record::default();
-    while records.peek_position().is_some_and(|next| last.is_none_or(|last| next <= last)) {
-        records.next_into(&mut expected);
-        if expected.stage == Stage::Request {
-            progress(window, expected.ordinal);
+    made_ahead(records, threads, |records| -> Result<(), SourceError> {
+        let mut expected = Record::default();
+        while records.step(&mut expected) == Step::Filled && last.is_none_or(|last| Position::from(&expected) <= last) {
+            if expected.stage == Stage::Request {
+                progress(window, expected.ordinal);
+            }
+            let log = with.index.of(expected.stage, expected.partition);
+            if !logs[log].expect(with, &expected)? && with.prefix && have_ended(with, logs)? {
+                break;
+            }
         }
-        let log = with.index.of(expected.stage, expected.partition);
-        if !logs[log].expect(with, &expected)? && with.prefix && have_ended(with, logs)? {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     logs.iter_mut().try_for_each(|log| log.finish(with))
 }
 

@@ -77,6 +77,7 @@ const TABLE: &[Bad] = &[
     bad("count", NUMBER, &["0", "18446744073709551616", "9999999999999"], &[("5", &[("duration", "5s")])]),
     bad("duration", &["soon", "-5s", "5", "1.5.5s"], &["0s", "1us", "9999y"], &[("5s", &[("count", "5")])]),
     bad("fast", SWITCH, &[], &[("true", &[("speed", "60")])]),
+    bad("threads", NUMBER, &["0", "257", "-1"], &[]),
     bad("speed", SHARE, &["0", "1000000.1", "0.0000001"], &[("60", &[("fast", "true")])]),
     bad("sink", WORD, &[], &[("null", &[("out", "unused")]), ("stdout", &[("envelope", "true")])]),
     bad("out", &[], &[], &[("unused", &[("sink", "null")])]),

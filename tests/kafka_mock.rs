@@ -73,7 +73,7 @@ fn play_counted(
     let mut sink = Kafka::new(cluster, stop, metrics).unwrap();
     let mut sink = Counted::new(&mut sink, metrics);
     let mut pacer = Pacer::new(Pace::Fast, 0);
-    let manner = Manner { fingerprint: true, first_alone: false };
+    let manner = Manner { fingerprint: true, first_alone: false, threads: 2 };
     run(stream, &Window::auctions(0, count).into(), &mut sink, &mut pacer, stop, manner, trouble)
 }
 

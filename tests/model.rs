@@ -497,7 +497,7 @@ impl Schedule {
             deliveries: Deliveries::new(&standing.end_offsets),
             queues: BTreeMap::new(),
         };
-        let manner = Manner { fingerprint: false, first_alone: standing.first_alone };
+        let manner = Manner { fingerprint: false, first_alone: standing.first_alone, threads: 1 };
         let mut pacer = Pacer::new(Pace::Fast, 0);
         match run(&self.stream, &standing.part, &mut writer, &mut pacer, &self.stop, manner, |_| {}) {
             Ok(_) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The modules in the order in which data flows: a module uses those before it, and itself.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "digest",
     "timestamp",
     "spec",
@@ -20,6 +20,7 @@ const ORDER: [&str; 21] = [
     "record",
     "fingerprint",
     "stream",
+    "ahead",
     "metrics",
     "pace",
     "sink",

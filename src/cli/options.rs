@@ -1,5 +1,7 @@
 //! Options that every command takes: what the stream is, and where its records go.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
@@ -155,5 +157,21 @@ impl KafkaArgs {
             text.parse().map_err(|error| Failure::Usage(format!("-X {key}: {error}")))
         };
         self.properties.iter().map(parse).collect()
+    }
+}
+
+/// How many threads make records.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct ThreadArgs {
+    /// Threads that make records for the one that hands them on [default: one a core]
+    #[arg(long, env = "MDG_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+impl ThreadArgs {
+    /// As given, or one a core.
+    pub(super) fn count(self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.threads.map_or_else(cores, usize::from)
     }
 }

@@ -133,7 +133,7 @@ impl Player<'_> {
         let mut sink = Counted::new(sink, self.metrics);
         let acknowledges = sink.acked().is_some();
         let status = self.shows_progress().then(|| Status::show(left, self.pace, acknowledges, self.metrics));
-        let manner = Manner { fingerprint, first_alone: *first_alone };
+        let manner = Manner { fingerprint, first_alone: *first_alone, threads: self.options.threads.count() };
         let outcome = run::run(stream, part, &mut sink, &mut pacer, self.stop, manner, |_| {});
         drop(status);
         Ok(outcome?)

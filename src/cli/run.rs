@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::again::Written;
 use super::listen::{ListenAddress, listen};
-use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
+use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use super::play::{Player, require_partitions};
 use super::terminal::TerminalArgs;
 use super::window::{Span, WindowArgs};
@@ -77,6 +77,8 @@ pub(super) struct RunOptions {
     /// With the embedded broker: keep it up until a signal
     #[arg(long, env = "MDG_HOLD", value_parser = BoolishValueParser::new())]
     pub(super) hold: bool,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
     /// Answer /livez, /readyz and /metrics over HTTP, such as at 127.0.0.1:8080 [default: nowhere]
     #[arg(long, env = "MDG_LISTEN", value_name = "ADDR:PORT")]
     listen: Option<ListenAddress>,

@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Command};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::options::{KafkaArgs, LayoutArgs, StreamArgs};
+use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use super::run::ReportForm;
 use super::terminal::{MOVING, TerminalArgs};
 use super::window::WindowArgs;
@@ -47,6 +47,8 @@ struct VerifyOptions {
     /// Accept logs that still grow: each may end anywhere
     #[arg(long, env = "MDG_PREFIX", value_parser = BoolishValueParser::new())]
     prefix: bool,
+    #[command(flatten)]
+    threads: ThreadArgs,
     /// Form of the verdict
     #[arg(long, env = "MDG_REPORT", value_enum, default_value_t = ReportForm::Text)]
     report: ReportForm,
@@ -74,6 +76,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
         window: args.window.demanded(stream.auctions())?,
         prefix: options.prefix,
         fingerprint: options.fingerprint,
+        threads: options.threads.count(),
     };
     let verdict = match &options.files {
         Some(folder) => {

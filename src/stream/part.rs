@@ -5,6 +5,7 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 
 use super::{Position, Records, Stream, Window};
+use crate::draw::Words;
 use crate::record::Record;
 use crate::spec::{Layout, Stage};
 
@@ -176,6 +177,11 @@ impl Stream {
         PartRecords { records, part, least_held }
     }
 
+    /// The records of a part of which nothing is held, from a position on.
+    pub(crate) fn records_of_part_from<'a>(&'a self, part: &'a Part, position: Position) -> PartRecords<'a> {
+        PartRecords { records: self.records_from(part.window, position), part, least_held: [None; 4] }
+    }
+
     /// Whether the spec's rates let a stage happen at all.
     pub(crate) fn happens(&self, stage: Stage) -> bool {
         let spec = self.auctions().spec();
@@ -184,21 +190,65 @@ impl Stream {
     }
 }
 
-impl PartRecords<'_> {
-    /// Takes one step: fills `record` with the next record if it belongs to the part, or passes over it.
-    pub fn step(&mut self, record: &mut Record) -> Step {
-        let Some((position, words)) = self.records.due.next() else { return Step::End };
-        if Some(position) <= self.least_held[position.stage.index()] {
-            return Step::Passed(position);
-        }
-        let stream = self.records.stream;
+/// A record that is due, and the words that it is made of.
+#[derive(Debug)]
+pub(crate) struct Due {
+    position: Position,
+    words: Words,
+}
+
+/// Makes the records of a part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Maker<'a> {
+    stream: &'a Stream,
+    part: &'a Part,
+}
+
+impl Maker<'_> {
+    /// Fills `record`; false if the record here belongs to another part.
+    pub(crate) fn fill(self, due: &Due, record: &mut Record) -> bool {
+        self.fill_of_words(due.position, &due.words, record)
+    }
+
+    fn fill_of_words(self, position: Position, words: &Words, record: &mut Record) -> bool {
+        let Self { stream, part } = self;
         let key = stream.key(position.stage, position.ordinal);
         let partition = stream.partition_of_key(position.stage, &key);
-        if !self.part.plays(position, partition) {
-            return Step::Passed(position);
+        let plays = part.plays(position, partition);
+        if plays {
+            stream.fill_with_key(position, words, &key, partition, record);
         }
-        stream.fill_with_key(position, words, &key, partition, record);
-        Step::Filled
+        plays
+    }
+}
+
+impl<'a> PartRecords<'a> {
+    /// Takes one step: fills `record` with the next record if it belongs to the part, or passes over it.
+    pub fn step(&mut self, record: &mut Record) -> Step {
+        let maker = self.maker();
+        let Some((position, words)) = self.records.due.next() else { return Step::End };
+        let is_held = Some(position) <= self.least_held[position.stage.index()];
+        if !is_held && maker.fill_of_words(position, words, record) { Step::Filled } else { Step::Passed(position) }
+    }
+
+    /// Walks over the next `count` records, and takes over into `due` what those are made of that may belong to the part. Says
+    /// where the last one stands; `None` if there was none.
+    pub(crate) fn walk(&mut self, count: usize, due: &mut Vec<Due>) -> Option<Position> {
+        due.clear();
+        let mut last = None;
+        for _ in 0..count {
+            let Some((position, words)) = self.records.due.next() else { break };
+            if Some(position) > self.least_held[position.stage.index()] {
+                due.push(Due { position, words: words.clone() });
+            }
+            last = Some(position);
+        }
+        last
+    }
+
+    /// What makes the records that are walked over.
+    pub(crate) fn maker(&self) -> Maker<'a> {
+        Maker { stream: self.records.stream, part: self.part }
     }
 }
 

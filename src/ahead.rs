@@ -1,0 +1,281 @@
+//! Records made ahead of whoever takes them, by several threads, in the stream's order.
+//!
+//! ```text
+//! worker   an empty block ──> walk its positions, under a lock ──> make its records ──┐
+//!             ^                                                                       v
+//! taker       └───────────────── records, block by block, by their numbers <──────────┘
+//! ```
+//!
+//! Walking is cheap and making is not, so one walk serves all workers. There is a fixed number of blocks, and a worker numbers a
+//! block only when it holds one: the block that the taker waits for is always under way, and memory is bounded.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::record::Record;
+use crate::stream::{Due, PartRecords, Position, Step};
+
+/// Positions of a block: enough that handing it on does not show, few enough that a block is made in under a millisecond.
+const BLOCK: usize = 256;
+/// Blocks that each worker may have made ahead, beside the one that it works at.
+const AHEAD: usize = 2;
+
+/// A part's records, one after the other.
+pub trait Records {
+    /// Takes one step, as [`PartRecords::step`] does. What is passed over may be told for many records at once.
+    fn step(&mut self, record: &mut Record) -> Step;
+}
+
+impl Records for PartRecords<'_> {
+    fn step(&mut self, record: &mut Record) -> Step {
+        PartRecords::step(self, record)
+    }
+}
+
+/// Has records made by so many threads while `take` takes them: the same records, in the same order, for each number of threads.
+/// One thread, or none, makes them where they are taken.
+pub fn made_ahead<T>(mut records: PartRecords<'_>, threads: usize, take: impl FnOnce(&mut dyn Records) -> T) -> T {
+    if threads <= 1 {
+        return take(&mut records);
+    }
+    let blocks = threads * (1 + AHEAD) + 1;
+    let shared = Shared {
+        walk: Mutex::new(Walk { records, number: 0, ended: false }),
+        empty: Mutex::new((0..blocks).map(|_| Block::default()).collect()),
+        returned: Condvar::new(),
+        over: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        let (made, blocks) = sync_channel(blocks);
+        for _ in 0..threads {
+            let made = made.clone();
+            let shared = &shared;
+            scope.spawn(move || shared.work(&made));
+        }
+        drop(made);
+        take(&mut Taker {
+            shared: &shared,
+            blocks,
+            early: BTreeMap::new(),
+            number: 0,
+            block: Block::default(),
+            taken: 0,
+        })
+    })
+}
+
+/// What follows one another in the stream's order.
+#[derive(Debug, Default)]
+struct Block {
+    number: u64,
+    due: Vec<Due>,
+    /// The first `filled` of them are this block's; the others keep their buffers for later ones.
+    records: Vec<Record>,
+    filled: usize,
+    /// The last position that was walked over; `None` behind the part's end.
+    last: Option<Position>,
+}
+
+struct Walk<'a> {
+    records: PartRecords<'a>,
+    /// The next block's.
+    number: u64,
+    ended: bool,
+}
+
+struct Shared<'a> {
+    walk: Mutex<Walk<'a>>,
+    empty: Mutex<Vec<Block>>,
+    returned: Condvar,
+    /// Nobody takes any more.
+    over: AtomicBool,
+}
+
+impl Shared<'_> {
+    /// Makes blocks until the part ends or nobody takes them.
+    fn work(&self, made: &SyncSender<Block>) {
+        // If this thread panics the others must not wait for its block.
+        let _end = EndIfPanicking(self);
+        while let Some(mut block) = self.empty_block() {
+            let maker = {
+                let mut walk = lock(&self.walk);
+                if walk.ended {
+                    return;
+                }
+                block.number = walk.number;
+                walk.number += 1;
+                block.last = walk.records.walk(BLOCK, &mut block.due);
+                walk.ended = block.last.is_none();
+                walk.records.maker()
+            };
+            block.filled = 0;
+            for due in &block.due {
+                if block.filled == block.records.len() {
+                    block.records.push(Record::default());
+                }
+                block.filled += usize::from(maker.fill(due, &mut block.records[block.filled]));
+            }
+            if made.send(block).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn empty_block(&self) -> Option<Block> {
+        let mut empty = lock(&self.empty);
+        while !self.over.load(Ordering::Relaxed) {
+            if let Some(block) = empty.pop() {
+                return Some(block);
+            }
+            empty = self.returned.wait(empty).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    fn end(&self) {
+        // Under the lock, so that no worker looks before and waits after.
+        let _empty = lock(&self.empty);
+        self.over.store(true, Ordering::Relaxed);
+        self.returned.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct EndIfPanicking<'s, 'a>(&'s Shared<'a>);
+
+impl Drop for EndIfPanicking<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.end();
+        }
+    }
+}
+
+/// Puts blocks into order.
+struct Taker<'s, 'a> {
+    shared: &'s Shared<'a>,
+    blocks: Receiver<Block>,
+    /// Blocks that were made before their turn.
+    early: BTreeMap<u64, Block>,
+    /// The number of the block that follows `block`.
+    number: u64,
+    block: Block,
+    /// Records of `block` that were taken.
+    taken: usize,
+}
+
+impl Taker<'_, '_> {
+    /// Waits for the next block.
+    fn turn(&mut self) {
+        let next = loop {
+            if let Some(block) = self.early.remove(&self.number) {
+                break block;
+            }
+            match self.blocks.recv() {
+                Ok(block) => drop(self.early.insert(block.number, block)),
+                // All workers have gone before the part's end: one has panicked, and so do we.
+                Err(_) => std::panic::resume_unwind(Box::new("a thread that makes records panicked")),
+            }
+        };
+        self.number += 1;
+        self.taken = 0;
+        let used = mem::replace(&mut self.block, next);
+        lock(&self.shared.empty).push(used);
+        self.shared.returned.notify_one();
+    }
+}
+
+impl Records for Taker<'_, '_> {
+    fn step(&mut self, record: &mut Record) -> Step {
+        if self.taken == self.block.filled {
+            if self.number > 0 && self.block.last.is_none() {
+                return Step::End;
+            }
+            self.turn();
+            if self.block.filled == 0 {
+                return self.block.last.map_or(Step::End, Step::Passed);
+            }
+        }
+        mem::swap(record, &mut self.block.records[self.taken]);
+        self.taken += 1;
+        Step::Filled
+    }
+}
+
+impl Drop for Taker<'_, '_> {
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::spec::{Layout, StreamSpec};
+    use crate::stream::{Part, Shard, Stream, Window};
+
+    fn stream() -> Stream {
+        Stream::new(&StreamSpec { headers: true, ..StreamSpec::default() }, &Layout::default())
+    }
+
+    /// All records, and the last position that was passed over.
+    fn take_all(records: &mut dyn Records) -> (Vec<Record>, Option<Position>) {
+        let (mut all, mut passed, mut record) = (Vec::new(), None, Record::default());
+        loop {
+            match records.step(&mut record) {
+                Step::Filled => all.push(record.clone()),
+                Step::Passed(position) => passed = Some(position),
+                Step::End => return (all, passed),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// forall windows, shards, numbers of threads: the records are those of one thread, in the same order.
+        #[test]
+        fn the_number_of_threads_changes_nothing(
+            start in 0..1u64 << 50,
+            count in prop_oneof![0..2_000u64, Just(0), Just(1), 300..310u64],
+            shard in prop_oneof![Just("0/1"), Just("1/3"), Just("5/6"), Just("0/64")],
+            threads in 2..6usize,
+        ) {
+            let shard: Shard = shard.parse().unwrap();
+            let (stream, part) = (stream(), Part::new(Window::auctions(start, count), shard, Default::default()));
+            let alone = made_ahead(stream.records_of_part(&part), 1, |records| take_all(records).0);
+            let together = made_ahead(stream.records_of_part(&part), threads, |records| take_all(records).0);
+            prop_assert_eq!(alone, together);
+        }
+    }
+
+    #[test]
+    fn whoever_stops_taking_stops_the_threads() {
+        let (stream, part) = (stream(), Part::from(Window::unbounded(0)));
+        for taken in [0, 1, 5_000] {
+            let last = made_ahead(stream.records_of_part(&part), 3, |records| {
+                let mut record = Record::default();
+                (0..taken).for_each(|_| assert_eq!(records.step(&mut record), Step::Filled));
+                record.ordinal
+            });
+            assert!(last <= taken);
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_all_passed_over_says_how_far_it_is() {
+        let stream = stream();
+        // The last partition of six belongs to the sixth worker; a seventh owns none.
+        let part = Part::new(Window::auctions(0, 2_000), "6/7".parse().unwrap(), Default::default());
+        let (records, passed) = made_ahead(stream.records_of_part(&part), 2, |records| take_all(records));
+        assert_eq!((records.len(), passed.map(|position| position.ordinal > 1_900)), (0, Some(true)));
+    }
+}
