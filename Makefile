@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 bench bench-live verify-memory build
+.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -50,8 +50,26 @@ test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (need
 test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
 
-bench: ## What passing over a record costs a shard, against emitting it
+test-instructions: ## The hot paths in instructions, counted by callgrind, against tests/instructions/counts.json (needs valgrind)
+	RUSTFLAGS='--cfg sha1_backend="soft"' cargo build --locked --no-default-features --target-dir target/soft-sha1 --profile golden --bench instructions
+	tests/instructions/check "$$(ls -t target/soft-sha1/golden/deps/instructions-* | grep -v '\.d$$' | head -1)"
+
+bench: ## Whole runs against their limits and peers, the hot functions, the cost of a shard (takes a quarter of an hour; COUNT=, ROUNDS=)
+	cargo build --locked --release
+	cargo bench --locked --no-run
+	tests/kafka/broker with env PEERS=1 benches/whole.py
+	cargo bench --locked --bench hot
 	cargo bench --locked --bench shards
+
+bench-peers: ## Builds the peers that `make bench` compares with (takes a quarter of an hour)
+	cargo build --locked --release --manifest-path benches/peers/nexmark/Cargo.toml --target-dir target/peers/build
+	cp target/peers/build/release/nexmark-peer target/peers/
+	cargo install tpchgen-cli --locked --root target/peers
+	python3 -m venv target/peers/venv
+	target/peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement benches/peers/requirements.txt
+
+bench-hot: ## The functions that every record goes through, by Criterion
+	cargo bench --locked --bench hot
 
 bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECONDS=10 for the short form)
 	cargo bench --locked --bench live --no-run
