@@ -27,7 +27,7 @@ AUCTIONS_A_ROUND = 20_000
 PARTITIONS = 6
 STAGES = ["bid-requests", "bid-responses", "impressions", "clicks"]
 REQUESTS_PER_SECOND_MIN = 5_000
-# A round that could not prove that records were in flight is not counted; more than this share of them is a failure.
+# A round that could not prove that records were in flight, at this rate at least, is not counted; more than this share of them is a failure.
 UNPROVEN_MAX = 0.5
 ANOTHER_WRITER = 4
 LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),"value":(.*)\}$', re.S)
@@ -179,28 +179,27 @@ def torture():
             named += result["ended"] == ANOTHER_WRITER
             break
         result["in_flight_at_least"] = in_flight_at_least(reference[0], result.pop("ends"))
-        is_proven = result["grew"] and result["in_flight_at_least"] > 0
+        fast = result["requests_per_second"] >= REQUESTS_PER_SECOND_MIN
+        is_proven = result["grew"] and result["in_flight_at_least"] > 0 and fast
         proven, unproven = proven + is_proven, unproven + (not is_proven)
         rates.append(result["requests_per_second"])
         late += result["arrived_after_death"] > 0
         del result["ended"]
         say(round=proven, proven=is_proven, seed=SEED, **result)
         if unproven > max(3, ROUNDS * UNPROVEN_MAX):
-            sys.exit("torture: too many rounds without records in flight")
+            sys.exit("torture: too many rounds without records in flight, or slower than 5,000 requests a second")
     last = subprocess.run(window.command(), capture_output=True, text=True)
     again = subprocess.run(window.command(), capture_output=True, text=True)
     found = differences(reference, window)
     verify = verified(window)
     summary = {"kills": proven + unproven, "proven": proven, "seed": SEED, "records": len(reference[0]), **found, "named": named,
                "last_exit": last.returncode, "nothing_to_do": "nothing to do" in again.stderr, "verify": verify,
-               "requests_per_second_mean": sum(rates) // max(len(rates), 1), "rounds_with_late_requests": late,
+               "requests_per_second_mean": sum(rates) // max(len(rates), 1), "requests_per_second_min": min(rates, default=0), "rounds_with_late_requests": late,
                "upper_bound_95": round(3 / max(proven, 1), 4)}
     say(**summary)
     whole = not any(found.values()) and last.returncode == 0 and again.returncode == 0 and summary["nothing_to_do"]
     if not (whole and proven == ROUNDS and verify in (0, None)):
         sys.exit(f"torture: SEED={SEED}: the log is not an uninterrupted run's\n{last.stderr[-600:]}{again.stderr[-600:]}")
-    if summary["requests_per_second_mean"] < REQUESTS_PER_SECOND_MIN:
-        sys.exit(f"torture: only {summary['requests_per_second_mean']} requests a second: the machine is too slow for this test")
 
 
 def verified(window):
