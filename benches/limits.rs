@@ -143,7 +143,9 @@ fn main() {
     match args[..] {
         ["memcpy", n] => memcpy(count(n)),
         ["write", n, path] => write(count(n), path),
-        ["producer", n, brokers, prefix, linger, compression] => producer(count(n), brokers, prefix, linger, compression),
+        ["producer", n, brokers, prefix, linger, compression] => {
+            producer(count(n), brokers, prefix, linger, compression)
+        }
         ["consumer", brokers, prefix] => consumer(brokers, prefix),
         _ => println!("{{}}"),
     }

@@ -140,7 +140,7 @@ impl Reader {
 
     fn wait(&self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
         let Some(queue) = &self.logs[log].queue else { return Ok(false) };
-        let begin = Instant::now();
+        let mut begin = None;
         let mut wait = Duration::ZERO;
         loop {
             match queue.poll(wait) {
@@ -152,7 +152,7 @@ impl Reader {
                     }
                 }
                 None if stop.asked() => return Err(KafkaError::Stopped),
-                None if begin.elapsed() > PATIENCE => {
+                None if begin.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                     let left = self.logs.iter().filter(|log| log.queue.is_some()).count();
                     return Err(KafkaError::Silent { left, seconds: PATIENCE.as_secs() });
                 }
