@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAM = os.environ.get("MDG_PROGRAM", ROOT / "target/release/mock-data-gen")
+PROGRAM = os.environ.get("GENERATOR", ROOT / "target/release/mock-data-gen")
 ROUNDS = int(os.environ.get("ROUNDS") or 5)
 COUNT = int(os.environ.get("COUNT") or 500_000)
 BROKER = os.environ.get("KAFKA_BOOTSTRAP")

@@ -19,7 +19,7 @@ import sys
 import time
 from datetime import datetime, timedelta, timezone
 
-PROGRAM = os.environ.get("MDG_PROGRAM", "target/debug/mock-data-gen")
+PROGRAM = os.environ.get("GENERATOR", "target/debug/mock-data-gen")
 BROKER = os.environ["KAFKA_BOOTSTRAP"]
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
