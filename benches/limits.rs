@@ -144,7 +144,7 @@ fn main() {
         ["memcpy", n] => memcpy(count(n)),
         ["write", n, path] => write(count(n), path),
         ["producer", n, brokers, prefix, linger, compression] => {
-            producer(count(n), brokers, prefix, linger, compression)
+            producer(count(n), brokers, prefix, linger, compression);
         }
         ["consumer", brokers, prefix] => consumer(brokers, prefix),
         _ => println!("{{}}"),

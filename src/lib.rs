@@ -50,7 +50,6 @@ pub mod fingerprint;
 
 pub mod stream;
 
-#[cfg(feature = "cli")]
 pub mod ahead;
 
 #[cfg(feature = "cli")]

@@ -108,6 +108,21 @@ fn a_configuration_is_shown_with_its_origins() {
     assert_eq!(check(&["--speed", "0"]).status.code(), Some(2));
 }
 
+#[test]
+fn without_a_broker_the_default_address_is_named_within_15_seconds_with_the_ways_out() {
+    let begin = std::time::Instant::now();
+    let output = run(&["--fast", "--count", "1"]);
+    assert!(begin.elapsed().as_secs() < 15, "{:?}", begin.elapsed());
+    assert_eq!(output.status.code(), Some(3));
+    for part in [
+        "no Kafka broker answered at kafka:9092",
+        "--bootstrap-servers localhost:29092",
+        "--bootstrap-servers embedded",
+    ] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+}
+
 /// A switch that is turned off beats nothing but itself.
 #[test]
 fn a_switch_that_is_off_leaves_what_excludes_it_alone() {

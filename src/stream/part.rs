@@ -177,8 +177,9 @@ impl Stream {
         PartRecords { records, part, least_held }
     }
 
-    /// The records of a part of which nothing is held, from a position on.
-    pub(crate) fn records_of_part_from<'a>(&'a self, part: &'a Part, position: Position) -> PartRecords<'a> {
+    /// The records of a part of which nothing is held, from a position on, in order.
+    #[must_use]
+    pub fn records_of_part_from<'a>(&'a self, part: &'a Part, position: Position) -> PartRecords<'a> {
         PartRecords { records: self.records_from(part.window, position), part, least_held: [None; 4] }
     }
 
