@@ -57,7 +57,10 @@ fn is_settling(error: &ClientError) -> bool {
 
 /// Whether there was no answer yet.
 fn is_silence(error: &ClientError) -> bool {
-    use RDKafkaErrorCode::{BrokerTransportFailure, OperationTimedOut, RequestTimedOut};
+    // A new client may try an address that is dead first, and says that all are before it has tried the others.
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, RequestTimedOut, Resolve};
     let code = error.rdkafka_error_code();
-    code.is_some_and(|code| matches!(code, OperationTimedOut | RequestTimedOut | BrokerTransportFailure))
+    code.is_some_and(|code| {
+        matches!(code, OperationTimedOut | RequestTimedOut | BrokerTransportFailure | AllBrokersDown | Resolve)
+    })
 }
