@@ -16,11 +16,6 @@ use crate::catalog::devices::{DEVICES, Device};
 use crate::ids::{Ids, Kind};
 use crate::spec::Stage;
 
-/// The currency of all amounts.
-const CURRENCY: &str = "USD";
-/// The one slot of a request.
-const IMP_ID: &str = "1";
-
 /// The JSON encoder of the `seed` profile.
 ///
 /// Constant parts of the documents stand here as they come out; [`Reference`] says what they must be, and a test holds the two

@@ -4,12 +4,16 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-use super::{CURRENCY, IMP_ID};
 use crate::auction::{Auction, Bid};
 use crate::ids::{Ids, Kind};
 use crate::openrtb;
 use crate::spec::Stage;
 use crate::timestamp::Timestamp;
+
+/// The currency of all amounts.
+const CURRENCY: &str = "USD";
+/// The one slot of a request.
+const IMP_ID: &str = "1";
 
 /// Fills the wire shapes from an auction and has `serde_json` print them. [`Json`](super::Json) equals it byte for byte, and is
 /// several times as fast.

@@ -55,11 +55,11 @@ fn is_settling(error: &ClientError) -> bool {
     code.is_some_and(|code| matches!(code, LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition))
 }
 
-/// Whether there was no answer yet.
-fn is_silence(error: &ClientError) -> bool {
-    // A new client may try an address that is dead first, and says that all are before it has tried the others.
+/// Whether there was no answer, or none yet: a new client may try an address that is dead first, and says that all brokers are down
+/// before it has tried the others.
+pub(super) fn is_silence(error: &ClientError) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, RequestTimedOut, Resolve};
-    let code = error.rdkafka_error_code();
+    let code = if let ClientError::AdminOp(code) = error { Some(*code) } else { error.rdkafka_error_code() };
     code.is_some_and(|code| {
         matches!(code, OperationTimedOut | RequestTimedOut | BrokerTransportFailure | AllBrokersDown | Resolve)
     })

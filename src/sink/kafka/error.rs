@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::ends::is_silence;
 use crate::spec::TopicName;
 
 /// Why Kafka could not be written or read.
@@ -224,14 +225,11 @@ impl From<ClientError> for KafkaError {
 impl KafkaError {
     /// An answer that was not given, or was a refusal. `detail` is what the client saw meanwhile, behind a colon.
     pub(super) fn refused(action: &str, error: ClientError, waited: Duration, detail: String) -> Self {
-        use RDKafkaErrorCode::{BrokerTransportFailure, OperationTimedOut, RequestTimedOut};
         let action = action.to_owned();
-        match (&error, error.rdkafka_error_code()) {
-            (_, Some(OperationTimedOut | RequestTimedOut | BrokerTransportFailure))
-            | (ClientError::AdminOp(OperationTimedOut), _) => {
-                Self::Unanswered { action, seconds: waited.as_secs(), detail }
-            }
-            _ => Self::Refused { action, source: Box::new(error) },
+        if is_silence(&error) {
+            Self::Unanswered { action, seconds: waited.as_secs(), detail }
+        } else {
+            Self::Refused { action, source: Box::new(error) }
         }
     }
 

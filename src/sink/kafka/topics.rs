@@ -83,7 +83,7 @@ pub(super) fn create(
         .collect();
     // The brokers have answered by now; creating many partitions takes its time.
     let options = AdminOptions::new().request_timeout(Some(READY)).operation_timeout(Some(READY));
-    let results = ask("creating topics", stop, &admin, admin.create_topics(&new_topics, &options))?;
+    let results = ask("creating topics", READY, stop, &admin, admin.create_topics(&new_topics, &options))?;
     let mut created = Vec::new();
     for (topic, result) in missing.iter().zip(results) {
         match result {
@@ -112,7 +112,7 @@ fn broker_retention_ms(admin: &AdminClient<LastError>, stop: &Stop) -> Result<Op
     let Some(broker) = metadata.brokers().first() else { return Ok(None) };
     let broker = [ResourceSpecifier::Broker(broker.id())];
     let described = admin.describe_configs(&broker, &admin_options());
-    let described = match ask("reading the broker's settings", stop, admin, described) {
+    let described = match ask("reading the broker's settings", CONNECT, stop, admin, described) {
         Err(error @ (KafkaError::Unanswered { .. } | KafkaError::Stopped)) => return Err(error),
         described => described.ok(),
     };
@@ -138,7 +138,8 @@ pub(super) fn misfits(
     }
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
-    let described = ask("reading topic settings", stop, &admin, admin.describe_configs(&resources, &admin_options()))?;
+    let described =
+        ask("reading topic settings", CONNECT, stop, &admin, admin.describe_configs(&resources, &admin_options()))?;
     let mut misfits = Vec::new();
     for (topic, described) in topics.iter().zip(described) {
         // A broker that does not show its settings does not stop anybody.
@@ -186,12 +187,13 @@ fn admin_options() -> AdminOptions {
 /// Waits for an answer of the admin client, or for a signal.
 fn ask<T>(
     action: &str,
+    within: Duration,
     stop: &Stop,
     admin: &AdminClient<LastError>,
     answer: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, KafkaError> {
     let seen = || admin.inner().context().last().map_or(String::new(), |last| format!(": {last}"));
-    let refused = |source: ClientError| KafkaError::refused(action, source, CONNECT, seen());
+    let refused = |source: ClientError| KafkaError::refused(action, source, within, seen());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| refused(ClientError::AdminOpCreation(error.to_string())))?;
     runtime.block_on(async {
