@@ -84,7 +84,7 @@ fn planned(rate: u64, first: u64, span: Span) -> Seen {
         }
         if span.contains(position.emit_ms) {
             let log = planned.entry((position.stage.index(), stream.partition(position))).or_default();
-            log.push(hash(&stream.key(position.stage, position.ordinal)));
+            log.push(hash(&stream.key(position)));
         }
     }
     planned

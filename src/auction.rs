@@ -3,12 +3,14 @@
 //! [`Auctions`] is a spec made ready: keys derived, tables built. [`Auctions::plan`] decides when and whether the records of
 //! an auction exist, [`Auctions::at`] decides everything. Both cost the same at ordinal 10^12 as at 0.
 
+mod fate;
 mod plan;
 mod price;
 mod site;
 mod user;
 
-pub use self::plan::{LAG_MS_MAX, Plan, lag_ms};
+pub use self::fate::{Fate, Form, StageFate};
+pub use self::plan::{Plan, emit_lag_ms_max, event_lag_ms};
 pub use self::price::Money;
 pub use self::site::Site;
 pub use self::user::User;
@@ -18,9 +20,9 @@ use crate::catalog::bidders::{
 use crate::catalog::devices::{DEVICES, SIZES, Size};
 use crate::catalog::sites::ARTICLES;
 use crate::clock::Clock;
-use crate::draw::{Alias, FUNNEL_LANE, Lanes, Words};
+use crate::draw::{Alias, BOUNDARY_LANE, FUNNEL_LANE, HOT_USER_LANE, Lanes, Words};
 use crate::ids::Ids;
-use crate::spec::StreamSpec;
+use crate::spec::{Rate, StreamSpec};
 
 /// Word positions of the values in the funnel lane; words 0–15 are the plan's. Part of the stream law: a new draw takes new
 /// words. Each comment names the words taken where they are two.
@@ -61,6 +63,8 @@ pub struct Auctions {
     sizes: [Alias; DEVICES.len()],
     positions: Alias,
     seats: Alias,
+    /// Whether no fault is planned: then nothing of them is drawn.
+    is_plain: bool,
 }
 
 /// One auction, whole: what its documents hold, apart from ids, which follow from the ordinal ([`Ids`]).
@@ -95,6 +99,20 @@ impl<'a> Auction<'a> {
     pub fn user(&self) -> User<'a> {
         self.users.user(self.plan.user)
     }
+
+    /// The same auction told otherwise, for a conflicting duplicate: the next article of the site, the next creative of the seat, a
+    /// cent more. So each of its documents differs.
+    #[must_use]
+    pub fn told_otherwise(mut self) -> Self {
+        let more = |money: Money| Money::from_cents(money.cents() + 1);
+        self.article = 1 + self.article % ARTICLES;
+        if let Some(bid) = &mut self.bid {
+            let number = bid.creative % 100;
+            bid.creative = bid.creative - number + (number + 1) % CREATIVES_PER_SEAT;
+            (bid.price, bid.win_price) = (more(bid.price), more(bid.win_price));
+        }
+        self
+    }
 }
 
 /// The one bid of a response.
@@ -124,6 +142,7 @@ impl Auctions {
             sizes: std::array::from_fn(|device| Alias::new(&DEVICES[device].size_percent)),
             positions: Alias::new(&POSITIONS.map(|(_, weight)| weight)),
             seats: Alias::new(&SEATS.map(|seat| seat.weight)),
+            is_plain: spec.faults.texts().is_empty(),
             spec: spec.clone(),
         }
     }
@@ -165,7 +184,13 @@ impl Auctions {
 
     /// The plan of auction `ordinal`, whose words these are.
     pub(crate) fn plan_of_words(&self, ordinal: u64, words: &Words) -> Plan {
-        Plan::draw(ordinal, words, &self.clock, &self.odds)
+        let faults = &self.spec.faults;
+        let drawn = |share: Rate, lane: u64| (share != Rate::NEVER).then(|| self.lanes.lane(ordinal, lane));
+        let fault_words = plan::FaultWords {
+            boundary: drawn(faults.boundary.share(), BOUNDARY_LANE),
+            hot_user: drawn(faults.hot_user, HOT_USER_LANE),
+        };
+        Plan::draw(ordinal, words, &self.clock, &self.odds, (faults, &fault_words))
     }
 
     /// Auction `ordinal`, whose words these are.

@@ -21,9 +21,38 @@ use crate::spec::STREAM_VERSION;
 /// |---|---|
 /// | 0 | the funnel: words 0–15 the plan, 16–63 the values |
 /// | 1–15 | reserved for the funnel, when words are spent |
-/// | 16–47 | reserved for planned faults, one each |
+/// | 16 | late records |
+/// | 17 | exact duplicates |
+/// | 18 | conflicting duplicates |
+/// | 19 | orphans |
+/// | 20 | children on the edge of a bound |
+/// | 21 | malformed values |
+/// | 22 | invalid documents |
+/// | 23 | tombstones |
+/// | 24 | the hot user |
+/// | 25–47 | reserved for planned faults, one each |
 /// | 48–63 | unused |
+///
+/// In a fault's lane stage `s` (0–3) has the words from `4 * s` on: two for the decision, one for a delay, one for what is done.
 pub const FUNNEL_LANE: u64 = 0;
+/// See [`FUNNEL_LANE`].
+pub const LATE_LANE: u64 = 16;
+/// See [`FUNNEL_LANE`].
+pub const DUPLICATES_LANE: u64 = 17;
+/// See [`FUNNEL_LANE`].
+pub const CONFLICTS_LANE: u64 = 18;
+/// See [`FUNNEL_LANE`].
+pub const ORPHANS_LANE: u64 = 19;
+/// See [`FUNNEL_LANE`].
+pub const BOUNDARY_LANE: u64 = 20;
+/// See [`FUNNEL_LANE`].
+pub const MALFORMED_LANE: u64 = 21;
+/// See [`FUNNEL_LANE`].
+pub const INVALID_LANE: u64 = 22;
+/// See [`FUNNEL_LANE`].
+pub const TOMBSTONES_LANE: u64 = 23;
+/// See [`FUNNEL_LANE`].
+pub const HOT_USER_LANE: u64 = 24;
 
 /// Lanes an ordinal has; ChaCha's stream number is `ordinal * LANES + lane`.
 pub const LANES: u64 = 64;
@@ -66,6 +95,12 @@ impl Words {
     pub fn below_long(&self, position: usize, bound: u64) -> u64 {
         let product = u128::from(self.long(position)) * u128::from(bound);
         (product >> 64) as u64
+    }
+
+    /// Whether the 64-bit draw at `position` lies below a threshold, such as [`crate::spec::Rate::threshold`].
+    #[must_use]
+    pub fn happens(&self, position: usize, threshold: u128) -> bool {
+        u128::from(self.long(position)) < threshold
     }
 
     /// True in `percent` of 100 cases, off by less than 2^-32.

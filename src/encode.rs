@@ -5,6 +5,7 @@
 //!        └──> Reference  the wire shapes by serde_json: what must come out, and a form for people
 //! ```
 
+pub(crate) mod damage;
 mod document;
 mod reference;
 

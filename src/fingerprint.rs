@@ -40,7 +40,7 @@ impl Fingerprints {
             record.partition,
             record.timestamp_ms,
             Some(&record.key),
-            Some(&record.value),
+            record.payload(),
             headers,
         );
     }

@@ -18,7 +18,8 @@ use uuid::{Builder, Uuid};
 
 use crate::spec::STREAM_VERSION;
 
-/// What an id names. The number behind it is an ordinal, but for [`Kind::User`] and [`Kind::Buyer`] a pool member.
+/// What an id names. The number behind it is an ordinal, but for [`Kind::User`] and [`Kind::Buyer`] a pool
+/// member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A bid request: `request_id` everywhere.
@@ -43,11 +44,17 @@ pub enum Kind {
     User,
     /// The same user as the buyer knows it.
     Buyer,
+    /// A planned extra record that is no JSON. Its number, and that of the next two, is four times the ordinal and the stage's place.
+    Malformed,
+    /// A planned extra record that violates its schema.
+    Invalid,
+    /// A planned extra record without a value.
+    Tombstone,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::BidRequest,
         Self::BidResponse,
         Self::Bid,
@@ -59,6 +66,9 @@ impl Kind {
         Self::ClickUrl,
         Self::User,
         Self::Buyer,
+        Self::Malformed,
+        Self::Invalid,
+        Self::Tombstone,
     ];
 
     /// The word before the colon. Part of the stream law.
@@ -76,6 +86,9 @@ impl Kind {
             Self::ClickUrl => "click-url",
             Self::User => "user",
             Self::Buyer => "buyer",
+            Self::Malformed => "malformed",
+            Self::Invalid => "invalid",
+            Self::Tombstone => "tombstone",
         }
     }
 }

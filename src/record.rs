@@ -2,6 +2,7 @@
 
 pub mod envelope;
 
+use crate::auction::Form;
 use crate::ids::Kind;
 use crate::spec::{KeyBy, Partitions, Stage};
 
@@ -14,7 +15,7 @@ pub struct Record {
     pub ordinal: u64,
     /// Stage, which decides the topic.
     pub stage: Stage,
-    /// Which copy of its event it is; 0 but for planned duplicates.
+    /// Which copy of its event it is: the number of its [`Form`]; 0 but for planned faults.
     pub copy: u32,
     /// When it is due on the virtual timeline, in milliseconds since 1970.
     pub emit_ms: i64,
@@ -26,8 +27,18 @@ pub struct Record {
     pub timestamp_ms: i64,
     /// Headers in order; none unless the spec asks for them.
     pub headers: Vec<Header>,
-    /// The payload.
+    /// The payload; empty in a tombstone.
     pub value: Vec<u8>,
+    /// Whether it has no value, which is not the same as an empty one.
+    pub is_tombstone: bool,
+}
+
+impl Record {
+    /// The payload, if it has one.
+    #[must_use]
+    pub fn payload(&self) -> Option<&[u8]> {
+        (!self.is_tombstone).then_some(&self.value)
+    }
 }
 
 impl Default for Record {
@@ -43,6 +54,7 @@ impl Default for Record {
             timestamp_ms: 0,
             headers: Vec::new(),
             value: Vec::new(),
+            is_tombstone: false,
         }
     }
 }
@@ -59,14 +71,34 @@ pub struct Header {
 /// Names of the headers, in order: stream id, ordinal, stage, copy.
 pub const HEADER_NAMES: [&str; 4] = ["mdg-stream-id", "mdg-ordinal", "mdg-stage", "mdg-copy"];
 
-/// The kind of id that a stage's records are keyed by. Its number is the ordinal.
+/// The kind and the number of the id that a record is keyed by. Extra records have a key of their own, whatever the others are keyed by:
+/// it must not be taken for that of an event.
+pub(crate) fn key_name(
+    key_by: KeyBy,
+    stage: Stage,
+    form: Form,
+    ordinal: u64,
+    user: impl FnOnce() -> u64,
+) -> (Kind, u64) {
+    let extra = || 4 * ordinal + stage as u64;
+    match (form, key_by) {
+        (Form::Malformed, _) => (Kind::Malformed, extra()),
+        (Form::Invalid, _) => (Kind::Invalid, extra()),
+        (Form::Tombstone, _) => (Kind::Tombstone, extra()),
+        (_, KeyBy::Id) => (own_kind(stage), ordinal),
+        (_, KeyBy::Request) => (Kind::BidRequest, ordinal),
+        (_, KeyBy::User) => (Kind::User, user()),
+    }
+}
+
+/// The kind of a stage's own id: `request_id`, `response_id`, `impression_id`, `click_id`. Its number is the ordinal.
 #[must_use]
-pub fn key_kind(key_by: KeyBy, stage: Stage) -> Kind {
-    match (key_by, stage) {
-        (KeyBy::Request, _) | (KeyBy::Id, Stage::Request) => Kind::BidRequest,
-        (KeyBy::Id, Stage::Response) => Kind::BidResponse,
-        (KeyBy::Id, Stage::Impression) => Kind::Impression,
-        (KeyBy::Id, Stage::Click) => Kind::Click,
+pub fn own_kind(stage: Stage) -> Kind {
+    match stage {
+        Stage::Request => Kind::BidRequest,
+        Stage::Response => Kind::BidResponse,
+        Stage::Impression => Kind::Impression,
+        Stage::Click => Kind::Click,
     }
 }
 

@@ -3,7 +3,9 @@
 //! Each field has a type that can only hold a legal value, so a `StreamSpec` or `Layout` that exists is valid.
 
 mod decimal;
+mod faults;
 mod layout;
+mod span;
 mod values;
 
 use std::num::ParseIntError;
@@ -11,7 +13,9 @@ use std::num::ParseIntError;
 use serde::{Serialize, Serializer};
 
 pub use self::decimal::{DecimalError, parse_decimal, write_decimal};
+pub use self::faults::{Boundary, FaultPlan, Faults, Idle, JOIN_BOUNDS, LAG_MS_LIMIT, LagError, Spread};
 pub use self::layout::{Layout, LayoutError, Partitions, Stage, Topic, TopicName};
+pub use self::span::{Span, SpanError};
 pub use self::values::{Epoch, EventsPerSecond, KeyBy, Profile, Rate, Users};
 use crate::digest::Digest;
 use crate::timestamp::TimeError;
@@ -52,6 +56,8 @@ pub struct StreamSpec {
     pub key_by: KeyBy,
     /// Whether records carry headers with stream id, ordinal, stage and copy.
     pub headers: bool,
+    /// What goes wrong on purpose.
+    pub faults: FaultPlan,
 }
 
 impl Default for StreamSpec {
@@ -68,6 +74,7 @@ impl Default for StreamSpec {
             profile: Profile::Seed,
             key_by: KeyBy::Id,
             headers: false,
+            faults: FaultPlan::default(),
         }
     }
 }
@@ -97,9 +104,13 @@ impl StreamSpec {
             profile,
             key_by,
             headers,
+            faults,
         } = self;
+        let faults: Vec<String> =
+            faults.texts().into_iter().map(|(name, text)| format!(r#""{name}":"{text}""#)).collect();
+        let faults = if faults.is_empty() { String::new() } else { format!(r#","faults":{{{}}}"#, faults.join(",")) };
         format!(
-            r#"{{"stream_version":{STREAM_VERSION},"seed":"{seed}","epoch":"{epoch}","events_per_second":"{events_per_second}","bid_response_rate":"{bid_response_rate}","win_rate":"{win_rate}","click_rate":"{click_rate}","users":{users},"profile":"{profile}","key_by":"{key_by}","headers":{headers}}}"#
+            r#"{{"stream_version":{STREAM_VERSION},"seed":"{seed}","epoch":"{epoch}","events_per_second":"{events_per_second}","bid_response_rate":"{bid_response_rate}","win_rate":"{win_rate}","click_rate":"{click_rate}","users":{users},"profile":"{profile}","key_by":"{key_by}","headers":{headers}{faults}}}"#
         )
     }
 
@@ -113,7 +124,8 @@ impl StreamSpec {
     /// pending memory.
     #[must_use]
     pub fn lag_ms_max(&self) -> i64 {
-        crate::auction::LAG_MS_MAX
+        let lag_ms = |stage| crate::auction::emit_lag_ms_max(&self.faults, stage);
+        Stage::ALL.into_iter().map(lag_ms).max().unwrap_or(0)
     }
 }
 
@@ -126,7 +138,7 @@ impl Serialize for StreamSpec {
 }
 
 /// A value that a field of [`StreamSpec`] refuses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
     /// Not a decimal number, or more decimals than can be exact.
@@ -146,6 +158,12 @@ pub enum SpecError {
     /// Not a point of time.
     #[error(transparent)]
     Time(#[from] TimeError),
+    /// Not a span of time.
+    #[error(transparent)]
+    Span(#[from] SpanError),
+    /// Not of the form that the field takes.
+    #[error("not of the form {0}")]
+    Form(&'static str),
     /// Not one of the words that the field takes.
     #[error("give one of: {0}")]
     Word(&'static str),

@@ -29,10 +29,10 @@ pub(crate) use self::part::Due;
 pub use self::part::{Part, PartRecords, Shard, ShardError, Step};
 pub use self::position::{Position, Positions};
 pub use self::window::{Window, WindowEnd, WindowError};
-use crate::auction::Auctions;
+use crate::auction::{Auctions, Form};
 use crate::draw::Words;
-use crate::encode::{Json, Known};
-use crate::record::{HEADER_NAMES, Header, Record, key_kind, partition};
+use crate::encode::{Json, Known, damage};
+use crate::record::{HEADER_NAMES, Header, Record, key_name, own_kind, partition};
 use crate::spec::{Layout, Stage, StreamSpec};
 
 /// A stream made ready: position-addressed, immutable, safe to share between threads.
@@ -88,19 +88,26 @@ impl Stream {
         Records { stream: self, due: DueRecords::new(&self.auctions, start, end) }
     }
 
-    /// The key of an auction's record of a stage, as text.
+    /// The key of the record at a position, as text.
     #[must_use]
-    pub fn key(&self, stage: Stage, ordinal: u64) -> [u8; 36] {
-        let id = self.auctions.ids().id(key_kind(self.auctions.spec().key_by, stage), ordinal);
+    pub fn key(&self, position: Position) -> [u8; 36] {
+        self.key_of(position, || self.auctions.plan(position.ordinal).user)
+    }
+
+    /// As [`Stream::key`], where somebody knows the user.
+    fn key_of(&self, position: Position, user: impl FnOnce() -> u64) -> [u8; 36] {
+        let Position { ordinal, stage, copy, .. } = position;
+        let form = Form::of(copy).unwrap_or(Form::Event);
+        let (kind, number) = key_name(self.auctions.spec().key_by, stage, form, ordinal, user);
         let mut key = [0; 36];
-        id.hyphenated().encode_lower(&mut key);
+        self.auctions.ids().id(kind, number).hyphenated().encode_lower(&mut key);
         key
     }
 
     /// The partition of the record at a position.
     #[must_use]
     pub fn partition(&self, position: Position) -> u32 {
-        self.partition_of_key(position.stage, &self.key(position.stage, position.ordinal))
+        self.partition_of_key(position.stage, &self.key(position))
     }
 
     /// The partition of a key in the topic of a stage.
@@ -116,8 +123,13 @@ impl Stream {
 
     /// As [`Stream::fill`], where the auction's words are drawn already.
     fn fill_of_words(&self, position: Position, words: &Words, record: &mut Record) {
-        let key = self.key(position.stage, position.ordinal);
+        let key = self.key_of_words(position, words);
         self.fill_with_key(position, words, &key, self.partition_of_key(position.stage, &key), record);
+    }
+
+    /// As [`Stream::key`], where the auction's words are drawn already.
+    fn key_of_words(&self, position: Position, words: &Words) -> [u8; 36] {
+        self.key_of(position, || self.auctions.plan_of_words(position.ordinal, words).user)
     }
 
     /// As [`Stream::fill`], where words, key and partition are known already.
@@ -139,9 +151,21 @@ impl Stream {
             record.headers.clear();
         }
         record.value.clear();
-        let known = Known { kind: key_kind(spec.key_by, stage), text: key };
-        let exists = self.json.encode(&auction, stage, known, &mut record.value);
-        debug_assert!(exists, "auction {ordinal} has no {stage}");
+        let form = Form::of(copy).unwrap_or(Form::Event);
+        record.is_tombstone = form == Form::Tombstone;
+        let auction = if form == Form::Conflict { auction.told_otherwise() } else { auction };
+        // An extra record has its own id in the place of the event's.
+        let kind = if form.is_event() { key_name(spec.key_by, stage, form, ordinal, || 0).0 } else { own_kind(stage) };
+        if !record.is_tombstone {
+            let exists = self.json.encode(&auction, stage, Known { kind, text: key }, &mut record.value);
+            debug_assert!(exists, "auction {ordinal} has no {stage}");
+        }
+        let word = || self.auctions.damage_word(form, stage, ordinal);
+        match form {
+            Form::Malformed => damage::break_json(&mut record.value, word()),
+            Form::Invalid => damage::violate_schema(&mut record.value, record.timestamp_ms, word()),
+            Form::Event | Form::Duplicate | Form::Conflict | Form::Tombstone => {}
+        }
     }
 
     /// Writes a record's headers over those of an earlier one.

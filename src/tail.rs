@@ -13,6 +13,7 @@ mod compare;
 mod error;
 mod log;
 mod place;
+mod sequence;
 mod start;
 mod topics;
 
@@ -33,6 +34,9 @@ pub const DEPTH: i64 = (REQUESTS_IN_FLIGHT * BATCH_RECORDS_MAX + 1) as i64;
 const SETTLE_ROUNDS: u32 = 10;
 /// A writer's queue of 128 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
 const QUEUE_AUCTIONS: u64 = 200_000;
+
+/// A window from now begins with a request that carries no planned fault, which is looked for among so many.
+const PLAIN_WITHIN: u64 = 1_000_000;
 
 /// What a run wants of the log.
 #[derive(Debug, Clone, Copy)]
@@ -76,14 +80,34 @@ pub struct Standing {
 }
 
 /// A partition that holds records.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Tail {
     /// From here on its records are compared.
     from: i64,
     end: i64,
-    head: Position,
-    first: Position,
-    last: Position,
+    /// What its first record can be, least first.
+    heads: Vec<Position>,
+    /// What the first of those that are compared can be, least first.
+    firsts: Vec<Position>,
+    /// What its last record can be, least first; one, once the others were compared.
+    lasts: Vec<Position>,
+}
+
+impl Tail {
+    /// Its first record, or the least of those that it can be: all of them are of the same event.
+    fn head(&self) -> Position {
+        self.heads[0]
+    }
+
+    /// Likewise the first of those that are compared.
+    fn first(&self) -> Position {
+        self.firsts[0]
+    }
+
+    /// Likewise its last record, the greatest of those.
+    fn last(&self) -> Position {
+        self.lasts[self.lasts.len() - 1]
+    }
 }
 
 /// Tails by stage and partition.
@@ -102,7 +126,7 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
         let part = Part::new(window, ask.shard, Default::default());
         return Ok(Standing { part, records: 0, furthest: None, first_alone, end_offsets });
     }
-    let tails = read_edges(ask, log, &bounds)?;
+    let mut tails = read_edges(ask, log, &bounds)?;
     let (window, known) = match ask.start {
         Start::Given(window) => (window, true),
         Start::Now(first, end) => start::window(ask, log, &bounds, &tails, (first, end))?,
@@ -112,11 +136,15 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     if known {
         checked.heads(&bounds)?;
     }
-    checked.tails(log)?;
+    let lasts = checked.tails(log)?;
+    for (at, last) in lasts {
+        tails.entry(at).and_modify(|tail| tail.lasts = vec![last]);
+    }
+    let checked = compare::Checked { ask, window, tails: &tails };
     checked.no_new_topic(&bounds)?;
     let held = checked.held(&bounds, known)?;
     stands_still(ask, log, &bounds)?;
-    let furthest = tails.values().map(|tail| tail.last).max();
+    let furthest = tails.values().map(Tail::last).max();
     let owned = |(partition, bounds): (u32, &Bounds)| ask.shard.owns(partition).then_some(bounds.end - bounds.low);
     let records = bounds.iter().flat_map(|partitions| (0..).zip(partitions)).filter_map(owned).sum::<i64>();
     let part = Part::new(window, ask.shard, held);
@@ -129,7 +157,11 @@ impl Ask<'_> {
         match self.start {
             _ if self.require => Err(TailError::NothingHeld),
             Start::Given(window) => Ok((window, false)),
-            Start::Now(first, end) => Ok((Window::from_auction(self.stream.auctions(), first, end)?, true)),
+            Start::Now(first, end) => {
+                let auctions = self.stream.auctions();
+                let first = auctions.first_plain_request(first, PLAIN_WITHIN).ok_or(TailError::NoPlainRequest)?;
+                Ok((Window::from_auction(auctions, first, end)?, true))
+            }
         }
     }
 
@@ -199,9 +231,14 @@ fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> R
     let mut tails = Tails::new();
     for (stage, partition, bounds) in logs {
         let at = (stage, partition);
-        let (Some(&head), Some(&last)) = (heads.get(&at), lasts.get(&at)) else { continue };
-        let first = firsts.get(&at).copied().unwrap_or(head);
-        tails.insert(at, Tail { from: tail_from(bounds), end: bounds.end, head, first, last });
+        let (Some(heads), Some(lasts)) = (heads.get(&at), lasts.get(&at)) else { continue };
+        let mut firsts = firsts.get(&at).unwrap_or(heads).clone();
+        if tail_from(bounds) == 0 {
+            // Before any other a partition holds an event's own record.
+            firsts.truncate(1);
+        }
+        let (heads, lasts) = (heads.clone(), lasts.clone());
+        tails.insert(at, Tail { from: tail_from(bounds), end: bounds.end, heads, firsts, lasts });
     }
     Ok(tails)
 }
@@ -211,7 +248,7 @@ fn read_one_each(
     ask: &Ask<'_>,
     log: &mut impl Log,
     offsets: impl Iterator<Item = (Stage, u32, i64)>,
-) -> Result<BTreeMap<(Stage, u32), Position>, TailError> {
+) -> Result<BTreeMap<(Stage, u32), Vec<Position>>, TailError> {
     let one = |(stage, partition, from): (Stage, u32, i64)| Range { stage, partition, from, end: from + 1 };
     let ranges: Vec<Range> = offsets.map(one).collect();
     let (mut placed, mut refused) = (BTreeMap::new(), BTreeMap::new());
@@ -219,7 +256,7 @@ fn read_one_each(
         ask.go_on()?;
         let at = (range.stage, range.partition);
         match place::place(ask.stream, range.stage, range.partition, found) {
-            Ok(position) => drop(placed.insert(at, position)),
+            Ok(positions) => drop(placed.insert(at, positions)),
             Err(why) => drop(refused.insert(at, ask.refuse(range.stage, range.partition, Some(found.offset), why))),
         }
         Ok(())

@@ -25,7 +25,7 @@ use self::comparison::Comparison;
 pub use self::finding::{Class, Counts, Difference, Shown};
 use self::identify::Identifier;
 use self::log::{LOOK, Log};
-use self::span::{Edge, Span};
+use self::span::{Edge, End, Span};
 pub use self::verdict::{LogVerdict, Verdict};
 use crate::ahead::made_ahead;
 use crate::fingerprint::Fingerprints;
@@ -78,12 +78,13 @@ pub fn verify(
     if !is_bounded && places.iter().all(|place| place.is_empty) {
         return Err(VerifyError::Empty);
     }
-    let tails = if is_bounded { None } else { Some(source.tails(LOOK)?) };
+    let look = edge_records(stream);
+    let tails = if is_bounded { None } else { Some(source.tails(look)?) };
     let mut fingerprints = demand.fingerprint.then(|| Fingerprints::new(stream.layout()));
     let mut logs: Vec<Log> = places.iter().enumerate().map(|(number, place)| Log::new(number, *place)).collect();
     if !is_bounded || places.iter().any(|place| place.cut_at.is_some()) {
         for log in &mut logs {
-            log.hold(source, &mut fingerprints, LOOK)?;
+            log.hold(source, &mut fingerprints, look)?;
         }
     }
     let identifier = Identifier::new(stream);
@@ -96,6 +97,17 @@ pub fn verify(
     Ok(Verdict::new(&with, &logs))
 }
 
+/// How many records at the ends of each log are looked at to find the window's ends. Where planned faults hold records back, the first and
+/// the last auction may stand behind others.
+fn edge_records(stream: &Stream) -> usize {
+    /// Held in memory, of each log.
+    const MAX: u64 = 1_024;
+    let spec = stream.auctions().spec();
+    let delay_ms = Stage::ALL.into_iter().map(|stage| spec.faults.delay_ms_max(stage)).max().unwrap_or(0);
+    let held_back = delay_ms.unsigned_abs().saturating_mul(spec.events_per_second.micros()) / 1_000_000_000;
+    LOOK + held_back.min(MAX) as usize
+}
+
 fn span(
     stream: &Stream,
     identifier: &Identifier<'_>,
@@ -104,9 +116,9 @@ fn span(
     logs: &[Log],
     tails: Option<&[Vec<LogRecord>]>,
 ) -> Span {
-    let heads = Edge::new(stream, identifier, places, logs.iter().map(Log::heads));
-    let tails =
-        tails.map(|tails| Edge::new(stream, identifier, places, tails.iter().map(|tail| tail.iter().collect())));
+    let heads = Edge::new(stream, identifier, places, End::Head, logs.iter().map(Log::heads));
+    let tails = tails
+        .map(|tails| Edge::new(stream, identifier, places, End::Tail, tails.iter().map(|tail| tail.iter().collect())));
     Span::infer(stream, places, demand.window, &heads, tails.as_ref())
 }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use mock_data_gen::fingerprint::Fingerprints;
 use mock_data_gen::record::{Record, envelope};
-use mock_data_gen::spec::{Layout, Partitions, StreamSpec};
+use mock_data_gen::spec::{Boundary, Faults, Layout, Partitions, Rate, Spread, StreamSpec};
 use mock_data_gen::stream::{Stream, Window};
 use serde_json::Value;
 
@@ -43,6 +43,25 @@ fn the_first_records_of_three_seeds_are_these_bytes() {
     }
 }
 
+/// Of a canonical form without them: none.
+fn faults(canonical: &Value) -> Faults {
+    let text = |name: &str| canonical[name].as_str();
+    let share = |name: &str| text(name).map_or(Rate::NEVER, |text| text.parse().unwrap());
+    let spread = |name: &str| text(name).map_or(Spread::default(), |text| text.parse().unwrap());
+    Faults {
+        late: spread("late"),
+        duplicates: spread("duplicates"),
+        conflicts: spread("conflicts"),
+        orphans: share("orphans"),
+        boundary: text("boundary").map_or(Boundary::default(), |text| text.parse().unwrap()),
+        malformed: share("malformed"),
+        invalid: share("invalid"),
+        tombstones: share("tombstones"),
+        idle: text("idle").map(|text| text.parse().unwrap()),
+        hot_user: share("hot-user"),
+    }
+}
+
 /// The spec of a canonical form; it must be that form again, which pins the form itself.
 fn spec(canonical: &Value) -> StreamSpec {
     let text = |field: &str| canonical[field].as_str().unwrap();
@@ -57,6 +76,7 @@ fn spec(canonical: &Value) -> StreamSpec {
         profile: text("profile").parse().unwrap(),
         key_by: text("key_by").parse().unwrap(),
         headers: canonical["headers"].as_bool().unwrap(),
+        faults: faults(&canonical["faults"]).try_into().unwrap(),
     }
 }
 

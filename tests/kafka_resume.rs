@@ -277,7 +277,7 @@ fn assert_prefix_from_its_head(spec: &StreamSpec, layout: &Layout) {
     let logs = Stage::ALL.map(|stage| read_by_kcat(layout.topic(stage).name.as_str()));
     let stream = Stream::new(spec, layout);
     let heads = logs[0].values().map(|records| (records[0].1, &records[0].3));
-    let ordinals = heads.map(|(time, key)| stream.locate(Stage::Request, time, key.as_bytes()).unwrap().ordinal);
+    let ordinals = heads.map(|(time, key)| stream.locate(Stage::Request, time, key.as_bytes())[0].ordinal);
     let start = ordinals.min().unwrap();
     let requests: usize = logs[0].values().map(Vec::len).sum();
     let whole = expected(spec, layout, Window::auctions(start, requests as u64 + 20_000));

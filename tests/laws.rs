@@ -1,6 +1,8 @@
 //! Laws of the stream, over random specs and windows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod specs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mock_data_gen::auction::Auctions;
@@ -8,71 +10,16 @@ use mock_data_gen::draw::{FUNNEL_LANE, Lanes};
 use mock_data_gen::encode::Reference;
 use mock_data_gen::ids::{Ids, Kind};
 use mock_data_gen::record::Record;
-use mock_data_gen::spec::{EventsPerSecond, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
+use mock_data_gen::spec::{KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Part, Position, Shard, Stream, Window};
 use proptest::prelude::*;
 
-fn rate() -> impl Strategy<Value = Rate> {
-    let billionths = prop_oneof![Just(0u64), Just(1_000_000_000), 0..=1_000_000_000u64, 400_000_000..=1_000_000_000u64];
-    billionths.prop_map(|n| format!("{}.{:09}", n / 1_000_000_000, n % 1_000_000_000).parse().unwrap())
-}
-
-fn events_per_second() -> impl Strategy<Value = EventsPerSecond> {
-    // From 0.001 to 1,000,000 a second: slow streams, where an auction ends before the next begins, and fast ones, where
-    // thousands are pending.
-    let micros =
-        prop_oneof![1_000..=1_000_000_000_000u64, 1_000..=10_000_000u64, Just(10_000_000), Just(1_000_000_000_000)];
-    micros.prop_map(|n| format!("{}.{:06}", n / 1_000_000, n % 1_000_000).parse().unwrap())
-}
-
-fn spec() -> impl Strategy<Value = StreamSpec> {
-    let users = prop_oneof![Just(1u64), 1..=10_000u64, Just(1_000_000_000)];
-    let key_by = prop_oneof![Just(KeyBy::Id), Just(KeyBy::Request)];
-    let rates = (rate(), rate(), rate());
-    (any::<u64>(), 1..=4_000_000_000_000i64, events_per_second(), rates, users, key_by, any::<bool>()).prop_map(
-        |(seed, epoch_ms, events_per_second, (bid_response_rate, win_rate, click_rate), users, key_by, headers)| {
-            StreamSpec {
-                seed,
-                epoch: mock_data_gen::spec::Epoch::from_ms(epoch_ms).unwrap(),
-                events_per_second,
-                bid_response_rate,
-                win_rate,
-                click_rate,
-                users: users.to_string().parse().unwrap(),
-                key_by,
-                headers,
-                ..StreamSpec::default()
-            }
-        },
-    )
-}
-
-/// A spec and a window of it: at its beginning, somewhere, or at its very end.
-fn spec_and_window() -> impl Strategy<Value = (StreamSpec, u64, u64)> {
-    (spec(), any::<u64>(), 0..4u8, 0..150u64).prop_map(|(spec, place, kind, count)| {
-        let all = Auctions::new(&spec).clock().auctions();
-        let count = count.min(all);
-        let start = match kind {
-            0 => 0,
-            1 => all - count,
-            _ => place % (all - count + 1),
-        };
-        (spec, start, count)
-    })
-}
-
-fn records(spec: &StreamSpec, layout: &Layout, window: Window) -> Vec<Record> {
-    Stream::new(spec, layout).records(window).collect()
-}
-
-fn order(record: &Record) -> (i64, u64, Stage, u32) {
-    (record.emit_ms, record.ordinal, record.stage, record.copy)
-}
+use crate::specs::{order, plain_spec_and_window, rate, records, spec, spec_and_window};
 
 proptest! {
     /// forall specs, windows: each value is, byte for byte, what serde_json prints of the wire shapes.
     #[test]
-    fn the_fast_encoder_equals_its_reference((spec, start, count) in spec_and_window()) {
+    fn the_fast_encoder_equals_its_reference((spec, start, count) in plain_spec_and_window()) {
         let stream = Stream::new(&spec, &Layout::default());
         let reference = Reference::new(stream.auctions().ids());
         let mut document = Vec::new();
@@ -122,13 +69,30 @@ proptest! {
         // A fast stream has millions of auctions within a click's lag.
         prop_assume!(spec.events_per_second.micros() <= 5_000_000_000);
         for record in stream.records(Window::auctions(start, count.min(8))) {
-            let found = stream.locate(record.stage, record.timestamp_ms, &record.key).unwrap();
-            prop_assert_eq!((found.emit_ms, found.ordinal, found.stage, found.copy), order(&record));
-            prop_assert_eq!(stream.partition(found), record.partition);
+            let found = stream.locate(record.stage, record.timestamp_ms, &record.key);
+            let position = Position::from(&record);
+            prop_assert!(found.contains(&position), "{:?}", found);
+            prop_assert_eq!(stream.partition(position), record.partition);
+            // Only where records repeat or users are keys there is more than one.
+            let alone = spec.key_by != KeyBy::User && found.iter().all(|found| found.ordinal == record.ordinal);
+            prop_assert!(alone || spec.key_by == KeyBy::User);
             let mut key = record.key.clone();
             key[byte] ^= 1;
-            prop_assert_eq!(stream.locate(record.stage, record.timestamp_ms, &key), None);
-            prop_assert_eq!(stream.locate(record.stage, record.timestamp_ms + 1, &record.key), None);
+            prop_assert_eq!(stream.locate(record.stage, record.timestamp_ms, &key), []);
+            prop_assert!(!stream.locate(record.stage, record.timestamp_ms + 1, &record.key).contains(&position));
+        }
+    }
+
+    /// forall specs s, windows w, stages t: the positions of t in w are those of its records, in order.
+    #[test]
+    fn positions_are_those_of_the_records((spec, start, count) in spec_and_window()) {
+        let stream = Stream::new(&spec, &Layout::default());
+        let window = Window::auctions(start, count);
+        let all: Vec<Position> = stream.records(window).map(|record| Position::from(&record)).collect();
+        for stage in Stage::ALL {
+            let of_stage: Vec<Position> = all.iter().copied().filter(|position| position.stage == stage).collect();
+            prop_assert_eq!(stream.positions(stage, window).collect::<Vec<_>>(), of_stage.clone());
+            prop_assert!(stream.positions_of_auction(start).into_iter().all(|position| count == 0 || all.contains(&position)));
         }
     }
 
@@ -261,7 +225,7 @@ proptest! {
 
     /// forall auctions: stages come in order, times and prices keep their rules.
     #[test]
-    fn an_auction_keeps_its_rules((spec, start, count) in spec_and_window()) {
+    fn an_auction_keeps_its_rules((spec, start, count) in plain_spec_and_window()) {
         let auctions = Auctions::new(&spec);
         for ordinal in start..start + count {
             let auction = auctions.at(ordinal);
@@ -299,7 +263,7 @@ proptest! {
     /// forall windows: each response belongs to one request, each impression to one response, each click to one impression,
     /// by the ids in the documents; a document's ids are its record's.
     #[test]
-    fn every_child_names_its_parent((spec, start, count) in spec_and_window()) {
+    fn every_child_names_its_parent((spec, start, count) in plain_spec_and_window()) {
         let mut seen: [BTreeMap<String, u64>; 4] = Default::default();
         for record in records(&spec, &Layout::default(), Window::auctions(start, count)) {
             let document: serde_json::Value = serde_json::from_slice(&record.value).unwrap();
@@ -310,7 +274,12 @@ proptest! {
                 Stage::Impression => (text("/impression_id"), Some(text("/response_id")), text("/request_id")),
                 Stage::Click => (text("/click_id"), Some(text("/impression_id")), text("/request_id")),
             };
-            let key = if spec.key_by == KeyBy::Id { &own } else { &request };
+            let user = Ids::new(spec.seed).id(Kind::User, Auctions::new(&spec).plan(record.ordinal).user).to_string();
+            let key = match spec.key_by {
+                KeyBy::Id => &own,
+                KeyBy::Request => &request,
+                _ => &user,
+            };
             prop_assert_eq!(record.key.as_slice(), key.as_bytes());
             prop_assert_eq!(seen[0].get(&request).copied().unwrap_or(record.ordinal), record.ordinal);
             if let Some(parent) = parent {
@@ -347,7 +316,7 @@ fn neighbouring_seeds_share_no_id_and_no_draw() {
         let of = |n: u64| Kind::ALL.map(|kind| ids[index].id(kind, n));
         (0..10_000).flat_map(of).collect()
     };
-    assert_eq!(keys(0).len(), 11 * 10_000);
+    assert_eq!(keys(0).len(), Kind::ALL.len() * 10_000);
     assert!(keys(0).is_disjoint(&keys(1)));
     let draws =
         |index: usize| -> BTreeSet<_> { (0..10_000).map(|n| lanes[index].lane(n, FUNNEL_LANE).long(0)).collect() };

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::draw::Words;
-use crate::spec::{Stage, StreamSpec};
+use crate::spec::{Faults, Rate, Stage, StreamSpec};
 
 /// Word positions of the plan in the funnel lane; 13–15 are reserved. Part of the stream law.
 mod word {
@@ -24,22 +24,43 @@ const RECEIVED_DELAY_MS: (u32, u32) = (1, 50);
 const RESPONSE_DELAY_MS: (u32, u32) = (5, 80);
 /// From the request; above the response's.
 const IMPRESSION_DELAY_MS: (u32, u32) = (100, 500);
+/// The member of the user pool that the hot user is.
+const HOT_USER: u64 = 0;
 /// From the impression.
 const CLICK_DELAY_MS: (u32, u32) = (1_000, 10_000);
 
-/// The largest lag without faults, in milliseconds: a click's.
-pub const LAG_MS_MAX: i64 = (IMPRESSION_DELAY_MS.1 + CLICK_DELAY_MS.1) as i64;
+/// Of an impression behind its response, where neither was moved.
+const IMPRESSION_BEHIND_RESPONSE_MS: (i64, i64) =
+    ((IMPRESSION_DELAY_MS.0 - RESPONSE_DELAY_MS.1) as i64, (IMPRESSION_DELAY_MS.1 - RESPONSE_DELAY_MS.0) as i64);
 
-/// The least and the largest lag of a stage without faults, in milliseconds: its event time minus its request's.
+/// The least and the largest lag of a stage's event time behind its request's, in milliseconds.
 #[must_use]
-pub fn lag_ms(stage: Stage) -> (i64, i64) {
-    let (min, max) = match stage {
-        Stage::Request => (0, 0),
-        Stage::Response => RESPONSE_DELAY_MS,
-        Stage::Impression => IMPRESSION_DELAY_MS,
-        Stage::Click => (IMPRESSION_DELAY_MS.0 + CLICK_DELAY_MS.0, IMPRESSION_DELAY_MS.1 + CLICK_DELAY_MS.1),
+pub fn event_lag_ms(faults: &Faults, stage: Stage) -> (i64, i64) {
+    let edge = |edge: usize, (min, max): (i64, i64)| {
+        let bound = faults.boundary.bounds()[edge].ms();
+        if faults.boundary.share() == Rate::NEVER { (min, max) } else { (min.min(bound - 1), max.max(bound + 1)) }
     };
-    (i64::from(min), i64::from(max))
+    let wide = |(min, max): (u32, u32)| (i64::from(min), i64::from(max));
+    let response = edge(0, wide(RESPONSE_DELAY_MS));
+    let natural = wide(IMPRESSION_DELAY_MS);
+    let (min, max) = edge(1, IMPRESSION_BEHIND_RESPONSE_MS);
+    let impression = match faults.boundary.share() {
+        Rate::NEVER => natural,
+        _ => (natural.0.min(response.0 + min), natural.1.max(response.1 + max)),
+    };
+    let click = edge(2, wide(CLICK_DELAY_MS));
+    match stage {
+        Stage::Request => (0, 0),
+        Stage::Response => response,
+        Stage::Impression => impression,
+        Stage::Click => (impression.0 + click.0, impression.1 + click.1),
+    }
+}
+
+/// The largest lag of a stage's emit time behind its request's, in milliseconds.
+#[must_use]
+pub fn emit_lag_ms_max(faults: &Faults, stage: Stage) -> i64 {
+    event_lag_ms(faults, stage).1.saturating_add(faults.delay_ms_max(stage))
 }
 
 /// When and whether the records of an auction exist. Times are event times in milliseconds since 1970.
@@ -61,6 +82,10 @@ pub struct Plan {
     pub impression_ms: Option<i64>,
     /// The click's time, if it was clicked: 1 to 10 s after the impression.
     pub click_ms: Option<i64>,
+    /// Where a planned fault put it: of response, impression and click how far from the join's bound, -1, 0 or 1 ms.
+    pub edges: [Option<i8>; 3],
+    /// Whether a planned fault gave it to the hot user.
+    pub is_hot: bool,
 }
 
 /// The stages' thresholds: a stage happens if its 64-bit draw lies below.
@@ -83,31 +108,56 @@ impl Odds {
     }
 }
 
+/// The words of the faults that change a plan, of those that are on.
+#[derive(Debug, Default)]
+pub(super) struct FaultWords {
+    pub(super) boundary: Option<Words>,
+    pub(super) hot_user: Option<Words>,
+}
+
 impl Plan {
-    pub(super) fn draw(ordinal: u64, words: &Words, clock: &Clock, odds: &Odds) -> Self {
-        let happens = |position: usize, threshold: u128| u128::from(words.long(position)) < threshold;
+    pub(super) fn draw(
+        ordinal: u64,
+        words: &Words,
+        clock: &Clock,
+        odds: &Odds,
+        (faults, fault_words): (&Faults, &FaultWords),
+    ) -> Self {
         let delay = |position: usize, (min, max): (u32, u32)| words.between(position, min, max);
 
         let arrival_us = clock.arrival_us(ordinal, words.word(word::JITTER));
         let request_ms = arrival_us.div_euclid(1_000);
         let received = delay(word::RECEIVED_DELAY, RECEIVED_DELAY_MS);
         let (response_min, response_max) = RESPONSE_DELAY_MS;
-        let response = delay(word::RESPONSE_DELAY, (response_min.max(received + 1), response_max));
-        let impression_ms = request_ms + i64::from(delay(word::IMPRESSION_DELAY, IMPRESSION_DELAY_MS));
-        let click_ms = impression_ms + i64::from(delay(word::CLICK_DELAY, CLICK_DELAY_MS));
+        let response = i64::from(delay(word::RESPONSE_DELAY, (response_min.max(received + 1), response_max)));
+        let impression = i64::from(delay(word::IMPRESSION_DELAY, IMPRESSION_DELAY_MS));
+        let click = i64::from(delay(word::CLICK_DELAY, CLICK_DELAY_MS));
 
-        let responds = happens(word::RESPONSE, odds.response);
-        let wins = responds && happens(word::WIN, odds.win);
-        let clicks = wins && happens(word::CLICK, odds.click);
+        let edges = fault_words.boundary.as_ref().map_or([None; 3], |words| draw_edges(faults, words));
+        // Each child's delay behind its parent, so that what is moved takes its descendants along.
+        let mut behind = [response, impression - response, click];
+        for ((behind, edge), bound) in behind.iter_mut().zip(edges).zip(faults.boundary.bounds()) {
+            *behind = edge.map_or(*behind, |edge| bound.ms() + i64::from(edge));
+        }
+        let response_ms = request_ms + behind[0];
+        let impression_ms = response_ms + behind[1];
+        let click_ms = impression_ms + behind[2];
+
+        let responds = words.happens(word::RESPONSE, odds.response);
+        let wins = responds && words.happens(word::WIN, odds.win);
+        let clicks = wins && words.happens(word::CLICK, odds.click);
+        let is_hot = fault_words.hot_user.as_ref().is_some_and(|words| words.happens(0, faults.hot_user.threshold()));
         Self {
             ordinal,
-            user: words.below_long(word::USER, odds.users),
+            user: if is_hot { HOT_USER } else { words.below_long(word::USER, odds.users) },
             arrival_us,
             request_ms,
             received_ms: request_ms + i64::from(received),
-            response_ms: responds.then_some(request_ms + i64::from(response)),
+            response_ms: responds.then_some(response_ms),
             impression_ms: wins.then_some(impression_ms),
             click_ms: clicks.then_some(click_ms),
+            edges,
+            is_hot,
         }
     }
 
@@ -121,4 +171,10 @@ impl Plan {
             Stage::Click => self.click_ms,
         }
     }
+}
+
+/// Of each child how far from its join's bound it is put, if it is moved at all.
+fn draw_edges(faults: &Faults, words: &Words) -> [Option<i8>; 3] {
+    let threshold = faults.boundary.share().threshold();
+    [1, 2, 3].map(|stage| words.happens(4 * stage, threshold).then(|| words.below(4 * stage + 2, 3) as i8 - 1))
 }

@@ -35,6 +35,9 @@ pub(super) fn verify_command(stream: &Stream, window: Window, written: Written<'
     for (option, value) in stream_options(spec).into_iter().chain(layout_options(stream.layout())) {
         add(option, &value);
     }
+    for (name, value) in spec.faults.texts() {
+        add(&format!("--{name}"), &value);
+    }
     if spec.headers {
         words.push("--headers".to_owned());
     }

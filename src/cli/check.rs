@@ -11,7 +11,7 @@ use super::configuration::Configuration;
 use super::play::{Player, uneven_topics};
 use super::run::{ReportForm, Resolved, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
-use crate::auction::lag_ms;
+use crate::auction::emit_lag_ms_max;
 use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
 use crate::sink::kafka::{Cluster, Target};
@@ -174,7 +174,7 @@ impl Pending {
             Stage::ALL.into_iter().zip([None, Some(spec.bid_response_rate), Some(spec.win_rate), Some(spec.click_rate)])
         {
             reached = rate.map_or(reached, |rate: Rate| (reached >> 32) * (rate.threshold() >> 32));
-            let lag_ms = u128::from(lag_ms(stage).1.unsigned_abs());
+            let lag_ms = u128::from(emit_lag_ms_max(&spec.faults, stage).unsigned_abs());
             // Auctions a second are in millionths, shares in 2^-64.
             records += ((u128::from(spec.events_per_second.micros()) * lag_ms).div_ceil(1_000_000_000)
                 * (reached >> 32))

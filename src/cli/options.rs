@@ -8,7 +8,8 @@ use clap::builder::BoolishValueParser;
 use super::Failure;
 use crate::sink::kafka::{DEFAULT_BROKERS, Property};
 use crate::spec::{
-    Epoch, EventsPerSecond, KeyBy, Layout, LayoutError, Partitions, Profile, Rate, StreamSpec, Topic, TopicName, Users,
+    Boundary, Epoch, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, LagError, Layout, LayoutError, Partitions,
+    Profile, Rate, Spread, StreamSpec, Topic, TopicName, Users,
 };
 
 /// The address that means: no Kafka, start a broker inside this process.
@@ -42,17 +43,66 @@ pub(super) struct StreamArgs {
     /// Shape of the documents: seed
     #[arg(long, env = "MDG_PROFILE", default_value_t = Profile::Seed)]
     profile: Profile,
-    /// Key of the records: id (each its own) or request (the request's, on all four)
+    /// Key of the records: id (each its own), request (the request's, on all four) or user (the user's, on all four)
     #[arg(long, env = "MDG_KEY_BY", default_value_t = KeyBy::Id)]
     key_by: KeyBy,
     /// Add headers with stream id, ordinal, stage and copy
     #[arg(long, env = "MDG_HEADERS", value_parser = BoolishValueParser::new())]
     headers: bool,
+    #[command(flatten)]
+    faults: FaultArgs,
+}
+
+/// What goes wrong on purpose. SHARE is of the records of each stage: 0 to 1.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Planned faults (part of the stream; off unless given)")]
+struct FaultArgs {
+    /// Records emitted later than their event time, by 1ms up to SPAN [SPAN: 1s]
+    #[arg(long, env = "MDG_LATE", value_name = "SHARE:SPAN", default_value_t, hide_default_value = true)]
+    late: Spread,
+    /// Records emitted twice, the second time up to SPAN later [SPAN: 1s]
+    #[arg(long, env = "MDG_DUPLICATES", value_name = "SHARE:SPAN", default_value_t, hide_default_value = true)]
+    duplicates: Spread,
+    /// Records followed by one of the same ids and times with another body, up to SPAN later [SPAN: 1s]
+    #[arg(long, env = "MDG_CONFLICTS", value_name = "SHARE:SPAN", default_value_t, hide_default_value = true)]
+    conflicts: Spread,
+    /// Requests, responses and impressions never emitted: what follows from them has no parent
+    #[arg(long, env = "MDG_ORPHANS", value_name = "SHARE", default_value_t, hide_default_value = true)]
+    orphans: Rate,
+    /// Children put 1ms before a join's bound, on it, or 1ms behind it, what follows from them moved along [BOUNDS: 100ms,500ms,10s, of
+    /// response behind request, impression behind response, click behind impression]
+    #[arg(long, env = "MDG_BOUNDARY", value_name = "SHARE:BOUNDS", default_value_t, hide_default_value = true)]
+    boundary: Boundary,
+    /// Extra records whose value is no JSON
+    #[arg(long, env = "MDG_MALFORMED", value_name = "SHARE", default_value_t, hide_default_value = true)]
+    malformed: Rate,
+    /// Extra records whose document violates its schema
+    #[arg(long, env = "MDG_INVALID", value_name = "SHARE", default_value_t, hide_default_value = true)]
+    invalid: Rate,
+    /// Extra records without a value
+    #[arg(long, env = "MDG_TOMBSTONES", value_name = "SHARE", default_value_t, hide_default_value = true)]
+    tombstones: Rate,
+    /// A stage that is silent for SPAN and then emits what was due: BEGIN is a time, or a span behind the epoch
+    #[arg(long, env = "MDG_IDLE", value_name = "STAGE:BEGIN:SPAN")]
+    idle: Option<Idle>,
+    /// Auctions that belong to one and the same user; with --key-by user they fill one partition
+    #[arg(long, env = "MDG_HOT_USER", value_name = "SHARE", default_value_t, hide_default_value = true)]
+    hot_user: Rate,
+}
+
+impl FaultArgs {
+    fn plan(&self) -> Result<FaultPlan, Failure> {
+        let Self { late, duplicates, conflicts, orphans, boundary, .. } = *self;
+        let Self { malformed, invalid, tombstones, idle, hot_user, .. } = *self;
+        let faults =
+            Faults { late, duplicates, conflicts, orphans, boundary, malformed, invalid, tombstones, idle, hot_user };
+        faults.try_into().map_err(|error: LagError| Failure::Usage(error.to_string()))
+    }
 }
 
 impl StreamArgs {
-    pub(super) fn spec(&self) -> StreamSpec {
-        StreamSpec {
+    pub(super) fn spec(&self) -> Result<StreamSpec, Failure> {
+        Ok(StreamSpec {
             seed: self.seed,
             epoch: self.epoch,
             events_per_second: self.events_per_second,
@@ -63,7 +113,8 @@ impl StreamArgs {
             profile: self.profile,
             key_by: self.key_by,
             headers: self.headers,
-        }
+            faults: self.faults.plan()?,
+        })
     }
 }
 

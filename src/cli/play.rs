@@ -206,7 +206,7 @@ impl Player<'_> {
     }
 }
 
-/// What is to be said of topics that `--key-by request` would have co-partitioned, had they equal counts.
+/// What is to be said of topics that one key on all four would have co-partitioned, had they equal counts.
 pub(super) fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String> {
     let counts = layout.topics().each_ref().map(|topic| topic.partitions);
     if spec.key_by == KeyBy::Id || counts.iter().all(|count| *count == counts[0]) {
@@ -215,7 +215,8 @@ pub(super) fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String
     let shown: Vec<String> =
         layout.topics().iter().map(|topic| format!("{} {}", topic.name, topic.partitions)).collect();
     Some(format!(
-        "--key-by request co-partitions topics of equal partition counts, and these differ: {}. Joins have to repartition",
+        "--key-by {} co-partitions topics of equal partition counts, and these differ: {}. Joins have to repartition",
+        spec.key_by,
         shown.join(", ")
     ))
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::play::{Beginning, Player, require_partitions, uneven_topics};
 use super::run::{ReportForm, Resume};
-use super::window::Span;
 use super::{Failure, to_stderr};
 use crate::pace::{Pace, wall_clock_us};
 use crate::record::Record;
 use crate::report::{Heading, Resumed};
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target};
+use crate::spec::Span;
 use crate::stream::{Part, Step, Stream};
 use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
 use crate::timestamp::Timestamp;

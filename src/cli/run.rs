@@ -11,7 +11,7 @@ use super::listen::{ListenAddress, listen};
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use super::play::{Player, require_partitions};
 use super::terminal::TerminalArgs;
-use super::window::{Span, WindowArgs};
+use super::window::WindowArgs;
 use super::{Failure, signals};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed, wall_clock_us};
@@ -19,6 +19,7 @@ use crate::sink::files::Files;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
+use crate::spec::Span;
 use crate::stream::{Shard, Stream, Window, WindowEnd, WindowError};
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
@@ -171,7 +172,8 @@ impl RunArgs {
     pub(super) fn resolve(&self) -> Result<Resolved, Failure> {
         self.options.check()?;
         let properties = self.options.kafka.properties()?;
-        let stream = Stream::new(&self.stream.spec(), &self.layout.layout()?);
+        let stream = Stream::new(&self.stream.spec()?, &self.layout.layout()?);
+        self.options.require_envelope(&stream)?;
         let pace = self.options.pace();
         if !self.options.shard.is_whole() && self.window.begins_now(pace) {
             return Err(Failure::Usage(
@@ -201,6 +203,18 @@ impl RunOptions {
     /// Whether records go to a Kafka that is not ours.
     pub(super) fn is_kafka(&self) -> bool {
         self.sink == SinkKind::Kafka && !self.is_embedded()
+    }
+
+    /// Refuses bare values that are none: a line cannot hold them.
+    fn require_envelope(&self, stream: &Stream) -> Result<(), Failure> {
+        let faults = &stream.auctions().spec().faults;
+        if self.sink == SinkKind::Files && !self.envelope && faults.has_bytes_without_json() {
+            return Err(Failure::Usage(
+                "--malformed and --tombstones make values that are no JSON, which a line of bare values cannot hold: add --envelope"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     fn is_embedded(&self) -> bool {

@@ -68,7 +68,7 @@ pub(super) fn with_own_help(command: Command) -> Command {
 
 /// Reads back, compares and prints the verdict.
 pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
-    let spec = args.stream.spec();
+    let spec = args.stream.spec()?;
     let layout = args.layout.layout()?;
     let options = &args.options;
     let stream = Stream::new(&spec, &layout);

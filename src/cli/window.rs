@@ -1,6 +1,5 @@
 //! Which part of the stream a run plays.
 
-use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use clap::Args;
 use super::Failure;
 use crate::auction::Auctions;
 use crate::pace::{Pace, wall_clock_us};
+use crate::spec::Span;
 use crate::stream::{Window, WindowEnd};
 use crate::timestamp::{LIMIT_MS, TimeError, parse_time_ms};
 
@@ -73,7 +73,7 @@ impl WindowArgs {
         match (self.to, self.count, self.duration) {
             (Some(Time(to_ms)), _, _) => WindowEnd::ToMs(to_ms),
             (_, Some(count), _) => WindowEnd::Count(count),
-            (_, _, Some(Span(ms))) => WindowEnd::DurationMs(ms),
+            (_, _, Some(span)) => WindowEnd::DurationMs(span.ms()),
             (None, None, None) => otherwise,
         }
     }
@@ -108,53 +108,5 @@ impl FromStr for Time {
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
         Ok(Self(parse_time_ms(text, LIMIT_MS)?))
-    }
-}
-
-/// A span of virtual time in whole milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span(i64);
-
-impl Span {
-    pub(super) fn ms(self) -> i64 {
-        self.0
-    }
-}
-
-/// A text that is not a span.
-#[derive(Debug)]
-pub(super) enum SpanError {
-    Format(humantime::DurationError),
-    Fraction,
-    Zero,
-    TooLong,
-}
-
-impl std::error::Error for SpanError {}
-
-impl fmt::Display for SpanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Format(error) => write!(f, "not a span such as 90s, 15m or 24h ({error})"),
-            Self::Fraction => write!(f, "finer than a millisecond: times here are whole milliseconds"),
-            Self::Zero => write!(f, "give at least 1ms"),
-            Self::TooLong => write!(f, "longer than the stream"),
-        }
-    }
-}
-
-impl FromStr for Span {
-    type Err = SpanError;
-
-    fn from_str(text: &str) -> Result<Self, SpanError> {
-        let span = humantime::parse_duration(text).map_err(SpanError::Format)?;
-        if !span.subsec_nanos().is_multiple_of(1_000_000) {
-            return Err(SpanError::Fraction);
-        }
-        match i64::try_from(span.as_millis()) {
-            Ok(0) => Err(SpanError::Zero),
-            Ok(ms) => Ok(Self(ms)),
-            Err(_) => Err(SpanError::TooLong),
-        }
     }
 }

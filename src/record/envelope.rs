@@ -1,10 +1,14 @@
 //! One record as one line of JSON: `{"topic","partition","key","timestamp","headers","value"}`.
 //!
-//! The value is the record's own bytes, embedded. Headers are left out where there are none.
+//! The value is the record's own bytes, embedded. Bytes that are no JSON stand in Base64 as `value_base64` instead, and a record
+//! without a value has `null`. Headers are left out where there are none.
 
 use std::io::{self, Write};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use super::Record;
+use crate::auction::Form;
 use crate::spec::TopicName;
 
 /// Writes the line, newline included. Topic, key and headers need no escaping: names are `[A-Za-z0-9._-]`, ids are hex and
@@ -23,7 +27,15 @@ pub fn write(out: &mut impl Write, topic: &TopicName, record: &Record) -> io::Re
     if !record.headers.is_empty() {
         out.write_all(b"}")?;
     }
-    out.write_all(br#","value":"#)?;
-    out.write_all(&record.value)?;
+    match (record.payload(), Form::of(record.copy)) {
+        (None, _) => out.write_all(br#","value":null"#)?,
+        (Some(value), Some(Form::Malformed)) => {
+            write!(out, r#","value_base64":"{}""#, BASE64_STANDARD.encode(value))?;
+        }
+        (Some(value), _) => {
+            out.write_all(br#","value":"#)?;
+            out.write_all(value)?;
+        }
+    }
     out.write_all(b"}\n")
 }

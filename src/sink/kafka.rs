@@ -205,8 +205,10 @@ impl Sink for Kafka {
         let mut message = BaseRecord::with_opaque_to(topic.as_str(), record.stage.index())
             .partition(record.partition.cast_signed())
             .timestamp(record.timestamp_ms)
-            .key(record.key.as_slice())
-            .payload(record.value.as_slice());
+            .key(record.key.as_slice());
+        if let Some(value) = record.payload() {
+            message = message.payload(value);
+        }
         if !record.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(record.headers.len());
             let add = |headers: OwnedHeaders, header: &crate::record::Header| {

@@ -67,7 +67,7 @@ impl LogRecord {
             partition: record.partition,
             timestamp_ms: record.timestamp_ms,
             key: Some(record.key.clone()),
-            value: Some(record.value.clone()),
+            value: record.payload().map(<[u8]>::to_vec),
             headers: record.headers.iter().map(header).collect(),
         }
     }

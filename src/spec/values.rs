@@ -87,13 +87,17 @@ impl fmt::Display for EventsPerSecond {
     }
 }
 
-/// The share of events that reach the next stage: an exact decimal from 0 to 1 with at most nine decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The share of events that reach the next stage, or that a fault meets: an exact decimal from 0 to 1 with at most nine decimals. Default: never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rate {
     billionths: u64,
 }
 
 impl Rate {
+    /// Never.
+    pub const NEVER: Self = Self { billionths: 0 };
+    /// Always.
+    pub const ALWAYS: Self = Self { billionths: 1_000_000_000 };
     /// The product document's share of requests that get a response.
     pub const BID_RESPONSE: Self = Self { billionths: 600_000_000 };
     /// The product document's share of responses that win.
@@ -199,6 +203,8 @@ pub enum KeyBy {
     Id,
     /// All four by `request_id`: topics with equal partition counts are co-partitioned, so they join without repartitioning.
     Request,
+    /// All four by the id of the auction's user, `user.id` of the request: a busy user makes a busy partition.
+    User,
 }
 
 impl FromStr for KeyBy {
@@ -208,7 +214,8 @@ impl FromStr for KeyBy {
         match text {
             "id" => Ok(Self::Id),
             "request" => Ok(Self::Request),
-            _ => Err(SpecError::Word("id, request")),
+            "user" => Ok(Self::User),
+            _ => Err(SpecError::Word("id, request, user")),
         }
     }
 }
@@ -218,6 +225,7 @@ impl fmt::Display for KeyBy {
         f.write_str(match self {
             Self::Id => "id",
             Self::Request => "request",
+            Self::User => "user",
         })
     }
 }

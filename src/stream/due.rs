@@ -6,7 +6,6 @@ use std::collections::BinaryHeap;
 use super::Position;
 use crate::auction::{Auctions, Plan};
 use crate::draw::Words;
-use crate::spec::Stage;
 
 /// The records of some auctions that follow one another, by position, in order.
 #[derive(Debug, Clone)]
@@ -74,10 +73,13 @@ impl<'a> DueRecords<'a> {
             let Some((plan, words)) = std::mem::replace(&mut self.next, following) else { break };
             let place = self.free.pop().unwrap_or(self.pending.len());
             let before = self.due.len();
-            self.due.extend(
-                Stage::ALL.into_iter().filter_map(|stage| Position::of(&plan, stage)).map(|p| Reverse((p, place))),
-            );
+            self.due.extend(self.auctions.positions_of(&plan).map(|position| Reverse((position, place))));
             let pending = Pending { words, left: self.due.len() - before };
+            if pending.left == 0 {
+                // All its records are dropped.
+                self.free.extend((place < self.pending.len()).then_some(place));
+                continue;
+            }
             match self.pending.get_mut(place) {
                 Some(free) => *free = pending,
                 None => self.pending.push(pending),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::{Position, Records, Stream, Window};
 use crate::draw::Words;
 use crate::record::Record;
-use crate::spec::{Layout, Stage};
+use crate::spec::{Layout, Rate, Stage};
 
 /// The partitions that one worker of several owns: partition `p` of every topic belongs to the worker `p mod count`.
 ///
@@ -183,11 +183,15 @@ impl Stream {
         PartRecords { records: self.records_from(part.window, position), part, least_held: [None; 4] }
     }
 
-    /// Whether the spec's rates let a stage happen at all.
+    /// Whether the spec lets a stage have records at all.
     pub(crate) fn happens(&self, stage: Stage) -> bool {
         let spec = self.auctions().spec();
         let rates = [spec.bid_response_rate, spec.win_rate, spec.click_rate];
-        rates[..stage.index()].iter().all(|rate| rate.threshold() > 0)
+        let faults = &spec.faults;
+        let extras = [faults.malformed, faults.invalid, faults.tombstones];
+        let are_all_dropped = stage != Stage::Click && faults.orphans == Rate::ALWAYS;
+        rates[..stage.index()].iter().all(|rate| *rate != Rate::NEVER)
+            && (!are_all_dropped || extras.iter().any(|rate| *rate != Rate::NEVER))
     }
 }
 
@@ -213,7 +217,7 @@ impl Maker<'_> {
 
     fn fill_of_words(self, position: Position, words: &Words, record: &mut Record) -> bool {
         let Self { stream, part } = self;
-        let key = stream.key(position.stage, position.ordinal);
+        let key = stream.key_of_words(position, words);
         let partition = stream.partition_of_key(position.stage, &key);
         let plays = part.plays(position, partition);
         if plays {

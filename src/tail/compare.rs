@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::Misfit;
 use super::log::{Bounds, Log, LogRecord, Range};
 use super::place::{differing_part, find, foreign};
+use super::sequence::Sequence;
 use super::{Ask, QUEUE_AUCTIONS, Tail, TailError, Tails};
-use crate::auction::lag_ms;
+use crate::auction::emit_lag_ms_max;
 use crate::record::Record;
 use crate::spec::Stage;
 use crate::stream::{Position, Positions, Window};
+
+/// Between a record and its planned duplicate so many others of the partition are looked at.
+const BETWEEN_COPIES_MAX: i64 = 100_000;
 
 /// Edges that are placed, and the window that they are checked against.
 pub(super) struct Checked<'a> {
@@ -18,8 +22,8 @@ pub(super) struct Checked<'a> {
     pub(super) tails: &'a Tails,
 }
 
-/// The positions that the partitions' tails should have, in order.
-type Sequences = BTreeMap<(Stage, u32), Vec<Position>>;
+/// The positions that the partitions' tails should have.
+type Sequences = BTreeMap<(Stage, u32), Sequence>;
 
 impl Checked<'_> {
     /// Refuses records from outside the window.
@@ -27,7 +31,7 @@ impl Checked<'_> {
         let (start, end) = (self.window.start(), self.window.end().unwrap_or(u64::MAX));
         for (&(stage, partition), tail) in self.tails {
             let low = Self::head_offset(tail);
-            for (position, offset) in [(tail.head, low), (tail.last, Some(tail.end - 1))] {
+            for (position, offset) in [(tail.head(), low), (tail.last(), Some(tail.end - 1))] {
                 let found = position.into();
                 if position.ordinal < start {
                     return Err(self.ask.refuse(stage, partition, offset, Misfit::BeforeWindow { found, start }));
@@ -42,7 +46,7 @@ impl Checked<'_> {
 
     /// The head's offset, where it is the tail's first record too.
     fn head_offset(tail: &Tail) -> Option<i64> {
-        (tail.head == tail.first).then_some(tail.from)
+        (tail.head() == tail.first()).then_some(tail.from)
     }
 
     /// Refuses partitions that begin with another record than the window does there.
@@ -51,17 +55,17 @@ impl Checked<'_> {
             let whole = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| {
                 of == stage && bounds[stage.index()][partition as usize].low == 0
             };
-            let mut open: BTreeMap<u32, Position> =
-                self.tails.iter().filter(whole).map(|(&(_, partition), tail)| (partition, tail.head)).collect();
+            let mut open: BTreeMap<u32, &Tail> =
+                self.tails.iter().filter(whole).map(|(&(_, partition), tail)| (partition, tail)).collect();
             let mut positions = self.positions(stage, self.window.start());
             while !open.is_empty() {
                 self.ask.go_on()?;
                 let Some(expected) = positions.next() else { break };
                 let partition = self.ask.stream.partition(expected);
-                if let Some(found) = open.remove(&partition)
-                    && found != expected
+                if let Some(tail) = open.remove(&partition)
+                    && !tail.heads.contains(&expected)
                 {
-                    let why = Misfit::OtherStart { found: found.into(), expected: expected.into() };
+                    let why = Misfit::OtherStart { found: tail.head().into(), expected: expected.into() };
                     return Err(self.ask.refuse(stage, partition, Some(0), why));
                 }
             }
@@ -69,9 +73,9 @@ impl Checked<'_> {
         Ok(())
     }
 
-    /// Refuses tails that are not the sequence.
-    pub(super) fn tails(&self, log: &mut impl Log) -> Result<(), TailError> {
-        let sequences = self.sequences()?;
+    /// Refuses tails that are not the sequence, and finds each one's last record.
+    pub(super) fn tails(&self, log: &mut impl Log) -> Result<BTreeMap<(Stage, u32), Position>, TailError> {
+        let mut sequences = self.sequences()?;
         let ranges: Vec<Range> = self
             .tails
             .iter()
@@ -83,52 +87,64 @@ impl Checked<'_> {
             self.ask.go_on()?;
             let at = (range.stage, range.partition);
             let index = seen.entry(at).or_default();
-            let expected = sequences.get(&at).and_then(|sequence| sequence.get(*index)).copied();
+            let expected = sequences.get_mut(&at).and_then(|sequence| {
+                sequence.keep(*index, |position| {
+                    self.ask.stream.fill(position, &mut record);
+                    differing_part(&record, found)
+                })
+            });
             *index += 1;
-            let why = self.misfit(range, expected, found, &mut record);
-            why.map_or(Ok(()), |why| Err(self.ask.refuse(range.stage, range.partition, Some(found.offset), why)))
+            let Some(differing) = expected else { return Ok(()) };
+            let why = self.misfit(range, differing, found);
+            Err(self.ask.refuse(range.stage, range.partition, Some(found.offset), why))
         })?;
+        let mut lasts = BTreeMap::new();
         for range in ranges {
+            let at = (range.stage, range.partition);
+            let refuse = |why| Err(self.ask.refuse(range.stage, range.partition, None, why));
             let expected = range.end - range.from;
-            let missing = expected - seen.get(&(range.stage, range.partition)).map_or(0, |&seen| seen as i64);
+            let missing = expected - seen.get(&at).map_or(0, |&seen| seen as i64);
             if missing != 0 {
-                return Err(self.ask.refuse(range.stage, range.partition, None, Misfit::Gap { missing, expected }));
+                return refuse(Misfit::Gap { missing, expected });
+            }
+            match *sequences.get(&at).map_or_else(Vec::new, Sequence::lasts) {
+                [one, other, ..] => {
+                    return refuse(Misfit::Ambiguous { one: one.into(), emit_ms: [one.emit_ms, other.emit_ms] });
+                }
+                [last] => drop(lasts.insert(at, last)),
+                [] => {}
             }
         }
-        Ok(())
+        Ok(lasts)
     }
 
-    /// Why a record is not the one that should stand there; `None` if it is.
+    /// Why a record is not the one that should stand there, from which it differs in a part.
     fn misfit(
         &self,
         range: &Range,
-        expected: Option<Position>,
+        (expected, part): (Option<Position>, &'static str),
         found: &LogRecord<'_>,
-        record: &mut Record,
-    ) -> Option<Misfit> {
+    ) -> Misfit {
         let stream = self.ask.stream;
-        let mut differing = Some("value");
-        if let Some(expected) = expected {
-            stream.fill(expected, record);
-            differing = differing_part(record, found);
-        }
-        let part = differing?;
-        let Some(position) = find(stream, range.stage, found) else { return Some(foreign(found)) };
+        let mut positions = find(stream, range.stage, found);
+        positions.sort_unstable();
+        let to_come = positions.iter().find(|&&position| expected.is_some_and(|expected| position >= expected));
+        let Some(&position) = to_come.or(positions.last()) else { return foreign(found) };
         let (which, partitions) = (position.into(), stream.layout().topic(range.stage).partitions.count());
         let belongs = stream.partition(position);
-        Some(match expected {
+        match expected {
             _ if belongs != range.partition => Misfit::Elsewhere { found: which, expected: belongs, partitions },
             Some(expected) if position == expected => Misfit::Altered { found: which, part },
             Some(expected) if position > expected => self.missing(position, expected),
             _ => Misfit::Repeated { found: which },
-        })
+        }
     }
 
     /// A record stands where an earlier one should. If that one is of an auction behind all that the log holds, a bounded window
     /// was drained.
     fn missing(&self, found: Position, expected: Position) -> Misfit {
         let (which, wanted) = (found.into(), expected.into());
-        let end = 1 + self.tails.values().map(|tail| tail.last.ordinal).max().unwrap_or(0);
+        let end = 1 + self.tails.values().map(|tail| tail.last().ordinal).max().unwrap_or(0);
         if expected.ordinal < end {
             return Misfit::Missing { found: which, expected: wanted };
         }
@@ -138,33 +154,37 @@ impl Checked<'_> {
 
     /// The sequences of all tails, each from its first to its last record, or until it is longer than the tail.
     fn sequences(&self) -> Result<Sequences, TailError> {
-        let mut sequences = Sequences::new();
+        let mut sequences: Sequences = self.tails.keys().map(|&at| (at, Sequence::default())).collect();
         for stage in Stage::ALL {
             let tails: BTreeMap<u32, &Tail> =
                 self.tails.iter().filter(|((of, _), _)| *of == stage).map(|(&(_, p), tail)| (p, tail)).collect();
-            let Some(from) = tails.values().map(|tail| tail.first).min() else { continue };
+            let Some(from) = tails.values().map(|tail| tail.first()).min() else { continue };
             let mut open: BTreeSet<u32> = tails.keys().copied().collect();
-            let (_, lag_ms_max) = lag_ms(stage);
             let auctions = self.ask.stream.auctions();
+            let lag_ms_max = emit_lag_ms_max(&auctions.spec().faults, stage);
             let start = auctions.first_from_ms(from.emit_ms - lag_ms_max).max(self.window.start());
             for position in self.positions(stage, start).skip_while(|&position| position < from) {
                 self.ask.go_on()?;
                 let partition = self.ask.stream.partition(position);
                 if let Some(tail) = tails.get(&partition)
-                    && (tail.first..=tail.last).contains(&position)
+                    && (tail.first()..=tail.last()).contains(&position)
                     && open.contains(&partition)
                 {
                     let sequence = sequences.entry((stage, partition)).or_default();
-                    sequence.push(position);
-                    if sequence.len() as i64 > tail.end - tail.from {
+                    sequence.positions.push(position);
+                    let between = if tail.firsts.len() > 1 { BETWEEN_COPIES_MAX } else { 0 };
+                    if sequence.positions.len() as i64 > tail.end - tail.from + between {
                         open.remove(&partition);
                     }
                 }
-                open.retain(|partition| position < tails[partition].last);
+                open.retain(|partition| position < tails[partition].last());
                 if open.is_empty() {
                     break;
                 }
             }
+        }
+        for (at, sequence) in &mut sequences {
+            sequence.begin(&self.tails[at]);
         }
         Ok(sequences)
     }
@@ -180,7 +200,7 @@ impl Checked<'_> {
 
     /// Refuses a topic that holds nothing, and never did, beside topics that are far: somebody made it anew.
     pub(super) fn no_new_topic(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
-        let Some(furthest) = self.tails.values().map(|tail| tail.last).max() else { return Ok(()) };
+        let Some(furthest) = self.tails.values().map(Tail::last).max() else { return Ok(()) };
         let start = self.window.start();
         let reach = furthest.ordinal.saturating_sub(QUEUE_AUCTIONS).saturating_sub(start);
         for stage in Stage::ALL {
@@ -204,7 +224,7 @@ impl Checked<'_> {
     pub(super) fn held(&self, bounds: &[Vec<Bounds>; 4], known: bool) -> Result<[Vec<Option<Position>>; 4], TailError> {
         let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
         for (&(stage, partition), tail) in self.tails {
-            held[stage.index()][partition as usize] = Some(tail.last);
+            held[stage.index()][partition as usize] = Some(tail.last());
         }
         if self.ask.owned(bounds).iter().any(|(_, _, bounds)| bounds.is_empty() && bounds.end > 0) {
             self.cut_heads(bounds)?;
@@ -226,20 +246,20 @@ impl Checked<'_> {
         for stage in Stage::ALL {
             let low = |partition: u32| bounds[stage.index()][partition as usize].low;
             let cut = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| of == stage && low(partition) > 0;
-            let mut open: BTreeMap<u32, (i64, Position)> =
-                self.tails.iter().filter(cut).map(|(&(_, p), tail)| (p, (low(p), tail.head))).collect();
+            let mut open: BTreeMap<u32, (i64, &Tail)> =
+                self.tails.iter().filter(cut).map(|(&(_, p), tail)| (p, (low(p), tail))).collect();
             let mut positions = self.positions(stage, self.window.start());
             while !open.is_empty() {
                 self.ask.go_on()?;
                 let Some(position) = positions.next() else { break };
                 let partition = self.ask.stream.partition(position);
-                let Some((left, head)) = open.get_mut(&partition) else { continue };
+                let Some((left, tail)) = open.get_mut(&partition) else { continue };
                 if *left > 0 {
                     *left -= 1;
                     continue;
                 }
-                if position != *head {
-                    let why = Misfit::OtherStart { found: (*head).into(), expected: position.into() };
+                if !tail.heads.contains(&position) {
+                    let why = Misfit::OtherStart { found: tail.head().into(), expected: position.into() };
                     return Err(self.ask.refuse(stage, partition, Some(low(partition)), why));
                 }
                 open.remove(&partition);

@@ -37,6 +37,12 @@ pub enum TailError {
          give --resume auto to begin, or check the topics' names and --bootstrap-servers"
     )]
     NothingHeld,
+    /// Planned faults leave no request by which the window's start could be told afterwards.
+    #[error(
+        "a window from now begins with a request that no planned fault touches, and none of the next million is one\n\
+         lower the faults' shares, or give --from a time"
+    )]
+    NoPlainRequest,
     /// A partition holds something that does not fit.
     #[error("topic `{topic}`, partition {partition}{}: {why}\n{WAYS_OUT}", at(*.offset))]
     Refused {
@@ -133,6 +139,19 @@ pub enum Misfit {
         found: Which,
         /// What should stand there.
         expected: Which,
+    },
+    /// Planned faults repeat its last record, and too little is left before it to tell which of the two it is.
+    #[error(
+        "{one} is its last record, which this stream has twice, due {} and {}, and retention has left too few records before it to tell which one \
+         it is",
+        Timestamp(.emit_ms[0]),
+        Timestamp(.emit_ms[1])
+    )]
+    Ambiguous {
+        /// The record.
+        one: Which,
+        /// When the two are due, in milliseconds since 1970.
+        emit_ms: [i64; 2],
     },
     /// A bounded window was drained here.
     #[error(

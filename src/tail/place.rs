@@ -6,36 +6,53 @@ use crate::record::{HEADER_NAMES, Record};
 use crate::spec::Stage;
 use crate::stream::{Position, Stream};
 
-/// The position of a record that was read from a partition of a stage's topic, if it is, byte for byte, the stream's record there.
-pub(super) fn place(stream: &Stream, stage: Stage, partition: u32, found: &LogRecord<'_>) -> Result<Position, Misfit> {
-    let position = find(stream, stage, found).ok_or_else(|| foreign(found))?;
-    let expected = stream.partition(position);
+/// The positions of a record that was read from a partition of a stage's topic, if it is, byte for byte, the stream's record there: several
+/// where planned faults repeat it, least first.
+pub(super) fn place(
+    stream: &Stream,
+    stage: Stage,
+    partition: u32,
+    found: &LogRecord<'_>,
+) -> Result<Vec<Position>, Misfit> {
+    let positions = find(stream, stage, found);
+    let Some(&first) = positions.first() else { return Err(foreign(found)) };
+    let expected = stream.partition(first);
     if expected != partition {
         let partitions = stream.layout().topic(stage).partitions.count();
-        return Err(Misfit::Elsewhere { found: position.into(), expected, partitions });
+        return Err(Misfit::Elsewhere { found: first.into(), expected, partitions });
     }
     let mut record = Record::default();
-    stream.fill(position, &mut record);
-    match differing_part(&record, found) {
-        None => Ok(position),
-        Some(part) => Err(Misfit::Altered { found: position.into(), part }),
+    let mut part = None;
+    let mut is_it = |position: &Position| {
+        stream.fill(*position, &mut record);
+        let differing = differing_part(&record, found);
+        part = part.or(differing);
+        differing.is_none()
+    };
+    let mut placed: Vec<Position> = positions.iter().copied().filter(&mut is_it).collect();
+    placed.sort_unstable();
+    match part {
+        Some(part) if placed.is_empty() => Err(Misfit::Altered { found: first.into(), part }),
+        _ => Ok(placed),
     }
 }
 
-/// Where the stream has a record with this time and key. Headers, where the stream has them, name the ordinal; without them the
+/// Where the stream has records with this time and key. Headers, where the stream has them, name the ordinal; without them the
 /// auctions around the time are searched.
-pub(super) fn find(stream: &Stream, stage: Stage, found: &LogRecord<'_>) -> Option<Position> {
-    let key = found.key?;
+pub(super) fn find(stream: &Stream, stage: Stage, found: &LogRecord<'_>) -> Vec<Position> {
+    let Some(key) = found.key else { return Vec::new() };
     let by_headers = || {
         let (_, value) = found.headers.iter().find(|(name, _)| *name == HEADER_NAMES[1].as_bytes())?;
         let ordinal: u64 = str::from_utf8((*value)?).ok()?.parse().ok()?;
-        let position = stream.position(stage, ordinal)?;
-        (position.emit_ms == found.timestamp_ms && stream.key(stage, ordinal) == key).then_some(position)
+        let mut positions = stream.positions_of_auction(ordinal);
+        let event_ms = positions.first().and_then(|_| stream.auctions().plan(ordinal).event_ms(stage));
+        positions.retain(|&position| position.stage == stage && stream.key(position) == key);
+        (event_ms == Some(found.timestamp_ms)).then_some(positions)
     };
     if stream.auctions().spec().headers
-        && let Some(position) = by_headers()
+        && let Some(positions) = by_headers().filter(|positions| !positions.is_empty())
     {
-        return Some(position);
+        return positions;
     }
     stream.locate(stage, found.timestamp_ms, key)
 }
@@ -53,7 +70,7 @@ pub(super) fn differing_part(record: &Record, found: &LogRecord<'_>) -> Option<&
         Some("time")
     } else if found.key != Some(record.key.as_slice()) {
         Some("key")
-    } else if found.value != Some(record.value.as_slice()) {
+    } else if found.value != record.payload() {
         Some("value")
     } else if !found.headers.iter().copied().eq(headers()) {
         Some("set of headers")

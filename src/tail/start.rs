@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::log::{Bounds, Log, Range};
 use super::{Ask, Misfit, Tail, TailError, Tails};
-use crate::auction::lag_ms;
+use crate::auction::emit_lag_ms_max;
 use crate::spec::Stage;
 use crate::stream::{Part, Position, Shard, Window, WindowEnd};
 
@@ -18,10 +18,10 @@ pub(super) fn window(
     (first, end): (u64, WindowEnd),
 ) -> Result<(Window, bool), TailError> {
     let auctions = ask.stream.auctions();
-    let least = tails.values().map(|tail| tail.head.ordinal).min().unwrap_or(first);
+    let least = tails.values().map(|tail| tail.head().ordinal).min().unwrap_or(first);
     if bounds[Stage::Request.index()].iter().all(|bounds| bounds.end == 0)
         && let Some(expected) = ask.stream.position(Stage::Request, least)
-        && let Some(furthest) = tails.values().map(|tail| tail.last).max()
+        && let Some(furthest) = tails.values().map(Tail::last).max()
     {
         // The window's first request was stored before anything else, and nothing else tells where the window starts: an auction
         // whose request is gone may have left no other record.
@@ -51,25 +51,28 @@ fn least_held(
     mut least: u64,
 ) -> Result<u64, TailError> {
     let request_ms = ask.stream.auctions().plan(least).request_ms;
+    // By stage, partition, event time and key.
     let mut candidates: BTreeMap<(Stage, u32, i64, [u8; 36]), u64> = BTreeMap::new();
     let mut counts: BTreeMap<(Stage, u32), i64> = BTreeMap::new();
-    // Requests are in the order of their ordinals.
-    for stage in [Stage::Response, Stage::Impression, Stage::Click] {
-        let (_, lag_ms_max) = lag_ms(stage);
+    let auctions = ask.stream.auctions();
+    for stage in Stage::ALL {
+        let lag_ms_max = emit_lag_ms_max(&auctions.spec().faults, stage);
         let until_ms = request_ms + lag_ms_max;
-        let near = |&(&(of, _), tail): &(&(Stage, u32), &Tail)| of == stage && tail.head.emit_ms <= until_ms;
+        let near = |&(&(of, _), tail): &(&(Stage, u32), &Tail)| of == stage && tail.head().emit_ms <= until_ms;
         let heads: BTreeMap<u32, Position> =
-            tails.iter().filter(near).map(|(&(_, partition), tail)| (partition, tail.head)).collect();
+            tails.iter().filter(near).map(|(&(_, partition), tail)| (partition, tail.head())).collect();
         let Some(from) = heads.values().min() else { continue };
-        let from = ask.stream.auctions().first_from_ms(from.emit_ms - lag_ms_max);
+        let from = auctions.first_from_ms(from.emit_ms - lag_ms_max);
         let positions = ask.stream.positions(stage, Window::unbounded(from));
         for position in positions.take_while(|position| position.emit_ms <= until_ms) {
             ask.go_on()?;
-            let key = ask.stream.key(stage, position.ordinal);
+            let key = ask.stream.key(position);
             let partition = ask.stream.partition_of_key(stage, &key);
             if heads.get(&partition).is_some_and(|&head| head <= position) {
                 *counts.entry((stage, partition)).or_default() += 1;
-                candidates.insert((stage, partition, position.emit_ms, key), position.ordinal);
+                let event_ms = auctions.plan(position.ordinal).event_ms(stage).unwrap_or(position.emit_ms);
+                let ordinal = candidates.entry((stage, partition, event_ms, key)).or_insert(position.ordinal);
+                *ordinal = position.ordinal.min(*ordinal);
             }
         }
     }
@@ -93,7 +96,7 @@ fn owes_nothing(ask: &Ask<'_>, bounds: &[Vec<Bounds>; 4], tails: &Tails, start: 
     let stream = ask.stream;
     let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
     for (&(stage, partition), tail) in tails {
-        held[stage.index()][partition as usize] = Some(tail.last);
+        held[stage.index()][partition as usize] = Some(tail.last());
     }
     let never = |stage: &Stage| bounds[stage.index()].iter().any(|bounds| bounds.end == 0) && stream.happens(*stage);
     if Stage::ALL.iter().any(never) {

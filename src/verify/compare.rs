@@ -18,7 +18,7 @@ pub struct Parting {
 
 /// Whether a record is the expected one, in every part that is known.
 pub(super) fn is_same(found: &LogRecord, expected: &Record) -> bool {
-    let value = found.value.as_deref() == Some(expected.value.as_slice());
+    let value = found.value.as_deref() == expected.payload();
     match found.parts {
         Parts::All => {
             value
@@ -35,18 +35,18 @@ pub(super) fn is_same(found: &LogRecord, expected: &Record) -> bool {
 /// Where a record parts from the expected one; `None` if it does not.
 pub(super) fn parting(found: &LogRecord, expected: &Record, topic: &TopicName) -> Option<Parting> {
     let at = |part, byte| Some(Parting { part, byte });
-    let bytes = |part, found: &Option<Vec<u8>>, expected: &[u8]| {
-        let byte = first_difference(found.as_deref(), Some(expected))?;
+    let bytes = |part, found: &Option<Vec<u8>>, expected: Option<&[u8]>| {
+        let byte = first_difference(found.as_deref(), expected)?;
         at(part, Some(byte))
     };
     match found.parts {
         Parts::All if found.partition != expected.partition => at("partition", None),
         Parts::All if found.timestamp_ms != expected.timestamp_ms => at("timestamp", None),
-        Parts::All => bytes("key", &found.key, &expected.key)
+        Parts::All => bytes("key", &found.key, Some(&expected.key))
             .or_else(|| headers_byte(found, expected).map(|(part, byte)| Parting { part, byte }))
-            .or_else(|| bytes("value", &found.value, &expected.value)),
-        Parts::Value => bytes("value", &found.value, &expected.value),
-        Parts::Line => bytes("line", &found.value, &line(expected, topic)),
+            .or_else(|| bytes("value", &found.value, expected.payload())),
+        Parts::Value => bytes("value", &found.value, expected.payload()),
+        Parts::Line => bytes("line", &found.value, Some(&line(expected, topic))),
     }
 }
 

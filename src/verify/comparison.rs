@@ -40,20 +40,17 @@ pub(super) enum Standing {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) record: LogRecord,
-    pub(super) known: Option<Standing>,
+    /// The positions that it can have.
+    pub(super) known: Option<Vec<Position>>,
 }
 
 impl Comparison<'_> {
-    /// Where a record belongs that was found in a log.
-    pub(super) fn standing(&self, log: usize, stage: Stage, found: &LogRecord) -> Standing {
-        let Some(position) = self.identifier.position(stage, found) else { return Standing::Unknown };
-        let own = self.index.of(position.stage, self.stream.partition(position));
+    /// Whether a position's record belongs into a log, and into what was asked for.
+    pub(super) fn is_here(&self, log: usize, stage: Stage, position: Position) -> bool {
         let begin = self.span.begins[log];
-        let has_begun = begin == Begin::Nothing || begin.is_before(position);
-        if position.stage == stage && own == log && has_begun && self.span.contains(position) {
-            Standing::Here(position)
-        } else {
-            Standing::Elsewhere(position)
-        }
+        position.stage == stage
+            && self.index.of(stage, self.stream.partition(position)) == log
+            && (begin == Begin::Nothing || begin.is_before(position))
+            && self.span.contains(position)
     }
 }

@@ -136,7 +136,7 @@ impl Shown {
             timestamp: Some(record.timestamp_ms),
             key: Some(text(&record.key)),
             headers: record.headers.iter().map(header).collect(),
-            value: Some(text(&record.value)),
+            value: record.payload().map(text),
             bytes: record.value.clone(),
         }
     }

@@ -5,10 +5,12 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use uuid::Uuid;
 
-use crate::record::HEADER_NAMES;
+use super::compare::is_same;
+use crate::record::{HEADER_NAMES, Record};
 use crate::source::{LogRecord, Parts};
-use crate::spec::{KeyBy, Stage};
+use crate::spec::Stage;
 use crate::stream::{Position, Stream};
 use crate::timestamp::{LIMIT_MS, parse_time_ms};
 
@@ -25,15 +27,8 @@ struct Document<'a> {
     id: Option<&'a str>,
     impression_id: Option<&'a str>,
     click_id: Option<&'a str>,
-    request_id: Option<&'a str>,
     seatbid: Option<IgnoredAny>,
-    ext: Option<Extension<'a>>,
     event_timestamp: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Extension<'a> {
-    request_id: &'a str,
 }
 
 impl<'a> Identifier<'a> {
@@ -41,31 +36,47 @@ impl<'a> Identifier<'a> {
         Self { stream, stream_id: stream.auctions().spec().stream_id().to_string() }
     }
 
-    /// The position of a record that was found in a stage's topic; `None` if nothing in it is of this stream.
-    pub(super) fn position(&self, stage: Stage, found: &LogRecord) -> Option<Position> {
-        let by_key = || self.stream.locate(stage, found.timestamp_ms, found.key.as_deref()?);
-        match found.parts {
-            Parts::All => by_key().or_else(|| self.by_value(found)).or_else(|| self.by_headers(found)),
-            Parts::Value => self.by_value(found),
-            Parts::Line => None,
+    /// The positions that a record can have which was found in a stage's topic: more than one where planned faults repeat records, or
+    /// where users are keys. None if nothing in it is of this stream.
+    pub(super) fn positions(&self, stage: Stage, found: &LogRecord) -> Vec<Position> {
+        if found.parts == Parts::Line {
+            return Vec::new();
+        }
+        let mut positions = match &found.key {
+            Some(key) if found.parts == Parts::All => self.stream.locate(stage, found.timestamp_ms, key),
+            _ => Vec::new(),
+        };
+        if positions.is_empty() {
+            positions = self.by_value(found).unwrap_or_default();
+        }
+        if positions.is_empty() && found.parts == Parts::All {
+            positions.extend(self.by_headers(found));
+        }
+        if positions.len() > 1 {
+            self.keep_equal(&mut positions, found);
+        }
+        positions
+    }
+
+    /// Where one of the records is the found one to the byte, the others are not it.
+    fn keep_equal(&self, positions: &mut Vec<Position>, found: &LogRecord) {
+        let mut record = Record::default();
+        let mut is_equal = |position: &Position| {
+            self.stream.fill(*position, &mut record);
+            is_same(found, &record)
+        };
+        let equal: Vec<Position> = positions.iter().copied().filter(&mut is_equal).collect();
+        if !equal.is_empty() {
+            *positions = equal;
         }
     }
 
-    fn by_value(&self, found: &LogRecord) -> Option<Position> {
+    fn by_value(&self, found: &LogRecord) -> Option<Vec<Position>> {
         let document: Document<'_> = serde_json::from_slice(found.value.as_deref()?).ok()?;
-        let (stage, own_id, request_id) = document.ids()?;
-        let key = match self.stream.auctions().spec().key_by {
-            KeyBy::Id => own_id,
-            KeyBy::Request => request_id,
-        };
+        let (stage, own_id) = document.id();
         let timestamp_ms = parse_time_ms(document.event_timestamp, LIMIT_MS + 3_600_000).ok()?;
-        // Looked up already, in vain.
-        if found.parts == Parts::All
-            && (found.timestamp_ms, found.key.as_deref()) == (timestamp_ms, Some(key?.as_bytes()))
-        {
-            return None;
-        }
-        self.stream.locate(stage, timestamp_ms, key?.as_bytes())
+        let own_id = Uuid::try_parse(own_id?).ok()?;
+        Some(self.stream.locate_by_own_id(stage, timestamp_ms, own_id))
     }
 
     /// Headers alone are numbers that anyone could have written: key or timestamp must agree.
@@ -74,28 +85,26 @@ impl<'a> Identifier<'a> {
             let (_, value) = found.headers.iter().find(|(found, _)| found == name.as_bytes())?;
             str::from_utf8(value.as_deref()?).ok()
         };
-        let [stream_id, ordinal, stage, _] = HEADER_NAMES;
-        let name = text(stage)?;
-        let stage = Stage::ALL.into_iter().find(|stage| stage.name() == name)?;
-        let position = self.stream.position(stage, text(ordinal)?.parse().ok()?)?;
-        let is_its_time = position.emit_ms == found.timestamp_ms;
-        let is_its_key = || found.key.as_deref() == Some(&self.stream.key(stage, position.ordinal));
-        (text(stream_id)? == self.stream_id && (is_its_time || is_its_key())).then_some(position)
+        let [stream_id, ordinal, stage, copy] = HEADER_NAMES;
+        let (stage, copy) = (text(stage)?, text(copy)?);
+        let positions = self.stream.positions_of_auction(text(ordinal)?.parse().ok()?);
+        let position = positions.into_iter().find(|p| p.stage.name() == stage && p.copy.to_string() == copy)?;
+        let event_ms = || self.stream.auctions().plan(position.ordinal).event_ms(position.stage);
+        let is_its_time = || event_ms() == Some(found.timestamp_ms);
+        let is_its_key = || found.key.as_deref() == Some(&self.stream.key(position));
+        (text(stream_id)? == self.stream_id && (is_its_time() || is_its_key())).then_some(position)
     }
 }
 
 impl<'a> Document<'a> {
-    /// Its stage, its own id and its request's.
-    fn ids(&self) -> Option<(Stage, Option<&'a str>, Option<&'a str>)> {
+    /// Its stage and its own id.
+    fn id(&self) -> (Stage, Option<&'a str>) {
         if self.click_id.is_some() {
-            return Some((Stage::Click, self.click_id, self.request_id));
+            return (Stage::Click, self.click_id);
         }
         if self.impression_id.is_some() {
-            return Some((Stage::Impression, self.impression_id, self.request_id));
+            return (Stage::Impression, self.impression_id);
         }
-        match (&self.seatbid, &self.ext) {
-            (Some(_), Some(ext)) => Some((Stage::Response, self.id, Some(ext.request_id))),
-            _ => self.id.map(|id| (Stage::Request, Some(id), Some(id))),
-        }
+        (if self.seatbid.is_some() { Stage::Response } else { Stage::Request }, self.id)
     }
 }

@@ -127,7 +127,7 @@ impl Log {
         expected: &Record,
         position: Position,
     ) -> Result<bool, SourceError> {
-        match self.standing(with, 0) {
+        match self.standing(with, 0, Some(position)) {
             Standing::Here(found) if found == position => {
                 self.altered(with, expected);
                 Ok(true)
@@ -166,7 +166,7 @@ impl Log {
     /// Names what is left when all that was expected is through.
     pub(super) fn finish(&mut self, with: &mut Comparison<'_>) -> Result<(), SourceError> {
         while self.hold_for(with, 1)? {
-            match self.standing(with, 0) {
+            match self.standing(with, 0, None) {
                 Standing::Here(found) => self.late(with, found, None),
                 Standing::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
                 Standing::Unknown => self.note(with, Class::Foreign, None, None),
@@ -175,19 +175,30 @@ impl Log {
         Ok(())
     }
 
-    fn standing(&mut self, with: &Comparison<'_>, at: usize) -> Standing {
+    /// Where one of the held records belongs. Where it can be several of the stream's, it is taken for the next that is expected; if none
+    /// is, for one that is missing.
+    fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Standing {
+        let (number, stage) = (self.number, self.place.stage);
         let Held { record, known } = &mut self.held[at];
-        *known.get_or_insert_with(|| with.standing(self.number, self.place.stage, record))
+        let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
+        let here = || known.iter().copied().filter(|&position| with.is_here(number, stage, position));
+        let to_come = here().filter(|p| next.is_some_and(|next| *p >= next) && !self.early.contains(p)).min();
+        let found = to_come.or_else(|| here().find(|&p| self.missing.holds(p))).or_else(|| here().max());
+        match (found, known.first()) {
+            (Some(position), _) => Standing::Here(position),
+            (None, Some(&position)) => Standing::Elsewhere(position),
+            (None, None) => Standing::Unknown,
+        }
     }
 
     /// The next position that decides: of the first record behind the next one that belongs here, and was not passed yet.
     fn following(&mut self, with: &mut Comparison<'_>, from: Position) -> Result<Option<Position>, SourceError> {
-        let first = self.standing(with, 0);
+        let first = self.standing(with, 0, Some(from));
         for at in 1..=LOOK {
             if !self.hold_for(with, at + 1)? {
                 break;
             }
-            let standing = self.standing(with, at);
+            let standing = self.standing(with, at, Some(from));
             if let Standing::Here(position) = standing
                 && position >= from
                 && standing != first

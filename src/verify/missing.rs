@@ -31,12 +31,20 @@ impl Missing {
         self.open = None;
     }
 
+    /// The run that holds a position.
+    fn run(&self, position: Position) -> Option<(Position, Position)> {
+        let run = self.runs.range(..=position).next_back();
+        run.map(|(first, end)| (*first, *end)).filter(|&(_, end)| position < end)
+    }
+
+    /// Whether a position is missing.
+    pub(super) fn holds(&self, position: Position) -> bool {
+        self.run(position).is_some()
+    }
+
     /// Takes a position that turned up after all; false if it was not missing.
     pub(super) fn take(&mut self, position: Position) -> bool {
-        let run = self.runs.range(..=position).next_back();
-        let Some((first, end)) = run.map(|(first, end)| (*first, *end)).filter(|&(_, end)| position < end) else {
-            return false;
-        };
+        let Some((first, end)) = self.run(position) else { return false };
         self.runs.remove(&first);
         if first < position {
             self.runs.insert(first, position);

@@ -55,6 +55,37 @@ pub(super) enum Known {
     Nothing,
 }
 
+/// Which end of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Head,
+    Tail,
+}
+
+/// Chooses one of the positions that each of some neighbouring records can have, so that they stand in order: from the inner one on
+/// outwards the nearest. A record that planned faults repeat is told by its neighbours.
+fn in_order(records: &[Vec<Position>], end: End) -> Vec<Position> {
+    let mut chosen: Vec<Position> = Vec::new();
+    let nearest = |can_be: &Vec<Position>, inner: Option<Position>| {
+        let outwards = |p: &&Position| match end {
+            End::Head => inner.is_none_or(|inner| **p < inner),
+            End::Tail => inner.is_none_or(|inner| **p > inner),
+        };
+        let ordered = can_be.iter().filter(outwards);
+        if end == End::Head { ordered.max().or(can_be.iter().max()) } else { ordered.min().or(can_be.iter().min()) }
+            .copied()
+    };
+    let mut choose = |can_be: &Vec<Position>| {
+        let inner = chosen.last().copied();
+        chosen.extend(nearest(can_be, inner));
+    };
+    match end {
+        End::Head => records.iter().rev().for_each(&mut choose),
+        End::Tail => records.iter().for_each(&mut choose),
+    }
+    chosen
+}
+
 /// Positions at one end of the logs, as far as their first or last records are known and belong where they are.
 #[derive(Debug, Clone)]
 pub(super) struct Edge(pub(super) Vec<Vec<Position>>);
@@ -64,14 +95,15 @@ impl Edge {
         stream: &Stream,
         identifier: &Identifier<'_>,
         places: &[LogPlace],
+        end: End,
         records: impl Iterator<Item = Vec<&'r LogRecord>>,
     ) -> Self {
         let index = LogIndex::new(places);
         let known = |(log, records): (usize, Vec<&LogRecord>)| {
             let stage = places[log].stage;
-            let positions = records.into_iter().filter_map(|record| identifier.position(stage, record));
             let is_here = |p: &Position| p.stage == stage && index.of(stage, stream.partition(*p)) == log;
-            positions.filter(is_here).collect()
+            let here = |record: &LogRecord| identifier.positions(stage, record).into_iter().filter(is_here).collect();
+            in_order(&records.into_iter().map(here).collect::<Vec<Vec<Position>>>(), end)
         };
         Self(records.enumerate().map(known).collect())
     }
@@ -170,7 +202,10 @@ impl Span {
         let of_log = |begin: &Begin| match begin {
             Begin::At(position) => Some(*position),
             // Logs that are not cut hold what follows from the auctions that are surely in the window.
-            Begin::Window if self.start == Known::Cut => stream.position(Stage::Request, self.sure_from),
+            Begin::Window if self.start == Known::Cut => {
+                let emit_ms = stream.auctions().plan(self.sure_from).request_ms;
+                Some(Position { emit_ms, ordinal: self.sure_from, stage: Stage::Request, copy: 0 })
+            }
             Begin::Window | Begin::Nothing => None,
         };
         let begins = self.begins.iter().filter(|&&begin| begin != Begin::Nothing);

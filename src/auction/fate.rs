@@ -1,0 +1,181 @@
+//! What planned faults do with the records of an auction.
+
+use super::{Auctions, Plan};
+use crate::draw::{
+    CONFLICTS_LANE, DUPLICATES_LANE, INVALID_LANE, LATE_LANE, MALFORMED_LANE, ORPHANS_LANE, TOMBSTONES_LANE, Words,
+};
+use crate::spec::{Rate, Spread, Stage};
+
+/// What a record is of its event. Its number is the record's *copy*, the last field of the total order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// The event's own record.
+    Event = 0,
+    /// The same once more.
+    Duplicate = 1,
+    /// The same ids and times with another body: the next article, the next creative of the seat, a cent more.
+    Conflict = 2,
+    /// An extra record whose value is no JSON.
+    Malformed = 3,
+    /// An extra record whose document violates its schema.
+    Invalid = 4,
+    /// An extra record without a value.
+    Tombstone = 5,
+}
+
+impl Form {
+    /// All forms.
+    pub const ALL: [Self; 6] =
+        [Self::Event, Self::Duplicate, Self::Conflict, Self::Malformed, Self::Invalid, Self::Tombstone];
+
+    /// The form of a copy; `None` if there is no such copy.
+    #[must_use]
+    pub fn of(copy: u32) -> Option<Self> {
+        Self::ALL.get(copy as usize).copied()
+    }
+
+    /// The number that a record of this form carries.
+    #[must_use]
+    pub fn copy(self) -> u32 {
+        self as u32
+    }
+
+    /// Whether it is a well-formed document of the event, which joins see.
+    #[must_use]
+    pub fn is_event(self) -> bool {
+        matches!(self, Self::Event | Self::Duplicate | Self::Conflict)
+    }
+}
+
+/// What planned faults do with the records of an auction, by stage.
+///
+/// A record is emitted at its event time and what [`StageFate::late_ms`] adds. A duplicate and a conflict follow later still. Extra
+/// records (malformed, invalid, tombstone) are emitted at the event time, and have ids of kinds of their own. What an idle stage holds
+/// back is emitted when it wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fate {
+    stages: [StageFate; 4],
+}
+
+/// What planned faults do with the records of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StageFate {
+    /// How much later than its event time the record is emitted, in milliseconds.
+    pub late_ms: i64,
+    /// How much later than the record an exact duplicate is emitted, in milliseconds.
+    pub duplicate_ms: Option<i64>,
+    /// How much later than the record a conflicting one is emitted, in milliseconds.
+    pub conflict_ms: Option<i64>,
+    /// Whether the record, and with it its duplicates, is never emitted.
+    pub is_dropped: bool,
+    /// Whether an extra record is there that is no JSON.
+    pub malformed: bool,
+    /// Whether an extra record is there that violates its schema.
+    pub invalid: bool,
+    /// Whether an extra record is there that has no value.
+    pub tombstone: bool,
+    /// The time in which what is due is held until its end, in milliseconds since 1970.
+    idle_ms: Option<(i64, i64)>,
+}
+
+impl Fate {
+    /// Of a stage.
+    #[must_use]
+    pub fn of(&self, stage: Stage) -> &StageFate {
+        &self.stages[stage.index()]
+    }
+}
+
+impl StageFate {
+    /// When a record of a form is due that carries this event time, in milliseconds since 1970; `None` if there is none.
+    #[must_use]
+    pub fn emit_ms(&self, form: Form, event_ms: i64) -> Option<i64> {
+        let extra = |exists: bool| exists.then_some(event_ms);
+        let late_ms = event_ms + self.late_ms;
+        let due_ms = match form {
+            Form::Malformed => extra(self.malformed),
+            Form::Invalid => extra(self.invalid),
+            Form::Tombstone => extra(self.tombstone),
+            _ if self.is_dropped => None,
+            Form::Event => Some(late_ms),
+            Form::Duplicate => self.duplicate_ms.map(|ms| late_ms + ms),
+            Form::Conflict => self.conflict_ms.map(|ms| late_ms + ms),
+        };
+        due_ms.map(|due_ms| self.held_until_ms(due_ms).unwrap_or(due_ms))
+    }
+
+    /// When what is due at a time is emitted, if its stage is idle then.
+    #[must_use]
+    pub fn held_until_ms(&self, due_ms: i64) -> Option<i64> {
+        self.idle_ms.filter(|&(begin_ms, end_ms)| (begin_ms..end_ms).contains(&due_ms)).map(|(_, end_ms)| end_ms)
+    }
+}
+
+impl Auctions {
+    /// What planned faults do with the records of an auction, whether its stages happen or not.
+    #[must_use]
+    pub fn fate(&self, plan: &Plan) -> Fate {
+        let mut fate = Fate::default();
+        if self.is_plain {
+            return fate;
+        }
+        let faults = &self.spec().faults;
+        let words = |lane: u64, share: Rate| {
+            let threshold = share.threshold();
+            (threshold > 0).then(|| (self.lanes.lane(plan.ordinal, lane), threshold))
+        };
+        let spread = |lane: u64, spread: Spread| words(lane, spread.share()).map(|drawn| (drawn, spread.ms_max()));
+        let late = spread(LATE_LANE, faults.late);
+        let duplicates = spread(DUPLICATES_LANE, faults.duplicates);
+        let conflicts = spread(CONFLICTS_LANE, faults.conflicts);
+        let orphans = words(ORPHANS_LANE, faults.orphans);
+        let malformed = words(MALFORMED_LANE, faults.malformed);
+        let invalid = words(INVALID_LANE, faults.invalid);
+        let tombstones = words(TOMBSTONES_LANE, faults.tombstones);
+        for stage in Stage::ALL {
+            let at = 4 * stage.index();
+            let happens = |drawn: &Option<(Words, u128)>| {
+                drawn.as_ref().is_some_and(|(words, threshold)| words.happens(at, *threshold))
+            };
+            let delay = |drawn: &Option<((Words, u128), i64)>, min: u32| {
+                let ((words, threshold), ms_max) = drawn.as_ref()?;
+                words.happens(at, *threshold).then(|| i64::from(words.between(at + 2, min, *ms_max as u32)))
+            };
+            fate.stages[stage.index()] = StageFate {
+                late_ms: delay(&late, 1).unwrap_or(0),
+                duplicate_ms: delay(&duplicates, 0),
+                conflict_ms: delay(&conflicts, 0),
+                // Nothing follows from a click.
+                is_dropped: stage != Stage::Click && happens(&orphans),
+                malformed: happens(&malformed),
+                invalid: happens(&invalid),
+                tombstone: happens(&tombstones),
+                idle_ms: faults.idle.filter(|idle| idle.stage == stage).map(|idle| idle.interval_ms(self.spec().epoch)),
+            };
+        }
+        fate
+    }
+
+    /// Which of several ways a fault damages a value: a word of the fault's lane.
+    pub(crate) fn damage_word(&self, form: Form, stage: Stage, ordinal: u64) -> u32 {
+        let lane = if form == Form::Malformed { MALFORMED_LANE } else { INVALID_LANE };
+        self.lanes.lane(ordinal, lane).word(4 * stage.index() + 3)
+    }
+
+    /// Whether an auction's request is emitted once, at its event time, with nothing beside it and nobody hot: what a window from now
+    /// can be told by afterwards.
+    #[must_use]
+    pub fn has_plain_request(&self, plan: &Plan) -> bool {
+        let fate = self.fate(plan);
+        let of_request = StageFate { idle_ms: None, ..*fate.of(Stage::Request) };
+        let is_held = fate.of(Stage::Request).held_until_ms(plan.request_ms).is_some();
+        of_request == StageFate::default() && !is_held && !plan.is_hot
+    }
+
+    /// The least ordinal from `from` on whose request is plain; `None` if none of the next `within` is.
+    #[must_use]
+    pub fn first_plain_request(&self, from: u64, within: u64) -> Option<u64> {
+        let end = from.saturating_add(within).min(self.clock().auctions());
+        (from..end).find(|&ordinal| self.has_plain_request(&self.plan(ordinal)))
+    }
+}
