@@ -1,6 +1,7 @@
 //! The command line: options from flags and environment, commands, exit codes.
 
 mod again;
+mod answer_key;
 mod arguments;
 mod check;
 mod config_file;
@@ -52,6 +53,7 @@ Examples:
   mock-data-gen --sink files --out fixtures --fast --count 100   a fixture that never changes
   mock-data-gen --sink stdout --fast --count 100 | jq .value     the same, to look at
   mock-data-gen verify --bootstrap-servers localhost:29092       prove what the topics hold
+  mock-data-gen answer-key --out key --count 100                 what joins over it must give
   mock-data-gen show 7                                           one auction, whole
 
 Exit codes: 0 done, 1 verify found differences or health found a run unwell, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
@@ -87,6 +89,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Prove that topics or files hold exactly what the stream says; without window options the logs say which window it is
     Verify(Box<verify::VerifyArgs>),
+    /// Write what every join, funnel and window over a window of the stream must give, and the list of its planned faults
+    AnswerKey(Box<answer_key::AnswerKeyArgs>),
     /// Show one auction, whole: its events, ids, partitions and times
     Show(show::ShowArgs),
     /// Print the JSON Schema of an event type
@@ -216,6 +220,7 @@ pub fn main() -> ExitCode {
         None => cli.run.terminal,
         Some(Command::Run(args) | Command::Check(args)) => args.terminal,
         Some(Command::Verify(args)) => args.terminal,
+        Some(Command::AnswerKey(args)) => args.terminal,
         Some(_) => TerminalArgs::default(),
     });
     for variable in configuration.unknown_variables() {
@@ -225,6 +230,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Verify(args)) => verify::run(args),
+        Some(Command::AnswerKey(args)) => answer_key::run(args),
         Some(Command::Show(args)) => show::show(args),
         Some(Command::Schema(args)) => schema::schema(args),
         Some(Command::Check(args)) => check::check(args, &configuration, &matches),
@@ -267,7 +273,9 @@ pub fn command() -> ClapCommand {
     fn without_values(command: ClapCommand) -> ClapCommand {
         command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_values)
     }
-    without_values(Cli::command()).mut_subcommand("verify", verify::with_own_help)
+    without_values(Cli::command())
+        .mut_subcommand("verify", verify::with_own_help)
+        .mut_subcommand("answer-key", answer_key::with_own_help)
 }
 
 /// Variables were read by [`Configuration`] already.

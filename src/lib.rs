@@ -77,6 +77,9 @@ pub mod report;
 pub mod verify;
 
 #[cfg(feature = "cli")]
+pub mod answer_key;
+
+#[cfg(feature = "cli")]
 pub mod cli;
 
 /// The README's Rust block is compiled and run with the documentation's examples.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The modules in the order in which data flows: a module uses those before it, and itself.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "digest",
     "timestamp",
     "spec",
@@ -29,6 +29,7 @@ const ORDER: [&str; 22] = [
     "run",
     "report",
     "verify",
+    "answer_key",
 ];
 /// Modules up to this one are pure: no I/O, no wall clock, no floats, no threads.
 const LAST_PURE: &str = "stream";

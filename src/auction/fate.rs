@@ -87,12 +87,18 @@ impl Fate {
 }
 
 impl StageFate {
-    /// When a record of a form is due that carries this event time, in milliseconds since 1970; `None` if there is none.
+    /// When a record of a form is emitted that carries this event time, in milliseconds since 1970; `None` if there is none.
     #[must_use]
     pub fn emit_ms(&self, form: Form, event_ms: i64) -> Option<i64> {
+        self.due_ms(form, event_ms).map(|due_ms| self.held_until_ms(due_ms).unwrap_or(due_ms))
+    }
+
+    /// When it would be emitted were its stage never idle.
+    #[must_use]
+    pub fn due_ms(&self, form: Form, event_ms: i64) -> Option<i64> {
         let extra = |exists: bool| exists.then_some(event_ms);
         let late_ms = event_ms + self.late_ms;
-        let due_ms = match form {
+        match form {
             Form::Malformed => extra(self.malformed),
             Form::Invalid => extra(self.invalid),
             Form::Tombstone => extra(self.tombstone),
@@ -100,8 +106,7 @@ impl StageFate {
             Form::Event => Some(late_ms),
             Form::Duplicate => self.duplicate_ms.map(|ms| late_ms + ms),
             Form::Conflict => self.conflict_ms.map(|ms| late_ms + ms),
-        };
-        due_ms.map(|due_ms| self.held_until_ms(due_ms).unwrap_or(due_ms))
+        }
     }
 
     /// When what is due at a time is emitted, if its stage is idle then.
@@ -112,6 +117,12 @@ impl StageFate {
 }
 
 impl Auctions {
+    /// Whether no fault is planned.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     /// What planned faults do with the records of an auction, whether its stages happen or not.
     #[must_use]
     pub fn fate(&self, plan: &Plan) -> Fate {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::again::verify_command;
-use super::run::{ReportForm, RunOptions};
+use super::answer_key::KeyFolder;
+use super::run::{ReportForm, Resume, RunOptions};
 use super::status::Status;
 use super::terminal::{self, TerminalArgs};
 use super::{Failure, show, to_stderr};
+use crate::answer_key::Settings;
 use crate::fingerprint::Fingerprints;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
@@ -66,7 +68,21 @@ impl Player<'_> {
     pub(super) fn play_on(&self, stream: &Stream, beginning: &Beginning, sink: &mut dyn Sink) -> Result<(), Failure> {
         let outcome = self.play_into(stream, beginning, sink, self.options.fingerprint)?;
         self.report(stream, beginning, &outcome);
+        self.write_answer_key(stream, beginning, &outcome)?;
         self.verdict(&outcome)
+    }
+
+    /// Writes the answer key of what was played to its end, where one is wanted.
+    pub(super) fn write_answer_key(
+        &self,
+        stream: &Stream,
+        beginning: &Beginning,
+        outcome: &Outcome,
+    ) -> Result<(), Failure> {
+        let Some(folder) = self.options.answer_key.as_deref().filter(|_| outcome.complete) else { return Ok(()) };
+        let are_offsets = outcome.acked.is_some() && self.options.resume != Some(Resume::Never);
+        let key = KeyFolder { folder, settings: Settings::of(stream), are_offsets };
+        key.write(stream, beginning.part.window(), self.terminal, self.stop)
     }
 
     /// What is played where nothing is held yet.
@@ -93,6 +109,7 @@ impl Player<'_> {
         let mut sink = Kafka::new(&cluster, self.stop, self.metrics)?;
         let outcome = self.play_into(stream, &beginning, &mut sink, true)?;
         self.report(stream, &beginning, &outcome);
+        self.write_answer_key(stream, &beginning, &outcome)?;
         let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
         read.compare(&outcome)?;
         if self.options.report == ReportForm::Text && self.terminal.is_for_people() {

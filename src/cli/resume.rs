@@ -140,6 +140,7 @@ impl Player<'_> {
             Next::NotFound => {}
             Next::Complete => {
                 self.report_nothing_to_do(stream, &beginning);
+                self.write_answer_key(stream, &beginning, &Outcome::nothing())?;
                 return Ok(None);
             }
         }

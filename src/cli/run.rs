@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use super::again::Written;
+use super::answer_key::KeyFolder;
 use super::listen::{ListenAddress, listen};
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use super::play::{Player, require_partitions};
@@ -86,6 +87,9 @@ pub(super) struct RunOptions {
     /// Form of the report at the end
     #[arg(long, env = "MDG_REPORT", value_enum, default_value_t = ReportForm::Text)]
     pub(super) report: ReportForm,
+    /// Write the answer key of a bounded window into this folder as well: new or empty
+    #[arg(long, env = "MDG_ANSWER_KEY", value_name = "DIR")]
+    pub(super) answer_key: Option<PathBuf>,
     /// Compute the run's fingerprint
     #[arg(long, env = "MDG_FINGERPRINT", value_parser = BoolishValueParser::new())]
     pub(super) fingerprint: bool,
@@ -193,6 +197,7 @@ impl RunArgs {
             }
             resolved => resolved?,
         };
+        self.options.require_key(window)?;
         let chosen = chosen.filter(|_| !self.window.is_bounded());
         let now_until = self.window.begins_now(pace).then(|| self.window.end(otherwise));
         Ok(Resolved { stream, window, now_until, chosen, pace, properties })
@@ -203,6 +208,21 @@ impl RunOptions {
     /// Whether records go to a Kafka that is not ours.
     pub(super) fn is_kafka(&self) -> bool {
         self.sink == SinkKind::Kafka && !self.is_embedded()
+    }
+
+    /// Refuses an answer key that cannot be written.
+    fn require_key(&self, window: Window) -> Result<(), Failure> {
+        let Some(folder) = &self.answer_key else { return Ok(()) };
+        let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+        if window.end().is_none() {
+            return usage("--answer-key is of a window that ends: give --count, --duration or --to, or leave it away");
+        }
+        if !self.shard.is_whole() {
+            return usage(
+                "--answer-key is of all partitions, so every worker of --shard would write the same: give it to the command answer-key, once",
+            );
+        }
+        KeyFolder::require_empty(folder)
     }
 
     /// Refuses bare values that are none: a line cannot hold them.

@@ -1,0 +1,119 @@
+//! The answer key: what every join and window over a bounded window of the stream must give, from the plan alone.
+//!
+//! ```text
+//! Stream ──> Walk: auctions with their records, in ordinal order ──> Joins, Funnel, Windows, Ledger ──> Table: NDJSON, CSV, digests
+//! ```
+//!
+//! Nothing is read back, so a defect of what wrote the records shows. Memory is bounded by rate × largest lag, whatever the window's
+//! length. What each file holds stands in `docs/answer-key.md`.
+
+mod joins;
+mod ledger;
+mod manifest;
+mod table;
+mod walk;
+mod windows;
+
+use std::fs;
+use std::path::Path;
+
+use self::joins::Joins;
+use self::ledger::Ledger;
+use self::manifest::Written;
+use self::table::Folder;
+pub use self::table::TableCount;
+use self::walk::Walk;
+use self::windows::Windows;
+use crate::sink::{SinkError, Stop};
+use crate::spec::{Span, Stage};
+use crate::stream::{Stream, Window};
+
+/// The funnel's joins: the stages of parent and child, and what the two are joined on.
+pub const EDGES: [Edge; 3] = [
+    Edge { name: "request_response", parent: Stage::Request },
+    Edge { name: "response_impression", parent: Stage::Response },
+    Edge { name: "impression_click", parent: Stage::Impression },
+];
+
+/// One of the funnel's joins. The child follows its parent by one stage and carries its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// Its word in file names and options.
+    pub name: &'static str,
+    /// The stage on its left.
+    pub parent: Stage,
+}
+
+/// What a key is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Of each edge: how far behind its parent a child may lie, both ends included.
+    pub bounds: [Span; 3],
+    /// The length of the tumbling windows.
+    pub window: Span,
+    /// How far a watermark lags behind the largest event time seen, for the profiles of late data.
+    pub watermark_delay: Option<Span>,
+}
+
+impl Settings {
+    /// One minute.
+    pub const WINDOW: Span = Span::from_ms(60_000);
+
+    /// Of a stream: the bounds that its planned faults put children at.
+    #[must_use]
+    pub fn of(stream: &Stream) -> Self {
+        let bounds = stream.auctions().spec().faults.boundary.bounds();
+        Self { bounds, window: Self::WINDOW, watermark_delay: None }
+    }
+}
+
+/// Writes the answer key of a bounded window into a folder that is new or empty, and says how many rows each table has. `manifest.json`
+/// comes last: a folder without one is not whole. It names end offsets if `are_offsets` says that a run has written the window into
+/// topics that hold nothing else, so that a record's index is its offset. `progress` is called with the ordinal of each auction that is
+/// through. A window without end ends with the stream.
+///
+/// # Errors
+/// If the folder is not empty or cannot be written, or a signal asks to stop.
+pub fn write(
+    stream: &Stream,
+    window: Window,
+    settings: Settings,
+    folder: &Path,
+    are_offsets: bool,
+    stop: &Stop,
+    mut progress: impl FnMut(u64),
+) -> Result<Vec<TableCount>, SinkError> {
+    let mut folder = Folder::create(folder)?;
+    let mut joins = Joins::create(&mut folder, stream, settings)?;
+    let mut windows = Windows::create(&mut folder, stream, settings)?;
+    let mut ledger = Ledger::create(&mut folder, stream)?;
+    let mut walk = Walk::new(stream, window);
+    while let Some(auction) = walk.next(|record| windows.saw(record)) {
+        if stop.asked() {
+            return Err(SinkError::Stopped);
+        }
+        joins.add(&auction)?;
+        windows.add(&auction)?;
+        ledger.add(&auction)?;
+        progress(auction.plan.ordinal);
+    }
+    let mut tables = joins.into_tables();
+    tables.extend(windows.into_tables()?);
+    tables.push(ledger.into_table());
+    let files = tables.into_iter().map(table::Table::close).collect::<Result<Vec<_>, _>>()?;
+    let written = Written { stream, window, settings, logs: walk.into_logs(), are_offsets, tables: &files };
+    written.write_manifest(folder.path())?;
+    Ok(files.iter().map(table::Closed::count).collect())
+}
+
+/// Refuses a folder that a key could not be written to, before any work is done.
+///
+/// # Errors
+/// If it is not empty, or cannot be read.
+pub fn require_empty(folder: &Path) -> Result<(), SinkError> {
+    let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
+    if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
+        return Err(SinkError::NotEmpty(folder.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The joins along the funnel, and the funnel itself.
+
+use super::table::{Folder, Table, Value};
+use super::walk::{Emitted, Seen};
+use super::{EDGES, Settings};
+use crate::record::own_kind;
+use crate::sink::SinkError;
+use crate::spec::{KeyBy, Stage};
+use crate::stream::Stream;
+
+/// By edge.
+const JOIN_COLUMNS: [&[&str]; 3] = [
+    &["request_id", "request_ms", "response_id", "response_ms"],
+    &["response_id", "response_ms", "impression_id", "impression_ms"],
+    &["impression_id", "impression_ms", "click_id", "click_ms"],
+];
+
+const FUNNEL_COLUMNS: &[&str] = &[
+    "request_id",
+    "request_ms",
+    "response_id",
+    "response_ms",
+    "impression_id",
+    "impression_ms",
+    "click_id",
+    "click_ms",
+    "response_after_ms",
+    "impression_after_ms",
+    "click_after_ms",
+    "stage_reached",
+    "bid_price_micros",
+    "win_price_micros",
+];
+
+/// The tables of one edge.
+#[derive(Debug)]
+struct Join {
+    inner_raw: Table,
+    left_raw: Table,
+    inner_dedup: Table,
+    left_dedup: Table,
+    /// Pairs that no watermark of that delay drops.
+    inner_must: Option<Table>,
+}
+
+#[derive(Debug)]
+pub(super) struct Joins<'a> {
+    stream: &'a Stream,
+    settings: Settings,
+    joins: [Join; 3],
+    funnel: Table,
+}
+
+/// An id and a time.
+type Event<'a> = (&'a [u8; 36], i64);
+
+impl<'a> Joins<'a> {
+    pub(super) fn create(folder: &mut Folder, stream: &'a Stream, settings: Settings) -> Result<Self, SinkError> {
+        let mut join = |edge: usize| {
+            let mut table =
+                |form: &str| Table::create(folder, format!("join_{}_{form}", EDGES[edge].name), JOIN_COLUMNS[edge]);
+            Ok::<_, SinkError>(Join {
+                inner_raw: table("inner_raw")?,
+                left_raw: table("left_raw")?,
+                inner_dedup: table("inner_dedup")?,
+                left_dedup: table("left_dedup")?,
+                inner_must: settings.watermark_delay.map(|_| table("inner_must")).transpose()?,
+            })
+        };
+        let joins = [join(0)?, join(1)?, join(2)?];
+        let funnel = Table::create(folder, "funnel".to_owned(), FUNNEL_COLUMNS)?;
+        Ok(Self { stream, settings, joins, funnel })
+    }
+
+    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
+        let ids = Stage::ALL.map(|stage| auction.events(stage).next().map(|record| self.own_id(auction, record)));
+        let event = |stage: Stage| Some((ids[stage.index()].as_ref()?, auction.plan.event_ms(stage)?));
+        let events: [Option<Event<'_>>; 4] = Stage::ALL.map(event);
+        for (edge, join) in self.joins.iter_mut().enumerate() {
+            let (left, right) = (EDGES[edge].parent, Stage::ALL[edge + 1]);
+            let Some((left_id, left_ms)) = events[left.index()] else { continue };
+            let bound_ms = self.settings.bounds[edge].ms();
+            let joined = events[right.index()].filter(|(_, ms)| (left_ms..=left_ms + bound_ms).contains(ms));
+            let (right_id, right_ms) = joined.unzip();
+            let row = [Value::Text(left_id), Value::Number(left_ms), Value::id(right_id), Value::number(right_ms)];
+            let (lefts, rights) = (auction.events(left), auction.events(right));
+            let pairs = lefts.clone().count() * rights.clone().count();
+            if joined.is_none() {
+                join.left_raw.add(&row, lefts.count())?;
+                join.left_dedup.add(&row, 1)?;
+                continue;
+            }
+            join.inner_raw.add(&row, pairs)?;
+            join.left_raw.add(&row, pairs)?;
+            join.inner_dedup.add(&row, 1)?;
+            join.left_dedup.add(&row, 1)?;
+            if let (Some(must), Some(delay)) = (&mut join.inner_must, self.settings.watermark_delay) {
+                let in_time = |record: &&Seen| record.behind_ms <= delay.ms();
+                must.add(&row, lefts.filter(in_time).count() * rights.filter(in_time).count())?;
+            }
+        }
+        self.add_funnel(auction, &events)
+    }
+
+    /// A chain that is broken by a missing parent ends there.
+    fn add_funnel(&mut self, auction: &Emitted, events: &[Option<Event<'_>>; 4]) -> Result<(), SinkError> {
+        let reached = events.iter().take_while(|event| event.is_some()).count();
+        if reached == 0 {
+            return Ok(());
+        }
+        let chain = |stage: usize| events[stage].filter(|_| stage < reached);
+        let id = |stage: usize| Value::id(chain(stage).map(|(id, _)| id));
+        let ms = |stage: usize| chain(stage).map(|(_, ms)| ms);
+        let after = |stage: usize| Value::number(ms(stage).zip(ms(stage - 1)).map(|(ms, parent_ms)| ms - parent_ms));
+        let bid = (reached > 1).then(|| self.stream.auctions().at(auction.plan.ordinal).bid).flatten();
+        let price = |micros: Option<u64>| Value::number(micros.map(u64::cast_signed));
+        let row = [
+            id(0),
+            Value::number(ms(0)),
+            id(1),
+            Value::number(ms(1)),
+            id(2),
+            Value::number(ms(2)),
+            id(3),
+            Value::number(ms(3)),
+            after(1),
+            after(2),
+            after(3),
+            Value::Number(reached as i64 - 1),
+            price(bid.as_ref().map(|bid| bid.price.micros())),
+            price(bid.as_ref().filter(|_| reached > 2).map(|bid| bid.win_price.micros())),
+        ];
+        self.funnel.add(&row, 1)
+    }
+
+    /// The id that a record's document carries as its own.
+    fn own_id(&self, auction: &Emitted, record: &Seen) -> [u8; 36] {
+        if self.stream.auctions().spec().key_by == KeyBy::Id {
+            return record.key;
+        }
+        let mut text = [0; 36];
+        let id = self.stream.auctions().ids().id(own_kind(record.stage), auction.plan.ordinal);
+        id.hyphenated().encode_lower(&mut text);
+        text
+    }
+
+    pub(super) fn into_tables(self) -> Vec<Table> {
+        let of_join = |join: Join| {
+            let always = [join.inner_raw, join.left_raw, join.inner_dedup, join.left_dedup];
+            always.into_iter().chain(join.inner_must)
+        };
+        self.joins.into_iter().flat_map(of_join).chain([self.funnel]).collect()
+    }
+}

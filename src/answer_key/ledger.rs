@@ -1,0 +1,123 @@
+//! The ledger: a row for each record that a planned fault touched, and for each one that it kept from being emitted.
+
+use super::EDGES;
+use super::table::{Folder, Table, Value};
+use super::walk::{Emitted, Seen};
+use crate::auction::Form;
+use crate::record::key_name;
+use crate::sink::SinkError;
+use crate::spec::{KeyBy, Stage};
+use crate::stream::{Position, Stream};
+
+const COLUMNS: &[&str] =
+    &["topic", "partition", "index", "ordinal", "stage", "copy", "id", "event_ms", "label", "parameters"];
+
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    stream: &'a Stream,
+    table: Table,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn create(folder: &mut Folder, stream: &'a Stream) -> Result<Self, SinkError> {
+        Ok(Self { stream, table: Table::create(folder, "ledger".to_owned(), COLUMNS)? })
+    }
+
+    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
+        if self.stream.auctions().is_plain() {
+            return Ok(());
+        }
+        for stage in Stage::ALL {
+            let Some(event_ms) = auction.plan.event_ms(stage) else { continue };
+            if auction.fate.of(stage).is_dropped {
+                self.add_dropped(auction, stage, event_ms)?;
+            }
+            let mut records: Vec<&Seen> = auction.records.iter().filter(|record| record.stage == stage).collect();
+            records.sort_unstable_by_key(|record| record.form);
+            for record in records {
+                for (label, parameters) in self.labels(auction, record) {
+                    let place = Some((record.partition, record.index));
+                    self.add_row(auction, (stage, record.form), event_ms, place, label, &parameters)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was done to a record.
+    fn labels(&self, auction: &Emitted, record: &Seen) -> Vec<(&'static str, String)> {
+        let (stage, plan) = (record.stage, &auction.plan);
+        let fate = auction.fate.of(stage);
+        let mut labels = Vec::new();
+        let after = |ms: Option<i64>| format!(r#"{{"after_ms":{}}}"#, ms.unwrap_or(0));
+        match record.form {
+            Form::Event if fate.late_ms > 0 => labels.push(("late", format!(r#"{{"by_ms":{}}}"#, fate.late_ms))),
+            Form::Event => {}
+            Form::Duplicate => labels.push(("duplicate", after(fate.duplicate_ms))),
+            Form::Conflict => labels.push(("conflict", after(fate.conflict_ms))),
+            Form::Malformed => labels.push(("malformed", "{}".to_owned())),
+            Form::Invalid => labels.push(("invalid", "{}".to_owned())),
+            Form::Tombstone => labels.push(("tombstone", "{}".to_owned())),
+        }
+        let edge = stage.index().checked_sub(1).map(|edge| (edge, EDGES[edge]));
+        if let Some((at, edge)) = edge.filter(|_| record.form.is_event()) {
+            if auction.fate.of(edge.parent).is_dropped {
+                labels.push(("orphan", format!(r#"{{"parent":"{}"}}"#, edge.parent)));
+            }
+            if let Some(side_ms) = plan.edges[at] {
+                let bound_ms = self.stream.auctions().spec().faults.boundary.bounds()[at].ms();
+                let parameters = format!(r#"{{"edge":"{}","bound_ms":{bound_ms},"side_ms":{side_ms}}}"#, edge.name);
+                labels.push(("boundary", parameters));
+            }
+        }
+        let due_ms = fate.due_ms(record.form, record.event_ms).unwrap_or(record.emit_ms);
+        if record.emit_ms > due_ms {
+            labels.push(("held", format!(r#"{{"by_ms":{}}}"#, record.emit_ms - due_ms)));
+        }
+        if plan.is_hot && stage == Stage::Request && record.form == Form::Event {
+            labels.push(("hot_user", format!(r#"{{"user":{}}}"#, plan.user)));
+        }
+        labels
+    }
+
+    /// A record that is not there: its place in the partition is unknown.
+    fn add_dropped(&mut self, auction: &Emitted, stage: Stage, event_ms: i64) -> Result<(), SinkError> {
+        self.add_row(auction, (stage, Form::Event), event_ms, None, "dropped", "{}")
+    }
+
+    fn add_row(
+        &mut self,
+        auction: &Emitted,
+        (stage, form): (Stage, Form),
+        event_ms: i64,
+        place: Option<(u32, u64)>,
+        label: &str,
+        parameters: &str,
+    ) -> Result<(), SinkError> {
+        let ordinal = auction.plan.ordinal;
+        let partition = place.map_or_else(
+            || self.stream.partition(Position { emit_ms: event_ms, ordinal, stage, copy: form.copy() }),
+            |(partition, _)| partition,
+        );
+        let (kind, number) = key_name(KeyBy::Id, stage, form, ordinal, || auction.plan.user);
+        let mut id = [0; 36];
+        self.stream.auctions().ids().id(kind, number).hyphenated().encode_lower(&mut id);
+        let row = [
+            Value::Text(self.stream.layout().topic(stage).name.as_str().as_bytes()),
+            Value::Number(i64::from(partition)),
+            Value::number(place.map(|(_, index)| index.cast_signed())),
+            Value::Number(ordinal.cast_signed()),
+            Value::Text(stage.name().as_bytes()),
+            Value::Number(i64::from(form.copy())),
+            Value::Text(&id),
+            Value::Number(event_ms),
+            Value::Text(label.as_bytes()),
+            Value::Json(parameters),
+        ];
+        self.table.add(&row, 1)
+    }
+
+    pub(super) fn into_table(self) -> Table {
+        self.table
+    }
+}

@@ -1,0 +1,137 @@
+//! `manifest.json`: what a key is of, and digests of all that it holds.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Settings;
+use super::table::Closed;
+use super::walk::{LogState, Logs};
+use crate::digest::Digest;
+use crate::sink::SinkError;
+use crate::spec::{STREAM_VERSION, Span, Stage, StreamSpec};
+use crate::stream::{Stream, Window};
+use crate::timestamp::Timestamp;
+
+#[derive(Debug, Serialize)]
+struct Manifest<'a> {
+    stream_version: u32,
+    stream_id: Digest,
+    spec: &'a StreamSpec,
+    window: ManifestWindow,
+    bounds_ms: Bounds,
+    window_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watermark_delay_ms: Option<i64>,
+    /// The safe delay of a watermark, whatever is read in whichever order: no record's event time lies further behind.
+    max_disorder_ms: i64,
+    topics: Vec<Topic<'a>>,
+    tables: &'a [Closed],
+}
+
+/// Both ends by ordinal and by the time of their requests.
+#[derive(Debug, Serialize)]
+struct ManifestWindow {
+    first_ordinal: u64,
+    end_ordinal: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_request: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_request: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bounds {
+    request_response: i64,
+    response_impression: i64,
+    impression_click: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Topic<'a> {
+    topic: &'a str,
+    stage: Stage,
+    records: u64,
+    /// Of the topic in emit order, as one source.
+    max_disorder_ms: i64,
+    partitions: Vec<Partition>,
+}
+
+#[derive(Debug, Serialize)]
+struct Partition {
+    partition: usize,
+    records: u64,
+    max_disorder_ms: i64,
+    /// Where a run into Kafka has written it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_offset: Option<u64>,
+}
+
+/// A key whose tables are written.
+pub(super) struct Written<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) window: Window,
+    pub(super) settings: Settings,
+    pub(super) logs: Logs,
+    pub(super) are_offsets: bool,
+    pub(super) tables: &'a [Closed],
+}
+
+impl Written<'_> {
+    /// Writes the manifest beside its place and moves it there, so that it is never seen half-written.
+    pub(super) fn write_manifest(&self, folder: &Path) -> Result<(), SinkError> {
+        let path = folder.join("manifest.json");
+        let beside = folder.join("manifest.json.part");
+        let write = || -> io::Result<()> {
+            let mut text = serde_json::to_vec_pretty(&self.manifest())?;
+            text.push(b'\n');
+            fs::write(&beside, text)?;
+            fs::rename(&beside, &path)
+        };
+        write().map_err(|source| SinkError::File { path: path.clone(), source })
+    }
+
+    fn manifest(&self) -> Manifest<'_> {
+        let (auctions, settings) = (self.stream.auctions(), self.settings);
+        let (start, end) = (self.window.start(), self.window.end().unwrap_or_else(|| auctions.clock().auctions()));
+        let request = |ordinal: u64| Timestamp(auctions.plan(ordinal).request_ms);
+        let [request_response, response_impression, impression_click] = settings.bounds.map(Span::ms);
+        let topics: Vec<Topic<'_>> = Stage::ALL.into_iter().map(|stage| self.topic(stage)).collect();
+        Manifest {
+            stream_version: STREAM_VERSION,
+            stream_id: auctions.spec().stream_id(),
+            spec: auctions.spec(),
+            window: ManifestWindow {
+                first_ordinal: start,
+                end_ordinal: end,
+                first_request: (end > start).then(|| request(start)),
+                last_request: (end > start).then(|| request(end - 1)),
+            },
+            bounds_ms: Bounds { request_response, response_impression, impression_click },
+            window_ms: settings.window.ms(),
+            watermark_delay_ms: settings.watermark_delay.map(Span::ms),
+            max_disorder_ms: topics.iter().map(|topic| topic.max_disorder_ms).max().unwrap_or(0),
+            topics,
+            tables: self.tables,
+        }
+    }
+
+    fn topic(&self, stage: Stage) -> Topic<'_> {
+        let partition = |(partition, log): (usize, &LogState)| Partition {
+            partition,
+            records: log.records,
+            max_disorder_ms: log.disorder_ms,
+            end_offset: self.are_offsets.then_some(log.records),
+        };
+        let whole = self.logs.topics[stage.index()];
+        Topic {
+            topic: self.stream.layout().topic(stage).name.as_str(),
+            stage,
+            records: whole.records,
+            max_disorder_ms: whole.disorder_ms,
+            partitions: self.logs.partitions[stage.index()].iter().enumerate().map(partition).collect(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A table: the same rows as NDJSON and as CSV, with digests of the files and of the rows in any order.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::Sha256;
+use sha2::digest::Digest as _;
+
+use super::require_empty;
+use crate::digest::Digest;
+use crate::sink::SinkError;
+
+/// Large enough that the cost of a write does not show.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Where a key is written.
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
+        require_empty(path)?;
+        fs::create_dir_all(path).map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+        Ok(Self(path.to_owned()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// What stands in a column.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    /// A text that needs no escaping, such as an id.
+    Text(&'a [u8]),
+    Number(i64),
+    /// A JSON document.
+    Json(&'a str),
+    Null,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn number(number: Option<i64>) -> Self {
+        number.map_or(Self::Null, Self::Number)
+    }
+
+    pub(super) fn id(id: Option<&'a [u8; 36]>) -> Self {
+        id.map_or(Self::Null, |id| Self::Text(id))
+    }
+}
+
+/// A table under way.
+#[derive(Debug)]
+pub(super) struct Table {
+    name: String,
+    columns: &'static [&'static str],
+    ndjson: Hashed,
+    csv: Hashed,
+    rows: u64,
+    /// See [`RowsDigest`].
+    sum: u128,
+    line: Vec<u8>,
+}
+
+impl Table {
+    pub(super) fn create(
+        folder: &mut Folder,
+        name: String,
+        columns: &'static [&'static str],
+    ) -> Result<Self, SinkError> {
+        let file = |ending: &str| Hashed::create(folder.0.join(format!("{name}.{ending}")));
+        let (ndjson, mut csv) = (file("ndjson")?, file("csv")?);
+        csv.write(format!("{}\n", columns.join(",")).as_bytes())?;
+        Ok(Self { name, columns, ndjson, csv, rows: 0, sum: 0, line: Vec::new() })
+    }
+
+    /// Adds a row, so many times.
+    pub(super) fn add(&mut self, values: &[Value<'_>], times: usize) -> Result<(), SinkError> {
+        debug_assert_eq!(values.len(), self.columns.len(), "{}", self.name);
+        if times == 0 {
+            return Ok(());
+        }
+        self.line.clear();
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                self.line.push(b',');
+            }
+            write_csv(&mut self.line, *value);
+        }
+        let hash: [u8; 32] = Sha256::digest(&self.line).into();
+        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+        self.line.push(b'\n');
+        for _ in 0..times {
+            self.sum = self.sum.wrapping_add(u128::from_be_bytes(first));
+            self.csv.write(&self.line)?;
+        }
+        self.line.clear();
+        for (index, (column, value)) in self.columns.iter().zip(values).enumerate() {
+            self.line.extend_from_slice(if index == 0 { b"{\"" } else { b",\"" });
+            self.line.extend_from_slice(column.as_bytes());
+            self.line.extend_from_slice(b"\":");
+            write_json(&mut self.line, *value);
+        }
+        self.line.extend_from_slice(b"}\n");
+        for _ in 0..times {
+            self.ndjson.write(&self.line)?;
+        }
+        self.rows += times as u64;
+        Ok(())
+    }
+
+    pub(super) fn close(self) -> Result<Closed, SinkError> {
+        let rows_digest = RowsDigest { count: self.rows, sum: format!("{:032x}", self.sum) };
+        let files = [self.ndjson.close()?, self.csv.close()?];
+        Ok(Closed { name: self.name, columns: self.columns, rows: rows_digest, files })
+    }
+}
+
+fn write_csv(line: &mut Vec<u8>, value: Value<'_>) {
+    match value {
+        Value::Text(text) => line.extend_from_slice(text),
+        Value::Number(number) => line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        // RFC 4180: in quotes, and quotes doubled.
+        Value::Json(text) => line.extend_from_slice(format!("\"{}\"", text.replace('"', "\"\"")).as_bytes()),
+        Value::Null => {}
+    }
+}
+
+fn write_json(line: &mut Vec<u8>, value: Value<'_>) {
+    match value {
+        Value::Text(text) => {
+            line.push(b'"');
+            line.extend_from_slice(text);
+            line.push(b'"');
+        }
+        Value::Number(number) => line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        Value::Json(text) => line.extend_from_slice(text.as_bytes()),
+        Value::Null => line.extend_from_slice(b"null"),
+    }
+}
+
+/// How many rows a table has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableCount {
+    /// Its name: that of its files without their ending.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// A table that is written.
+#[derive(Debug, Serialize)]
+pub(super) struct Closed {
+    name: String,
+    columns: &'static [&'static str],
+    rows: RowsDigest,
+    files: [WrittenFile; 2],
+}
+
+impl Closed {
+    pub(super) fn count(&self) -> TableCount {
+        TableCount { name: self.name.clone(), rows: self.rows.count }
+    }
+}
+
+/// Of the rows in any order: the sum, modulo 2^128, of the first 16 bytes of the SHA-256 of each row's line in the CSV file, read as a
+/// big-endian number.
+#[derive(Debug, Serialize)]
+struct RowsDigest {
+    count: u64,
+    sum: String,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenFile {
+    name: String,
+    bytes: u64,
+    sha256: Digest,
+}
+
+/// A file that knows the SHA-256 of what was written to it.
+#[derive(Debug)]
+struct Hashed {
+    path: PathBuf,
+    out: BufWriter<File>,
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Hashed {
+    fn create(path: PathBuf) -> Result<Self, SinkError> {
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|source| SinkError::File { path: path.clone(), source })?;
+        Ok(Self { path, out: BufWriter::with_capacity(BUFFER_BYTES, file), bytes: 0, hash: Sha256::new() })
+    }
+
+    fn write(&mut self, line: &[u8]) -> Result<(), SinkError> {
+        self.hash.update(line);
+        self.bytes += line.len() as u64;
+        self.out.write_all(line).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> SinkError {
+        SinkError::File { path: self.path.clone(), source }
+    }
+
+    fn close(mut self) -> Result<WrittenFile, SinkError> {
+        self.out.flush().map_err(|source| self.failed(source))?;
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(WrittenFile { name, bytes: self.bytes, sha256: self.hash.into() })
+    }
+}

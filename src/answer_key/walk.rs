@@ -1,0 +1,155 @@
+//! The walk over a window: records in emit order, handed on auction by auction in ordinal order.
+
+use std::collections::VecDeque;
+
+use crate::auction::{Fate, Form, Plan};
+use crate::spec::Stage;
+use crate::stream::{Position, Records, Stream, Window};
+
+/// A record that was emitted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) stage: Stage,
+    pub(super) form: Form,
+    pub(super) emit_ms: i64,
+    pub(super) event_ms: i64,
+    pub(super) partition: u32,
+    /// Its place in its partition, from 0.
+    pub(super) index: u64,
+    /// How far its event time lies behind the largest one that its partition held before.
+    pub(super) behind_ms: i64,
+    pub(super) key: [u8; 36],
+}
+
+/// An auction, and all its records that were emitted, by stage and form.
+#[derive(Debug)]
+pub(super) struct Emitted {
+    pub(super) plan: Plan,
+    pub(super) fate: Fate,
+    pub(super) records: Vec<Seen>,
+    /// Records that are still to come.
+    left: usize,
+}
+
+impl Emitted {
+    /// Its records of a stage that are well-formed documents of the event, in emit order.
+    pub(super) fn events(&self, stage: Stage) -> impl Iterator<Item = &Seen> + Clone {
+        self.records.iter().filter(move |record| record.stage == stage && record.form.is_event())
+    }
+}
+
+/// A partition so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogState {
+    pub(super) records: u64,
+    largest_ms: i64,
+    pub(super) disorder_ms: i64,
+}
+
+/// All topics' partitions, and each topic as a whole.
+#[derive(Debug)]
+pub(super) struct Logs {
+    pub(super) partitions: [Vec<LogState>; 4],
+    pub(super) topics: [LogState; 4],
+}
+
+impl LogState {
+    const EMPTY: Self = Self { records: 0, largest_ms: i64::MIN, disorder_ms: 0 };
+
+    /// Takes the next record's event time; says its place, and how far behind it lies.
+    fn take(&mut self, event_ms: i64) -> (u64, i64) {
+        let behind_ms = self.largest_ms.saturating_sub(event_ms).max(0);
+        self.largest_ms = self.largest_ms.max(event_ms);
+        self.disorder_ms = self.disorder_ms.max(behind_ms);
+        self.records += 1;
+        (self.records - 1, behind_ms)
+    }
+}
+
+pub(super) struct Walk<'a> {
+    stream: &'a Stream,
+    records: Records<'a>,
+    /// Auctions of which a record was seen, or an earlier one's is to come, from `first` on.
+    pending: VecDeque<Emitted>,
+    first: u64,
+    end: u64,
+    logs: Logs,
+}
+
+impl<'a> Walk<'a> {
+    /// Over a window, as far as the stream goes.
+    pub(super) fn new(stream: &'a Stream, window: Window) -> Self {
+        let end = window.end().unwrap_or(u64::MAX).min(stream.auctions().clock().auctions());
+        let of_topic = |stage| vec![LogState::EMPTY; stream.layout().topic(stage).partitions.count() as usize];
+        Self {
+            stream,
+            records: stream.records(window),
+            pending: VecDeque::new(),
+            first: window.start(),
+            end,
+            logs: Logs { partitions: Stage::ALL.map(of_topic), topics: [LogState::EMPTY; 4] },
+        }
+    }
+
+    /// The next auction, once its last record was emitted; `None` behind the last. `saw` is shown each record in emit order.
+    pub(super) fn next(&mut self, mut saw: impl FnMut(&Seen)) -> Option<Emitted> {
+        loop {
+            if let Some(first) = self.pending.front()
+                && first.left == 0
+            {
+                self.first += 1;
+                let mut auction = self.pending.pop_front()?;
+                auction.records.sort_unstable_by_key(|record| (record.stage, record.emit_ms, record.form));
+                return Some(auction);
+            }
+            match self.records.next_position() {
+                Some(position) => {
+                    let seen = self.see(position);
+                    saw(&seen);
+                }
+                // What is left was never emitted.
+                None if self.next_pending() < self.end => self.admit(),
+                None => return None,
+            }
+        }
+    }
+
+    pub(super) fn into_logs(self) -> Logs {
+        self.logs
+    }
+
+    fn next_pending(&self) -> u64 {
+        self.first + self.pending.len() as u64
+    }
+
+    fn admit(&mut self) {
+        let auctions = self.stream.auctions();
+        let plan = auctions.plan(self.next_pending());
+        let fate = auctions.fate(&plan);
+        let of_stage = |stage: Stage| {
+            let event_ms = plan.event_ms(stage);
+            let forms = Form::ALL.into_iter();
+            event_ms.map_or(0, |ms| forms.filter(|&form| fate.of(stage).emit_ms(form, ms).is_some()).count())
+        };
+        let left = Stage::ALL.into_iter().map(of_stage).sum();
+        self.pending.push_back(Emitted { plan, fate, records: Vec::with_capacity(left), left });
+    }
+
+    fn see(&mut self, position: Position) -> Seen {
+        while self.next_pending() <= position.ordinal {
+            self.admit();
+        }
+        let Position { emit_ms, ordinal, stage, copy } = position;
+        let auction = &mut self.pending[(ordinal - self.first) as usize];
+        let event_ms = auction.plan.event_ms(stage).unwrap_or(emit_ms);
+        let key = self.stream.key(position);
+        let partition = self.stream.partition_of_key(stage, &key);
+        let (index, behind_ms) = self.logs.partitions[stage.index()][partition as usize].take(event_ms);
+        self.logs.topics[stage.index()].take(event_ms);
+        let form = Form::of(copy).unwrap_or(Form::Event);
+        let seen = Seen { stage, form, emit_ms, event_ms, partition, index, behind_ms, key };
+        auction.records.push(seen);
+        auction.left -= 1;
+        seen
+    }
+}

@@ -1,0 +1,168 @@
+//! `answer-key`: what every join and window over a window of the stream must give.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Command};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::options::{LayoutArgs, StreamArgs};
+use super::terminal::{MOVING, TerminalArgs};
+use super::window::WindowArgs;
+use super::{Failure, signals, to_stderr};
+use crate::answer_key::{EDGES, Settings, TableCount, require_empty, write};
+use crate::report::{Heading, grouped};
+use crate::sink::Stop;
+use crate::spec::{Span, SpanError};
+use crate::stream::{Part, Stream, Window};
+
+/// Options of `answer-key`.
+#[derive(Debug, Args)]
+pub(super) struct AnswerKeyArgs {
+    #[command(flatten)]
+    stream: StreamArgs,
+    #[command(flatten)]
+    layout: LayoutArgs,
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    options: AnswerKeyOptions,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Answer key")]
+struct AnswerKeyOptions {
+    /// Folder for the tables: new or empty
+    #[arg(long, env = "MDG_OUT", value_name = "DIR")]
+    out: PathBuf,
+    /// How far behind its parent a joined child may lie, such as impression_click=60s; once for each of request_response,
+    /// response_impression, impression_click [default: 100ms, 500ms, 10s, or those of --boundary]
+    #[arg(long, env = "MDG_BOUND", value_name = "EDGE=SPAN", value_delimiter = ',')]
+    bound: Vec<Bound>,
+    /// Length of the tumbling windows
+    #[arg(long = "window", env = "MDG_WINDOW", value_name = "SPAN", default_value_t = Settings::WINDOW)]
+    window_span: Span,
+    /// Also say what an engine counts and must join whose watermarks lag so far behind [default: nothing is dropped as late]
+    #[arg(long, env = "MDG_WATERMARK_DELAY", value_name = "SPAN")]
+    watermark_delay: Option<Span>,
+}
+
+/// The bound of one join.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    edge: usize,
+    span: Span,
+}
+
+/// A text that is no bound.
+#[derive(Debug, thiserror::Error)]
+enum BoundError {
+    #[error("not of the form EDGE=SPAN, where EDGE is request_response, response_impression or impression_click")]
+    Form,
+    #[error(transparent)]
+    Span(#[from] SpanError),
+}
+
+impl FromStr for Bound {
+    type Err = BoundError;
+
+    fn from_str(text: &str) -> Result<Self, BoundError> {
+        let (name, span) = text.split_once('=').ok_or(BoundError::Form)?;
+        let edge = EDGES.iter().position(|edge| edge.name == name).ok_or(BoundError::Form)?;
+        Ok(Self { edge, span: span.parse()? })
+    }
+}
+
+/// What shared options mean here.
+pub(super) fn with_own_help(command: Command) -> Command {
+    command.mut_arg("from", |arg| arg.help("First arrival: an RFC 3339 time, or epoch [default: epoch]"))
+}
+
+/// Writes the key of a window.
+pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
+    let stream = Stream::new(&args.stream.spec()?, &args.layout.layout()?);
+    let Some(window) = args.window.demanded(stream.auctions())?.filter(|window| window.end().is_some()) else {
+        return Err(Failure::Usage(
+            "an answer key is of a window that ends: give --count, --duration or --to, as the run has it".to_owned(),
+        ));
+    };
+    let settings = args.options.settings(&stream)?;
+    let stop = signals::listen()?;
+    let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false };
+    to_stderr(&Heading::new(stream.auctions(), &Part::from(window)).to_string());
+    key.write(&stream, window, args.terminal, &stop)
+}
+
+impl AnswerKeyOptions {
+    fn settings(&self, stream: &Stream) -> Result<Settings, Failure> {
+        let mut settings =
+            Settings { window: self.window_span, watermark_delay: self.watermark_delay, ..Settings::of(stream) };
+        let mut given = [false; EDGES.len()];
+        for &Bound { edge, span } in &self.bound {
+            if std::mem::replace(&mut given[edge], true) {
+                let name = EDGES[edge].name;
+                return Err(Failure::Usage(format!("--bound {name} is given twice: each join has one bound")));
+            }
+            settings.bounds[edge] = span;
+        }
+        Ok(settings)
+    }
+}
+
+/// Where a key goes, and which.
+#[derive(Debug)]
+pub(super) struct KeyFolder<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) settings: Settings,
+    pub(super) are_offsets: bool,
+}
+
+impl KeyFolder<'_> {
+    /// Refuses a folder that is in use.
+    pub(super) fn require_empty(folder: &Path) -> Result<(), Failure> {
+        Ok(require_empty(folder)?)
+    }
+
+    /// Writes a window's key, with a bar, and says what it holds.
+    pub(super) fn write(
+        &self,
+        stream: &Stream,
+        window: Window,
+        terminal: TerminalArgs,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let bar = terminal.shows_progress().then(|| bar(window));
+        let progress = |ordinal: u64| {
+            if let Some(bar) = &bar {
+                bar.set_position(ordinal - window.start());
+            }
+        };
+        let tables = write(stream, window, self.settings, self.folder, self.are_offsets, stop, progress);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let tables = tables?;
+        if terminal.is_for_people() {
+            to_stderr(&shown(&tables, self.folder));
+        }
+        Ok(())
+    }
+}
+
+fn bar(window: Window) -> ProgressBar {
+    let bar = MOVING.add(ProgressBar::new(window.count().unwrap_or(0)));
+    match ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} auctions, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// The tables for people.
+fn shown(tables: &[TableCount], folder: &Path) -> String {
+    let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
+    let row = |table: &TableCount| format!("{:width$}  {:>11}\n", table.name, grouped(table.rows));
+    let rows: String = tables.iter().map(row).collect();
+    format!("{:width$}  {:>11}\n{rows}\nanswer key   {}\n", "table", "rows", folder.display())
+}
