@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory build
+.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -17,7 +17,7 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run tests/docker/check tests/docker/contained tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run fixtures/make tests/docker/check tests/docker/contained tests/engines/run tests/kafka/broker tests/oracles/run
 
 lint-docker: ## Dockerfile, compose.yaml and launch.json, without a container engine (needs Python 3 with venv, Go, Java 17, Maven)
 	cargo build --locked
@@ -46,6 +46,19 @@ test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (need
 	cargo build --locked
 	tests/oracles/run
 	cargo test --locked --test readme python -- --ignored
+
+fixtures: ## Makes fixtures/ again: small windows, each about one edge case of joins, with their answer keys
+	cargo build --locked
+	for made in fixtures/*/; do rm -r "$$made"; done
+	dir=$$(mktemp -d) && fixtures/make "$$dir/new" && cp -r "$$dir"/new/* fixtures/ && rm -r "$$dir"
+
+test-fixtures: ## fixtures/ is, byte for byte, what its command makes
+	cargo build --locked
+	dir=$$(mktemp -d) && fixtures/make "$$dir/new" && diff -r --exclude make --exclude README.md "$$dir/new" fixtures && rm -r "$$dir"
+
+test-engines: ## Apache Flink SQL and Kafka Streams over a real Kafka give the answer key's rows (needs Java 17, Maven, Python 3; takes minutes)
+	cargo build --locked
+	tests/engines/run
 
 test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
