@@ -52,9 +52,10 @@ fixtures: ## Makes fixtures/ again: small windows, each about one edge case of j
 	for made in fixtures/*/; do rm -r "$$made"; done
 	dir=$$(mktemp -d) && fixtures/make "$$dir/new" && cp -r "$$dir"/new/* fixtures/ && rm -r "$$dir"
 
-test-fixtures: ## fixtures/ is, byte for byte, what its command makes
+test-fixtures: ## fixtures/ is, byte for byte, what its command makes (needs Python 3)
 	cargo build --locked
 	dir=$$(mktemp -d) && fixtures/make "$$dir/new" && diff -r --exclude make --exclude README.md "$$dir/new" fixtures && rm -r "$$dir"
+	cd fixtures && sed -n '/^```python/,/^```/{//!p}' README.md | python3 -
 
 test-engines: ## Apache Flink SQL and Kafka Streams over a real Kafka give the answer key's rows (needs Java 17, Maven, Python 3; takes minutes)
 	cargo build --locked

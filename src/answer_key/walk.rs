@@ -16,7 +16,7 @@ pub(super) struct Seen {
     pub(super) partition: u32,
     /// Its place in its partition, from 0.
     pub(super) index: u64,
-    /// How far its event time lies behind the largest one that its partition held before.
+    /// How far its event time lies behind the largest one of a well-formed record that its partition held before.
     pub(super) behind_ms: i64,
     pub(super) key: [u8; 36],
 }
@@ -42,7 +42,10 @@ impl Emitted {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogState {
     pub(super) records: u64,
+    /// The largest event time so far.
     largest_ms: i64,
+    /// The same of well-formed records.
+    largest_well_formed_ms: i64,
     pub(super) disorder_ms: i64,
 }
 
@@ -54,13 +57,18 @@ pub(super) struct Logs {
 }
 
 impl LogState {
-    const EMPTY: Self = Self { records: 0, largest_ms: i64::MIN, disorder_ms: 0 };
+    const EMPTY: Self =
+        Self { records: 0, largest_ms: i64::MIN, largest_well_formed_ms: i64::MIN, disorder_ms: 0 };
 
-    /// Takes the next record's event time; says its place, and how far behind it lies.
-    fn take(&mut self, event_ms: i64) -> (u64, i64) {
-        let behind_ms = self.largest_ms.saturating_sub(event_ms).max(0);
+    /// Takes the next record; says its place, and how far its event time lies behind that of well-formed ones.
+    fn take(&mut self, event_ms: i64, is_well_formed: bool) -> (u64, i64) {
+        let behind = |largest_ms: i64| largest_ms.saturating_sub(event_ms).max(0);
+        self.disorder_ms = self.disorder_ms.max(behind(self.largest_ms));
         self.largest_ms = self.largest_ms.max(event_ms);
-        self.disorder_ms = self.disorder_ms.max(behind_ms);
+        let behind_ms = behind(self.largest_well_formed_ms);
+        if is_well_formed {
+            self.largest_well_formed_ms = self.largest_well_formed_ms.max(event_ms);
+        }
         self.records += 1;
         (self.records - 1, behind_ms)
     }
@@ -144,9 +152,10 @@ impl<'a> Walk<'a> {
         let event_ms = auction.plan.event_ms(stage).unwrap_or(emit_ms);
         let key = self.stream.key(position);
         let partition = self.stream.partition_of_key(stage, &key);
-        let (index, behind_ms) = self.logs.partitions[stage.index()][partition as usize].take(event_ms);
-        self.logs.topics[stage.index()].take(event_ms);
         let form = Form::of(copy).unwrap_or(Form::Event);
+        let log = &mut self.logs.partitions[stage.index()][partition as usize];
+        let (index, behind_ms) = log.take(event_ms, form.is_event());
+        self.logs.topics[stage.index()].take(event_ms, form.is_event());
         let seen = Seen { stage, form, emit_ms, event_ms, partition, index, behind_ms, key };
         auction.records.push(seen);
         auction.left -= 1;

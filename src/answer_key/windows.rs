@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Settings;
 use super::table::{Folder, Table, Value};
 use super::walk::{Emitted, Seen};
-use crate::auction::Form;
 use crate::sink::SinkError;
 use crate::spec::{Span, Stage};
 use crate::stream::Stream;
@@ -66,13 +65,13 @@ impl Windows {
     /// Takes a record in emit order.
     pub(super) fn saw(&mut self, record: &Seen) {
         let Some(flink) = &mut self.flink else { return };
-        // What is no JSON, or has no value, never gets as far as a watermark.
-        if matches!(record.form, Form::Malformed | Form::Tombstone) {
+        // What is not well-formed has no time that a watermark could be made of.
+        if !record.form.is_event() {
             return;
         }
         let watermark = &mut flink.watermarks[record.stage.index()];
         let start_ms = start_of(self.span, record.event_ms);
-        if record.form.is_event() && start_ms + self.span.ms() - 1 > *watermark {
+        if start_ms + self.span.ms() - 1 > *watermark {
             flink.counted.open.entry(start_ms).or_default()[record.stage.index()] += 1;
         }
         *watermark = (*watermark).max(record.event_ms - flink.delay_ms);
