@@ -45,7 +45,7 @@ torture-signals: ## Signals at 100 random instants (ROUNDS=N, SEED=N), with the 
 test-oracles: ## Ids, stream law, catalog and schemas recomputed in Python (needs Python 3 with venv)
 	cargo build --locked
 	tests/oracles/run
-	cargo test --locked --test readme python -- --ignored
+	PATH="$$PWD/target/oracles-venv/bin:$$PATH" cargo test --locked --test readme python -- --ignored
 
 fixtures: ## Makes fixtures/ again: small windows, each about one edge case of joins, with their answer keys
 	cargo build --locked
