@@ -1,6 +1,6 @@
 //! The joins along the funnel, and the funnel itself.
 
-use super::table::{Folder, Table, Value};
+use super::table::{Folder, Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use super::{EDGES, Settings};
 use crate::record::own_kind;
@@ -49,6 +49,7 @@ pub(super) struct Joins<'a> {
     settings: Settings,
     joins: [Join; 3],
     funnel: Table,
+    row: Row,
 }
 
 /// An id and a time.
@@ -69,7 +70,7 @@ impl<'a> Joins<'a> {
         };
         let joins = [join(0)?, join(1)?, join(2)?];
         let funnel = Table::create(folder, "funnel".to_owned(), FUNNEL_COLUMNS)?;
-        Ok(Self { stream, settings, joins, funnel })
+        Ok(Self { stream, settings, joins, funnel, row: Row::default() })
     }
 
     pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
@@ -82,21 +83,24 @@ impl<'a> Joins<'a> {
             let bound_ms = self.settings.bounds[edge].ms();
             let joined = events[right.index()].filter(|(_, ms)| (left_ms..=left_ms + bound_ms).contains(ms));
             let (right_id, right_ms) = joined.unzip();
-            let row = [Value::Text(left_id), Value::Number(left_ms), Value::id(right_id), Value::number(right_ms)];
+            let values = [Value::Text(left_id), Value::Number(left_ms), Value::id(right_id), Value::number(right_ms)];
+            // One text for all tables of the edge.
+            self.row.set(JOIN_COLUMNS[edge], &values);
+            let row = &self.row;
             let (lefts, rights) = (auction.events(left), auction.events(right));
             let pairs = lefts.clone().count() * rights.clone().count();
             if joined.is_none() {
-                join.left_raw.add(&row, lefts.count())?;
-                join.left_dedup.add(&row, 1)?;
+                join.left_raw.add(row, lefts.count())?;
+                join.left_dedup.add(row, 1)?;
                 continue;
             }
-            join.inner_raw.add(&row, pairs)?;
-            join.left_raw.add(&row, pairs)?;
-            join.inner_dedup.add(&row, 1)?;
-            join.left_dedup.add(&row, 1)?;
+            join.inner_raw.add(row, pairs)?;
+            join.left_raw.add(row, pairs)?;
+            join.inner_dedup.add(row, 1)?;
+            join.left_dedup.add(row, 1)?;
             if let (Some(must), Some(delay)) = (&mut join.inner_must, self.settings.watermark_delay) {
                 let in_time = |record: &&Seen| record.behind_ms <= delay.ms();
-                must.add(&row, lefts.filter(in_time).count() * rights.filter(in_time).count())?;
+                must.add(row, lefts.filter(in_time).count() * rights.filter(in_time).count())?;
             }
         }
         self.add_funnel(auction, &events)
@@ -114,7 +118,7 @@ impl<'a> Joins<'a> {
         let after = |stage: usize| Value::number(ms(stage).zip(ms(stage - 1)).map(|(ms, parent_ms)| ms - parent_ms));
         let bid = (reached > 1).then(|| self.stream.auctions().at(auction.plan.ordinal).bid).flatten();
         let price = |micros: Option<u64>| Value::number(micros.map(u64::cast_signed));
-        let row = [
+        let values = [
             id(0),
             Value::number(ms(0)),
             id(1),
@@ -130,7 +134,8 @@ impl<'a> Joins<'a> {
             price(bid.as_ref().map(|bid| bid.price.micros())),
             price(bid.as_ref().filter(|_| reached > 2).map(|bid| bid.win_price.micros())),
         ];
-        self.funnel.add(&row, 1)
+        self.row.set(FUNNEL_COLUMNS, &values);
+        self.funnel.add(&self.row, 1)
     }
 
     /// The id that a record's document carries as its own.

@@ -1,7 +1,7 @@
 //! The ledger: a row for each record that a planned fault touched, and for each one that it kept from being emitted.
 
 use super::EDGES;
-use super::table::{Folder, Table, Value};
+use super::table::{Folder, Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::auction::Form;
 use crate::record::key_name;
@@ -16,11 +16,12 @@ const COLUMNS: &[&str] =
 pub(super) struct Ledger<'a> {
     stream: &'a Stream,
     table: Table,
+    row: Row,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn create(folder: &mut Folder, stream: &'a Stream) -> Result<Self, SinkError> {
-        Ok(Self { stream, table: Table::create(folder, "ledger".to_owned(), COLUMNS)? })
+        Ok(Self { stream, table: Table::create(folder, "ledger".to_owned(), COLUMNS)?, row: Row::default() })
     }
 
     pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
@@ -102,7 +103,7 @@ impl<'a> Ledger<'a> {
         let (kind, number) = key_name(KeyBy::Id, stage, form, ordinal, || auction.plan.user);
         let mut id = [0; 36];
         self.stream.auctions().ids().id(kind, number).hyphenated().encode_lower(&mut id);
-        let row = [
+        let values = [
             Value::Text(self.stream.layout().topic(stage).name.as_str().as_bytes()),
             Value::Number(i64::from(partition)),
             Value::number(place.map(|(_, index)| index.cast_signed())),
@@ -114,7 +115,8 @@ impl<'a> Ledger<'a> {
             Value::Text(label.as_bytes()),
             Value::Json(parameters),
         ];
-        self.table.add(&row, 1)
+        self.row.set(COLUMNS, &values);
+        self.table.add(&self.row, 1)
     }
 
     pub(super) fn into_table(self) -> Table {

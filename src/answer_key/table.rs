@@ -62,7 +62,40 @@ pub(super) struct Table {
     rows: u64,
     /// See [`RowsDigest`].
     sum: u128,
-    line: Vec<u8>,
+}
+
+/// A row in both forms, to be added to any number of tables of the same columns.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    columns: &'static [&'static str],
+    csv: Vec<u8>,
+    ndjson: Vec<u8>,
+    /// The first 16 bytes of the SHA-256 of the CSV line.
+    hash: u128,
+}
+
+impl Row {
+    /// Writes other values over it.
+    pub(super) fn set(&mut self, columns: &'static [&'static str], values: &[Value<'_>]) {
+        debug_assert_eq!(columns.len(), values.len());
+        self.columns = columns;
+        self.csv.clear();
+        self.ndjson.clear();
+        for (index, (column, value)) in columns.iter().zip(values).enumerate() {
+            if index > 0 {
+                self.csv.push(b',');
+            }
+            write_csv(&mut self.csv, *value);
+            self.ndjson.extend_from_slice(if index == 0 { b"{\"" } else { b",\"" });
+            self.ndjson.extend_from_slice(column.as_bytes());
+            self.ndjson.extend_from_slice(b"\":");
+            write_json(&mut self.ndjson, *value);
+        }
+        let hash: [u8; 32] = Sha256::digest(&self.csv).into();
+        self.hash = hash.first_chunk().map_or(0, |first| u128::from_be_bytes(*first));
+        self.csv.push(b'\n');
+        self.ndjson.extend_from_slice(b"}\n");
+    }
 }
 
 impl Table {
@@ -74,39 +107,16 @@ impl Table {
         let file = |ending: &str| Hashed::create(folder.0.join(format!("{name}.{ending}")));
         let (ndjson, mut csv) = (file("ndjson")?, file("csv")?);
         csv.write(format!("{}\n", columns.join(",")).as_bytes())?;
-        Ok(Self { name, columns, ndjson, csv, rows: 0, sum: 0, line: Vec::new() })
+        Ok(Self { name, columns, ndjson, csv, rows: 0, sum: 0 })
     }
 
     /// Adds a row, so many times.
-    pub(super) fn add(&mut self, values: &[Value<'_>], times: usize) -> Result<(), SinkError> {
-        debug_assert_eq!(values.len(), self.columns.len(), "{}", self.name);
-        if times == 0 {
-            return Ok(());
-        }
-        self.line.clear();
-        for (index, value) in values.iter().enumerate() {
-            if index > 0 {
-                self.line.push(b',');
-            }
-            write_csv(&mut self.line, *value);
-        }
-        let hash: [u8; 32] = Sha256::digest(&self.line).into();
-        let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
-        self.line.push(b'\n');
+    pub(super) fn add(&mut self, row: &Row, times: usize) -> Result<(), SinkError> {
+        debug_assert_eq!(row.columns, self.columns, "{}", self.name);
         for _ in 0..times {
-            self.sum = self.sum.wrapping_add(u128::from_be_bytes(first));
-            self.csv.write(&self.line)?;
-        }
-        self.line.clear();
-        for (index, (column, value)) in self.columns.iter().zip(values).enumerate() {
-            self.line.extend_from_slice(if index == 0 { b"{\"" } else { b",\"" });
-            self.line.extend_from_slice(column.as_bytes());
-            self.line.extend_from_slice(b"\":");
-            write_json(&mut self.line, *value);
-        }
-        self.line.extend_from_slice(b"}\n");
-        for _ in 0..times {
-            self.ndjson.write(&self.line)?;
+            self.sum = self.sum.wrapping_add(row.hash);
+            self.csv.write(&row.csv)?;
+            self.ndjson.write(&row.ndjson)?;
         }
         self.rows += times as u64;
         Ok(())

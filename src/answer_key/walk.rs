@@ -57,8 +57,7 @@ pub(super) struct Logs {
 }
 
 impl LogState {
-    const EMPTY: Self =
-        Self { records: 0, largest_ms: i64::MIN, largest_well_formed_ms: i64::MIN, disorder_ms: 0 };
+    const EMPTY: Self = Self { records: 0, largest_ms: i64::MIN, largest_well_formed_ms: i64::MIN, disorder_ms: 0 };
 
     /// Takes the next record; says its place, and how far its event time lies behind that of well-formed ones.
     fn take(&mut self, event_ms: i64, is_well_formed: bool) -> (u64, i64) {

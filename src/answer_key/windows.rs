@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Settings;
-use super::table::{Folder, Table, Value};
+use super::table::{Folder, Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::sink::SinkError;
 use crate::spec::{Span, Stage};
@@ -33,6 +33,7 @@ pub(super) struct Windows {
 struct Counted {
     table: Table,
     open: Open,
+    row: Row,
 }
 
 /// What Flink SQL's tumbling windows count over each topic as one ordered source. A record is dropped if, before it, the watermark had
@@ -50,7 +51,7 @@ impl Windows {
         let span = settings.window;
         let mut counted = |form: &str| {
             let table = Table::create(folder, format!("windows_{span}_{form}"), COLUMNS)?;
-            Ok::<_, SinkError>(Counted { table, open: Open::new() })
+            Ok::<_, SinkError>(Counted { table, open: Open::new(), row: Row::default() })
         };
         let (raw, dedup, cohort) = (counted("raw")?, counted("dedup")?, counted("cohort")?);
         // A stage that never has a record holds no window open.
@@ -125,7 +126,8 @@ impl Counted {
             let (start_ms, counts) = entry.remove_entry();
             let [requests, responses, impressions, clicks] = counts.map(|count| Value::Number(count.cast_signed()));
             let (start, end) = (Value::Number(start_ms), Value::Number(start_ms + span.ms()));
-            self.table.add(&[start, end, requests, responses, impressions, clicks], 1)?;
+            self.row.set(COLUMNS, &[start, end, requests, responses, impressions, clicks]);
+            self.table.add(&self.row, 1)?;
         }
         Ok(())
     }
