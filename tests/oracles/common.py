@@ -3,6 +3,7 @@
 The environment variable MOCK_DATA_GEN names the program; without it, the debug build of this project is taken.
 """
 
+import base64
 import json
 import os
 import re
@@ -33,7 +34,7 @@ EPOCH_MS = 1_767_225_600_000
 
 ENVELOPE = re.compile(
     rb'{"topic":"([^"]*)","partition":(\d+),"key":"([^"]*)","timestamp":(\d+)'
-    rb'(?:,"headers":({[^}]*}))?,"value":({.*})}\n'
+    rb'(?:,"headers":({[^}]*}))?,(?:"value":(?:({.*})|null)|"value_base64":"([A-Za-z0-9+/=]+)")}\n'
 )
 
 
@@ -45,7 +46,7 @@ class Record(NamedTuple):
     key: str
     timestamp_ms: int
     headers: dict[str, str]
-    value: bytes
+    value: bytes | None
 
     def document(self) -> dict:
         """The value, with the digits of its fractions kept."""
@@ -76,11 +77,13 @@ class Run:
         match = ENVELOPE.fullmatch(line)
         if not match:
             fail(f"{self} wrote a line that is not an envelope: {line[:300]!r}")
-        topic, partition, key, timestamp, headers, value = match.groups()
+        topic, partition, key, timestamp, headers, value, encoded = match.groups()
         if topic.decode() not in TOPICS:
             fail(f"{self} wrote to the unknown topic {topic!r}")
+        if encoded is not None:
+            value = base64.b64decode(encoded, validate=True)
         stage = STAGES[TOPICS.index(topic.decode())]
-        return Record(stage, int(partition), key.decode(), int(timestamp), json.loads(headers or "{}"), value)
+        return Record(stage, int(partition), key.decode(), int(timestamp), json.loads(headers) if headers else {}, value)
 
     def __str__(self) -> str:
         return " ".join([BINARY.name, *self.options])
