@@ -65,28 +65,29 @@ class Run:
             # An empty environment: no variable of the caller's is an option of this run.
             process = subprocess.Popen([BINARY, *self.options], stdout=subprocess.PIPE, stderr=errors, env={})
             with process:
-                for line in process.stdout:
-                    yield self._record(line)
+                yield from map(record_of, process.stdout)
             errors.seek(0)
             text = errors.read().decode()
         if process.returncode != 0:
             fail(f"{self} ended with {process.returncode}: {text}")
         self.report = json.loads(text.splitlines()[-1])
 
-    def _record(self, line: bytes) -> Record:
-        match = ENVELOPE.fullmatch(line)
-        if not match:
-            fail(f"{self} wrote a line that is not an envelope: {line[:300]!r}")
-        topic, partition, key, timestamp, headers, value, encoded = match.groups()
-        if topic.decode() not in TOPICS:
-            fail(f"{self} wrote to the unknown topic {topic!r}")
-        if encoded is not None:
-            value = base64.b64decode(encoded, validate=True)
-        stage = STAGES[TOPICS.index(topic.decode())]
-        return Record(stage, int(partition), key.decode(), int(timestamp), json.loads(headers) if headers else {}, value)
-
     def __str__(self) -> str:
         return " ".join([BINARY.name, *self.options])
+
+
+def record_of(line: bytes) -> Record:
+    """Reads a line of `--sink stdout`."""
+    match = ENVELOPE.fullmatch(line)
+    if not match:
+        fail(f"not an envelope: {line[:300]!r}")
+    topic, partition, key, timestamp, headers, value, encoded = match.groups()
+    if topic.decode() not in TOPICS:
+        fail(f"the unknown topic {topic!r}")
+    if encoded:
+        value = base64.b64decode(encoded, validate=True)
+    stage = STAGES[TOPICS.index(topic.decode())]
+    return Record(stage, int(partition), key.decode(), int(timestamp), json.loads(headers) if headers else {}, value)
 
 
 def namespace(seed: int) -> uuid.UUID:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from common import BINARY, ROOT, SEED_MAX, STAGES, Record, Run, expect, fail, require, say, time_text
+from common import BINARY, ROOT, SEED_MAX, STAGES, Record, Run, expect, fail, record_of, require, say, time_text
 from stream_law import (
     COPIES,
     EXTRA,
@@ -33,7 +33,7 @@ from stream_law import (
 
 HOUR_MS = 3_600_000
 SPECS = 20
-AUCTIONS = 2_000
+AUCTIONS = 1_000
 WORDS = re.compile(rb'"(?:win_)?price":([0-9.]+)|(?:"cr-|brand-)(\d+)|/article/(\d+)')
 """What a conflict tells otherwise: an amount, a creative's number, an article's."""
 
@@ -136,30 +136,43 @@ def documents(spec: Spec, ordinals: range, window: list[object], moved: dict[int
     return found
 
 
-def check(spec: Spec, near: int, count: int, partitions: int = 6) -> tuple[range, Counter[str], str]:
-    """Plays a window and compares every byte; tells its ordinals, its records by how they were made, its fingerprint."""
-    ordinals, window = window_of(spec, near, count)
-    plans, due = spec.walk(ordinals)
+def law(
+    spec: Spec, ordinals: range, window: list[object], partitions: int, walked: tuple[dict[int, Plan], list[Place]]
+) -> Iterator[tuple[Place, str, Record]]:
+    """The records that a window must have, in order, each with its place and how its value was made."""
+    plans, due = walked
     own = documents(spec, ordinals, window, plans)
-    run = Run(*spec.options(), *window, "--partitions", partitions, "--fingerprint")
-    fingerprints = Fingerprints()
-    made: Counter[str] = Counter()
-    for record, place in itertools.zip_longest(run, due):
-        if record is None or place is None:
-            fail(f"{run}: {'more' if place is None else 'fewer'} records than the {len(due):,} of the law")
+    for place in due:
         plan, stage = plans[place.n], STAGES[place.stage]
         key = spec.key_of(place, plan)
         how, value = value_of(spec, place, plan, own[place.n, place.stage])
-        ours = Record(
-            stage, partition_of(key, partitions), key, plan.event_ms[stage], spec.headers_of(place), value
-        )
-        if record != ours or list(record.headers) != list(ours.headers):
-            fail(f"{run}: auction {place.n}, {stage}, {how}: found\n{record}\nexpected\n{ours}")
+        partition = partition_of(key, partitions)
+        yield place, how, Record(stage, partition, key, plan.event_ms[stage], spec.headers_of(place), value)
+
+
+def check(spec: Spec, near: int, count: int, partitions: int = 6) -> tuple[range, Counter[str], str]:
+    """Plays a window and compares every byte; tells its ordinals, its records by how they were made, its fingerprint."""
+    ordinals, window = window_of(spec, near, count)
+    plans, due = walked = spec.walk(ordinals)
+    run = Run(*spec.options(), *window, "--partitions", partitions, "--fingerprint")
+    fingerprints = Fingerprints()
+    made: Counter[str] = Counter()
+    for record, expected in itertools.zip_longest(run, law(spec, ordinals, window, partitions, walked)):
+        if record is None or expected is None:
+            fail(f"{run}: {'more' if expected is None else 'fewer'} records than the {len(due):,} of the law")
+        place, how, ours = expected
+        expect_same(f"{run}: auction {place.n}, {how}", record, ours)
         fingerprints.add(ours)
         made[how] += 1
-        made.update(labels(spec, place, plan))
+        made.update(labels(spec, place, plans[place.n]))
     check_report(run, spec, ordinals, plans, due, fingerprints)
     return ordinals, made, fingerprints.total()
+
+
+def expect_same(where: str, record: Record, ours: Record) -> None:
+    """Fails unless two records are equal, the order of their headers included."""
+    if record != ours or list(record.headers) != list(ours.headers):
+        fail(f"{where}: found\n{record}\nexpected\n{ours}")
 
 
 def labels(spec: Spec, place: Place, plan: Plan) -> Iterator[str]:
@@ -242,7 +255,18 @@ HOWS = (
 LABELS = ("late", "bound -1", "bound +0", "bound +1", "held", "hot")
 
 
-def check_golden() -> int:
+def check_first_records(spec: Spec) -> None:
+    """The golden file of first records, which are those of the first golden window with faults."""
+    name = "first-records-faults.ndjson"
+    lines = (ROOT / "snapshots/stream-v1" / name).read_bytes().splitlines(keepends=True)
+    ordinals, window = window_of(spec, 0, len(lines))
+    expected = law(spec, ordinals, window, 6, spec.walk(ordinals))
+    for index, (line, (_, _, ours)) in enumerate(zip(lines, expected)):
+        expect_same(f"{name}: record {index}", record_of(line), ours)
+    expect(f"records of {name}", len(lines), 200)
+
+
+def check_golden() -> None:
     """Every window of the golden file that has planned faults, and the stream ids of all."""
     lines = (ROOT / "snapshots/stream-v1/fingerprints.ndjson").read_text().splitlines()
     windows = 0
@@ -260,9 +284,10 @@ def check_golden() -> int:
             expect(f"first ordinal of {line}", ordinals.start, first)
             records = sum(made[how] for how in HOWS)
             expect(f"records and fingerprint of {line}", (golden["records"], golden["fingerprint"]), (records, fingerprint))
+            if not windows:
+                check_first_records(spec)
             windows += 1
     say(f"the canonical forms and stream ids of {len(lines)} golden windows, and every byte of the {windows} with faults")
-    return windows
 
 
 def exit_code(spec: Spec) -> int:
