@@ -176,7 +176,7 @@ const FROZEN: [(&str, usize, &str); 6] = [
     ),
     ("first-records-faults.ndjson", 165_046, "dfa4f3254f177fb308d4ce97b788e42c8c942eecfe4a07c8e3913506ec2de188"),
     ("fingerprints.ndjson", 11_712, "d6b623e1e8dacd028bfdd7f1c1d338edb382c5f156ed13b00437904b36c229d8"),
-    ("fingerprints.ndjson", 18_980, "a73f34f2bd65ed18c6e3a623fd9b1215dee536ed8dd71a98a602a083abb10d8a"),
+    ("fingerprints.ndjson", 19_493, "6a5538948629d60f1d137daa616f5e6d0b26d0f9c42ff5db51118ac8bcc5c5d1"),
 ];
 
 #[test]
