@@ -4,6 +4,7 @@ The environment variable MOCK_DATA_GEN names the program; without it, the debug 
 """
 
 import base64
+import functools
 import json
 import os
 import re
@@ -95,6 +96,7 @@ def namespace(seed: int) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"urn:mock-data-gen:v1:seed:{seed}")
 
 
+@functools.lru_cache(2**14)
 def ident(space: uuid.UUID, kind: str, number: int) -> str:
     """The id of a kind and number."""
     return str(uuid.uuid5(space, f"{kind}:{number}"))

@@ -1,8 +1,8 @@
 """Planned faults, written a second time from docs/stream-law.md: each record of windows with faults, byte for byte.
 
-`stream_law.py` says which records there are, when they are emitted, and what they are keyed by. The values follow from the
-documents of a second run, that of the same auctions without any fault but the hot user: moved in time, told otherwise,
-with ids of their own, damaged.
+`stream_law.py` says which records there are, when they are emitted, and what they are keyed by. The values follow from
+the documents of a second run, that of the same auctions without any fault but the hot user: moved in time, told
+otherwise, with ids of their own, damaged.
 """
 
 import itertools
@@ -36,6 +36,20 @@ SPECS = 20
 AUCTIONS = 1_000
 WORDS = re.compile(rb'"(?:win_)?price":([0-9.]+)|(?:"cr-|brand-)(\d+)|/article/(\d+)')
 """What a conflict tells otherwise: an amount, a creative's number, an article's."""
+HOWS = (
+    "event",
+    "duplicate",
+    "conflict",
+    "cut off",
+    "no colon",
+    "no UTF-8",
+    "time is a number",
+    "no id",
+    "tombstone",
+)
+"""How a record's value is made of its event's document."""
+LABELS = ("late", "bound -1", "bound +0", "bound +1", "held", "hot")
+"""What else is counted."""
 
 
 def told_otherwise(document: bytes) -> bytes:
@@ -116,8 +130,10 @@ def value_of(spec: Spec, place: Place, plan: Plan, document: bytes) -> tuple[str
             return "tombstone", None
 
 
-def documents(spec: Spec, ordinals: range, window: list[object], moved: dict[int, Plan]) -> dict[tuple[int, int], bytes]:
-    """The events' documents of some auctions, by ordinal and stage: those without faults but for the hot user, moved in time."""
+def documents(
+    spec: Spec, ordinals: range, window: list[object], moved: dict[int, Plan]
+) -> dict[tuple[int, int], bytes]:
+    """The events' documents of a window, by ordinal and stage: without faults but the hot user, then moved in time."""
     hot = {name: text for name, text in spec.faults.items() if name == "hot-user"}
     calm = replace(spec, key_by="id", headers=False, faults=hot)
     plans, due = calm.walk(ordinals)
@@ -128,7 +144,8 @@ def documents(spec: Spec, ordinals: range, window: list[object], moved: dict[int
             fail(f"{run}: {'more' if place is None else 'fewer'} records than the {len(due):,} of the law")
         plan, stage = plans[place.n], STAGES[place.stage]
         where = f"{run}: auction {place.n}, {stage}"
-        expect(f"{where}: stage, time and key", record[:1] + record[2:4], (stage, calm.key_of(place, plan), place.emit_ms))
+        found_at = (record.stage, record.key, record.timestamp_ms)
+        expect(f"{where}: stage, key and time", found_at, (stage, calm.key_of(place, plan), place.emit_ms))
         if stage == "request":
             check_document(where, calm, stage, plan, record)
         time = f'"{time_text(moved[place.n].event_ms[stage])}"'
@@ -151,7 +168,7 @@ def law(
 
 
 def check(spec: Spec, near: int, count: int, partitions: int = 6) -> tuple[range, Counter[str], str]:
-    """Plays a window and compares every byte; tells its ordinals, its records by how they were made, its fingerprint."""
+    """Plays a window and compares every byte; tells its ordinals, how many records were made how, its fingerprint."""
     ordinals, window = window_of(spec, near, count)
     plans, due = walked = spec.walk(ordinals)
     run = Run(*spec.options(), *window, "--partitions", partitions, "--fingerprint")
@@ -241,20 +258,6 @@ def check_random() -> Counter[str]:
     return all_made
 
 
-HOWS = (
-    "event",
-    "duplicate",
-    "conflict",
-    "cut off",
-    "no colon",
-    "no UTF-8",
-    "time is a number",
-    "no id",
-    "tombstone",
-)
-LABELS = ("late", "bound -1", "bound +0", "bound +1", "held", "hot")
-
-
 def check_first_records(spec: Spec) -> None:
     """The golden file of first records, which are those of the first golden window with faults."""
     name = "first-records-faults.ndjson"
@@ -276,18 +279,20 @@ def check_golden() -> None:
         rates = (form["bid_response_rate"], form["win_rate"], form["click_rate"])
         clock = (int(form["seed"]), form["events_per_second"], form["epoch"])
         spec = Spec(*clock, rates, form["users"], form["key_by"], form["headers"], form.get("faults", {}))
-        require(f'"spec":{spec.canonical_form()},' in line, f"the canonical form is {spec.canonical_form()}, not {line}")
+        canonical = spec.canonical_form()
+        require(f'"spec":{canonical},' in line, f"the canonical form is {canonical}, not {line}")
         expect("stream id of a golden window", golden["stream_id"], spec.stream_id())
         if "faults" in form:
             (partitions,) = set(golden["partitions"])
             ordinals, made, fingerprint = check(spec, first, golden["auctions"], partitions)
             expect(f"first ordinal of {line}", ordinals.start, first)
             records = sum(made[how] for how in HOWS)
-            expect(f"records and fingerprint of {line}", (golden["records"], golden["fingerprint"]), (records, fingerprint))
+            found = (golden["records"], golden["fingerprint"])
+            expect(f"records and fingerprint of {line}", found, (records, fingerprint))
             if not windows:
                 check_first_records(spec)
             windows += 1
-    say(f"the canonical forms and stream ids of {len(lines)} golden windows, and every byte of the {windows} with faults")
+    say(f"the forms and stream ids of {len(lines)} golden windows, and every byte of the {windows} with faults")
 
 
 def exit_code(spec: Spec) -> int:
@@ -319,7 +324,7 @@ def check_end_of_time() -> Counter[str]:
     _, made, fingerprint = check(spec, spec.auctions - AUCTIONS, AUCTIONS)
     last_ms = max(place.emit_ms for place in spec.walk(range(spec.auctions - AUCTIONS, spec.auctions))[1])
     require(LIMIT_MS < last_ms < ms_of("9999-12-31T23:59:59.999Z"), f"the last record is emitted at {last_ms}")
-    say(f"the last auctions of a stream, the last record emitted at {time_text(last_ms)}: fingerprint {fingerprint[:8]}…")
+    say(f"the last auctions of a stream, the last record at {time_text(last_ms)}: fingerprint {fingerprint[:8]}…")
     return made
 
 

@@ -109,11 +109,12 @@ def check_extra(seed: int, count: int, key_by: str) -> None:
     expected = len(missing)
     for record in run:
         if record.headers["mdg-copy"] != "0":
-            require((record.stage, record.key) in missing, f"{run}: {record.key} comes twice, or is no id of a {record.stage}")
-            missing.remove((record.stage, record.key))
+            place = (record.stage, record.key)
+            require(place in missing, f"{run}: {record.key} comes twice, or is no id of a {record.stage}")
+            missing.remove(place)
     require(not missing, f"{run}: {len(missing):,} extra records are missing")
     expect(f"{run}: records", run.report["records"], expected + 4 * count)
-    say(f"seed {seed}, key by {key_by}: {expected:,} extra records of three kinds, each with an id of its own as its key")
+    say(f"seed {seed}, key by {key_by}: {expected:,} extra records of three kinds, each keyed by an id of its own")
 
 
 def main() -> None:
