@@ -21,26 +21,56 @@ fn golden(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The file holds the first 200 records of the spec's stream, as envelopes.
+fn assert_first_records(name: &str, spec: &StreamSpec) {
+    let expected = golden(name);
+    let stream = Stream::new(spec, &Layout::default());
+    let mut records = stream.records(Window::unbounded(0));
+    for (index, expected) in expected.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let record = records.next().unwrap();
+        let mut line = Vec::new();
+        envelope::write(&mut line, &stream.layout().topic(record.stage).name, &record).unwrap();
+        let at = line.iter().zip(expected).take_while(|(ours, golden)| ours == golden).count();
+        assert!(
+            line == expected,
+            "{name}: record {index} parts from the golden file at byte {at}:\n{}",
+            String::from_utf8_lossy(&line)
+        );
+    }
+    assert_eq!(expected.iter().filter(|&&byte| byte == b'\n').count(), 200, "{name}");
+}
+
 #[test]
 fn the_first_records_of_three_seeds_are_these_bytes() {
     for seed in [42, 0, u64::MAX] {
-        let expected = golden(&format!("first-records-seed-{seed}.ndjson"));
         let spec = StreamSpec { seed, ..StreamSpec::default() };
-        let stream = Stream::new(&spec, &Layout::default());
-        let mut records = stream.records(Window::unbounded(0));
-        for (index, expected) in expected.split_inclusive(|&byte| byte == b'\n').enumerate() {
-            let record = records.next().unwrap();
-            let mut line = Vec::new();
-            envelope::write(&mut line, &stream.layout().topic(record.stage).name, &record).unwrap();
-            let at = line.iter().zip(expected).take_while(|(ours, golden)| ours == golden).count();
-            assert!(
-                line == expected,
-                "seed {seed}, record {index} parts from the golden file at byte {at}:\n{}",
-                String::from_utf8_lossy(&line)
-            );
-        }
-        assert_eq!(expected.iter().filter(|&&byte| byte == b'\n').count(), 200, "seed {seed}");
+        assert_first_records(&format!("first-records-seed-{seed}.ndjson"), &spec);
     }
+}
+
+#[test]
+fn the_first_records_with_all_planned_faults_are_these_bytes() {
+    let faults = Faults {
+        late: "0.2:2s".parse().unwrap(),
+        duplicates: "0.2:1s".parse().unwrap(),
+        conflicts: "0.2:1s".parse().unwrap(),
+        orphans: "0.1".parse().unwrap(),
+        boundary: "0.3".parse().unwrap(),
+        malformed: "0.1".parse().unwrap(),
+        invalid: "0.1".parse().unwrap(),
+        tombstones: "0.1".parse().unwrap(),
+        idle: Some("response:1s:2s".parse().unwrap()),
+        hot_user: "0.2".parse().unwrap(),
+    };
+    let spec = StreamSpec {
+        bid_response_rate: "0.9".parse().unwrap(),
+        win_rate: "0.8".parse().unwrap(),
+        click_rate: "0.7".parse().unwrap(),
+        headers: true,
+        faults: faults.try_into().unwrap(),
+        ..StreamSpec::default()
+    };
+    assert_first_records("first-records-faults.ndjson", &spec);
 }
 
 /// Of a canonical form without them: none.
@@ -100,7 +130,7 @@ fn play(spec: &StreamSpec, golden: &Value) -> (u64, String) {
 #[test]
 fn larger_windows_have_these_fingerprints() {
     let text = String::from_utf8(golden("fingerprints.ndjson")).unwrap();
-    assert!(text.lines().count() >= 22, "the golden file lost lines");
+    assert!(text.lines().count() >= 39, "the golden file lost lines");
     for line in text.lines() {
         let golden: Value = serde_json::from_str(line).unwrap();
         let spec = spec(&golden["spec"]);

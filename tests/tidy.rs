@@ -167,7 +167,7 @@ fn the_fixture_library_is_light() {
 }
 
 /// What stands in `snapshots/stream-v1` may only be appended to: each file begins with these bytes.
-const FROZEN: [(&str, usize, &str); 4] = [
+const FROZEN: [(&str, usize, &str); 6] = [
     ("first-records-seed-42.ndjson", 166_811, "183c7475caf25ca0d4c638d7d0cdac40070175d8f350a18ce40b07b5c1273d6a"),
     ("first-records-seed-0.ndjson", 169_188, "ce4339168304ba112bcd42dd8f09eeb2295cb48bb96009c0b2d7b79a7a05b89a"),
     (
@@ -175,7 +175,9 @@ const FROZEN: [(&str, usize, &str); 4] = [
         167_578,
         "2ea6a2e90d6f3fe026c9b4e2850b562e5bb83b9ed2acf8bfbcda71235228f0a9",
     ),
+    ("first-records-faults.ndjson", 165_046, "dfa4f3254f177fb308d4ce97b788e42c8c942eecfe4a07c8e3913506ec2de188"),
     ("fingerprints.ndjson", 11_712, "d6b623e1e8dacd028bfdd7f1c1d338edb382c5f156ed13b00437904b36c229d8"),
+    ("fingerprints.ndjson", 19_493, "6a5538948629d60f1d137daa616f5e6d0b26d0f9c42ff5db51118ac8bcc5c5d1"),
 ];
 
 #[test]

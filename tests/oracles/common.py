@@ -3,6 +3,8 @@
 The environment variable MOCK_DATA_GEN names the program; without it, the debug build of this project is taken.
 """
 
+import base64
+import functools
 import json
 import os
 import re
@@ -33,7 +35,7 @@ EPOCH_MS = 1_767_225_600_000
 
 ENVELOPE = re.compile(
     rb'{"topic":"([^"]*)","partition":(\d+),"key":"([^"]*)","timestamp":(\d+)'
-    rb'(?:,"headers":({[^}]*}))?,"value":({.*})}\n'
+    rb'(?:,"headers":({[^}]*}))?,(?:"value":(?:({.*})|null)|"value_base64":"([A-Za-z0-9+/=]+)")}\n'
 )
 
 
@@ -45,7 +47,7 @@ class Record(NamedTuple):
     key: str
     timestamp_ms: int
     headers: dict[str, str]
-    value: bytes
+    value: bytes | None
 
     def document(self) -> dict:
         """The value, with the digits of its fractions kept."""
@@ -64,26 +66,29 @@ class Run:
             # An empty environment: no variable of the caller's is an option of this run.
             process = subprocess.Popen([BINARY, *self.options], stdout=subprocess.PIPE, stderr=errors, env={})
             with process:
-                for line in process.stdout:
-                    yield self._record(line)
+                yield from map(record_of, process.stdout)
             errors.seek(0)
             text = errors.read().decode()
         if process.returncode != 0:
             fail(f"{self} ended with {process.returncode}: {text}")
         self.report = json.loads(text.splitlines()[-1])
 
-    def _record(self, line: bytes) -> Record:
-        match = ENVELOPE.fullmatch(line)
-        if not match:
-            fail(f"{self} wrote a line that is not an envelope: {line[:300]!r}")
-        topic, partition, key, timestamp, headers, value = match.groups()
-        if topic.decode() not in TOPICS:
-            fail(f"{self} wrote to the unknown topic {topic!r}")
-        stage = STAGES[TOPICS.index(topic.decode())]
-        return Record(stage, int(partition), key.decode(), int(timestamp), json.loads(headers or "{}"), value)
-
     def __str__(self) -> str:
         return " ".join([BINARY.name, *self.options])
+
+
+def record_of(line: bytes) -> Record:
+    """Reads a line of `--sink stdout`."""
+    match = ENVELOPE.fullmatch(line)
+    if not match:
+        fail(f"not an envelope: {line[:300]!r}")
+    topic, partition, key, timestamp, headers, value, encoded = match.groups()
+    if topic.decode() not in TOPICS:
+        fail(f"the unknown topic {topic!r}")
+    if encoded:
+        value = base64.b64decode(encoded, validate=True)
+    stage = STAGES[TOPICS.index(topic.decode())]
+    return Record(stage, int(partition), key.decode(), int(timestamp), json.loads(headers) if headers else {}, value)
 
 
 def namespace(seed: int) -> uuid.UUID:
@@ -91,6 +96,7 @@ def namespace(seed: int) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"urn:mock-data-gen:v1:seed:{seed}")
 
 
+@functools.lru_cache(2**14)
 def ident(space: uuid.UUID, kind: str, number: int) -> str:
     """The id of a kind and number."""
     return str(uuid.uuid5(space, f"{kind}:{number}"))

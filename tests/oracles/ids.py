@@ -1,7 +1,8 @@
 """Recomputes every id of every kind, and every record key, with Python's `uuid.uuid5`.
 
 NS = uuid5(NAMESPACE_URL, "urn:mock-data-gen:v1:seed:<seed>")
-id = uuid5(NS, "<kind>:<ordinal>"), or "user:<k>" and "buyer:<k>" for member k of the pool
+id = uuid5(NS, "<kind>:<ordinal>"), or "user:<k>" and "buyer:<k>" for member k of the pool, or for the extra records of
+planned faults "malformed:<4 * ordinal + s>", "invalid:…" and "tombstone:…", where s is the stage's place from 0
 """
 
 from collections import Counter
@@ -50,6 +51,7 @@ def check(seed: int, ordinals: range, window: list, key_by: str, always: bool) -
     seen: dict[str, set[int]] = {stage: set() for stage in STAGES}
     users: Counter[int] = Counter()
     kinds: Counter[str] = Counter()
+    user_of: dict[int, str] = {}
 
     rates = ALWAYS if always else ()
     run = Run("--seed", seed, "--users", USERS, "--key-by", key_by, *window, *rates)
@@ -68,7 +70,6 @@ def check(seed: int, ordinals: range, window: list, key_by: str, always: bool) -
         for kind, found in ids.items():
             expect(f"{where}: {kind}", found, ident(space, kind, n))
             kinds[kind] += 1
-        expect(f"{where}: key", record.key, own if key_by == "id" else ident(space, "bid-request", n))
         if record.stage == "request":
             k = member.get(document["user"]["id"])
             if k is None:
@@ -76,6 +77,9 @@ def check(seed: int, ordinals: range, window: list, key_by: str, always: bool) -
             expect(f"{where}: buyeruid of user {k}", document["user"]["buyeruid"], ident(space, "buyer", k))
             users[k] += 1
             kinds.update(["user", "buyer"])
+            user_of[n] = document["user"]["id"]
+        keys = {"id": own, "request": ident(space, "bid-request", n), "user": user_of[n]}
+        expect(f"{where}: key", record.key, keys[key_by])
 
     for stage in STAGES if always else STAGES[:1]:
         missing = set(ordinals) - seen[stage]
@@ -91,16 +95,40 @@ def check(seed: int, ordinals: range, window: list, key_by: str, always: bool) -
     )
 
 
+def check_extra(seed: int, count: int, key_by: str) -> None:
+    """Plays a window in which each event has an extra record of each kind, whatever records are keyed by."""
+    space = namespace(seed)
+    faults = [word for fault in ("--malformed", "--invalid", "--tombstones") for word in (fault, "1")]
+    run = Run("--seed", seed, "--count", count, "--key-by", key_by, "--headers", *ALWAYS, *faults)
+    missing = {
+        (stage, ident(space, kind, 4 * n + place))
+        for kind in ("malformed", "invalid", "tombstone")
+        for place, stage in enumerate(STAGES)
+        for n in range(count)
+    }
+    expected = len(missing)
+    for record in run:
+        if record.headers["mdg-copy"] != "0":
+            place = (record.stage, record.key)
+            require(place in missing, f"{run}: {record.key} comes twice, or is no id of a {record.stage}")
+            missing.remove(place)
+    require(not missing, f"{run}: {len(missing):,} extra records are missing")
+    expect(f"{run}: records", run.report["records"], expected + 4 * count)
+    say(f"seed {seed}, key by {key_by}: {expected:,} extra records of three kinds, each keyed by an id of its own")
+
+
 def main() -> None:
-    for seed in (42, 0, SEED_MAX):
+    for seed, key_by in ((42, "request"), (0, "user"), (SEED_MAX, "request")):
         check(seed, range(10_000), ["--count", 10_000], "id", always=True)
-        check(seed, range(10_000), ["--count", 10_000], "request", always=False)
+        check(seed, range(10_000), ["--count", 10_000], key_by, always=False)
     # A million auctions a second: each owns a microsecond, so auction 10^12 arrives at second 10^6, in 2026.
     far, half = 10**12, 1_000
     from_ms = EPOCH_MS + (far - half) // 1_000
     window = ["--events-per-second", 1_000_000, "--from", time_text(from_ms), "--count", 2 * half]
     for key_by in ("id", "request"):
         check(42, range(far - half, far + half), window, key_by, always=True)
+    for key_by in ("id", "request", "user"):
+        check_extra(42, 500, key_by)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 from common import ALWAYS, BINARY, STAGES, Run, expect, fail, require, say
 
 DOCUMENTS = 5_000
+FAULTY = 500
 OPTIONAL = {"dealid"}
 FORMATS = FormatChecker(("uuid", "ipv4"))
 
@@ -99,6 +100,19 @@ def main() -> None:
             rejected[kind] += 1
         kinds = ", ".join(f"{count} {kind}" for kind, count in rejected.items())
         say(f"{stage}: accepts {accepted[stage]:,} documents, rejects {rejected.total()} damaged ones: {kinds}")
+    check_faults(validators)
+
+
+def check_faults(validators: dict[str, Draft202012Validator]) -> None:
+    """Of planned faults a conflicting duplicate is accepted, and an invalid document is not."""
+    seen: Counter[str] = Counter()
+    for record in Run("--count", FAULTY, *ALWAYS, "--conflicts", 1, "--invalid", 1, "--headers"):
+        copy_ = record.headers["mdg-copy"]
+        valid = validators[record.stage].is_valid(json.loads(record.value))
+        expect(f"a {record.stage} of copy {copy_} is accepted: {record.value!r}", valid, copy_ != "4")
+        seen[copy_] += 1
+    expect("records of each copy", seen, {copy_: len(STAGES) * FAULTY for copy_ in ("0", "2", "4")})
+    say(f"accepts {seen['2']:,} conflicting duplicates, rejects {seen['4']:,} invalid documents of planned faults")
 
 
 def validator(stage: str) -> Draft202012Validator:
