@@ -1,0 +1,343 @@
+"""The answer key, recomputed by DuckDB from the records alone: every table, row for row, and the manifest's sums.
+
+  answer_key.py                     plays windows with planned faults, checks their keys, and that damage is noticed
+  answer_key.py RECORDS KEY         checks one key; RECORDS is a folder of `--sink files --envelope`, or a file of
+                                    `--sink stdout`, which alone shows the order across topics; KEY is of `answer-key`
+      --least-rows N                wants N rows in every table and for every label of the ledger
+      --controls OTHER              does damage to the records in memory, and wants it noticed; OTHER holds the
+                                    records of another seed
+FAULTS, SEED and COUNT in the environment change what is played; with FAULTS empty, nothing is asked of the labels.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from answer_key_sql import CLAIMS, EVENTS, FUNNEL, JOIN, RECORDS, WINDOWS, WINDOWS_COHORT, WINDOWS_FLINK
+from common import BINARY, STAGES, TOPICS, expect, fail, ident, namespace, require, say
+
+FAULTS = (
+    "--late 0.05:20s --duplicates 0.02 --conflicts 0.02 --orphans 0.02 --boundary 0.05 --malformed 0.01 "
+    "--invalid 0.01 --tombstones 0.01 --idle impression:10m:2m --hot-user 0.1"
+)
+LABELS = "late duplicate conflict orphan dropped boundary malformed invalid tombstone held hot_user".split()
+EDGES = ("request_response", "response_impression", "impression_click")
+TEXTS = {"topic", "stage", "id", "label", "parameters"}
+LEDGER = "topic,partition,index,ordinal,stage,copy,id,event_ms,label,parameters".split(",")
+WINDOW = ["window_start_ms", "window_end_ms", "requests", "responses", "impressions", "clicks"]
+FUNNEL_COLUMNS = (
+    "request_id,request_ms,response_id,response_ms,impression_id,impression_ms,click_id,click_ms,"
+    "response_after_ms,impression_after_ms,click_after_ms,stage_reached,bid_price_micros,win_price_micros"
+).split(",")
+
+
+def is_text(column: str) -> bool:
+    """Ids and names are text; all else is an integer."""
+    return column in TEXTS or column.endswith("_id")
+
+
+class Key:
+    """A folder that `answer-key` wrote. All knowledge of the manifest's shape is here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        manifest = json.loads((folder / "manifest.json").read_text())
+        self.bounds = {edge: manifest["bounds_ms"][edge] for edge in EDGES}
+        self.window_ms = manifest["window_ms"]
+        self.delay_ms = manifest.get("watermark_delay_ms")
+        spec = manifest["spec"]
+        self.space, self.key_by = namespace(int(spec["seed"])), spec.get("key_by", "id")
+        window = manifest["window"]
+        self.ordinals = range(window["first_ordinal"], window["end_ordinal"])
+        self.files = {name: (item["rows"], item["sha256"]) for name, item in self._named(manifest["files"])}
+        self.digests = {name: (item["count"], item["digest"]) for name, item in self._named(manifest["tables"])}
+        self.topics = [name for name, _ in self._named(manifest["topics"])]
+        self.partitions = {
+            (topic, int(partition["partition"])): (partition["records"], partition["max_disorder_ms"])
+            for topic, item in self._named(manifest["topics"])
+            for partition in item["partitions"]
+        }
+        names = {match[1] for path in folder.glob("windows_*_raw.csv") if (match := re.match(r"windows_(.+)_raw", path.name))}
+        require(len(names) == 1, f"{folder} has windows of the widths {sorted(names)}, not of one")
+        self.width = names.pop()
+
+    @staticmethod
+    def _named(items: list | dict) -> Iterator[tuple[str, dict]]:
+        if isinstance(items, dict):
+            return iter(items.items())
+        return ((item.get("name") or item["topic"], item) for item in items)
+
+    def tables(self) -> dict[str, list[str]]:
+        """The columns of every table that has to be there."""
+        found = {"ledger": LEDGER, "funnel": FUNNEL_COLUMNS}
+        for edge in EDGES:
+            left, right = edge.split("_")
+            kinds = ["inner_raw", "left_raw", "inner_dedup", "left_dedup", *(["inner_must"] if self.delay_ms is not None else [])]
+            columns = [f"{left}_id", f"{left}_ms", f"{right}_id", f"{right}_ms"]
+            found |= {f"join_{edge}_{kind}": columns for kind in kinds}
+        kinds = ["raw", "dedup", "cohort", *(["flink"] if self.delay_ms is not None else [])]
+        return found | {f"windows_{self.width}_{kind}": WINDOW for kind in kinds}
+
+
+def check_forms(key: Key) -> Counter:
+    """NDJSON and CSV hold the same rows in ordinal order; sums, counts and digests are the manifest's. Counts labels."""
+    tables, labels = key.tables(), Counter()
+    found = {path.name for path in key.folder.iterdir()} - {"manifest.json"}
+    expect("files of the key", sorted(found), sorted(f"{name}.{form}" for name in tables for form in ("csv", "ndjson")))
+    expect("files of the manifest", sorted(key.files), sorted(found))
+    expect("tables of the manifest", sorted(key.digests), sorted(tables))
+    kinds = {"request": "bid-request", "response": "bid-response", "impression": "impression", "click": "click"}
+    ordinal_of = {ident(key.space, kind, n): n for kind in kinds.values() for n in key.ordinals}
+    for name, columns in tables.items():
+        csv_bytes, json_bytes = ((key.folder / f"{name}.{form}").read_bytes() for form in ("csv", "ndjson"))
+        for form, data in (("csv", csv_bytes), ("ndjson", json_bytes)):
+            expect(f"{name}.{form} ends with a line end", data[-1:], b"\n" if form == "csv" or data else b"")
+        header, *rows = csv_bytes.removesuffix(b"\n").split(b"\n")
+        rows = [row.removesuffix(b"\r") for row in rows]
+        expect(f"{name}.csv: header", header.removesuffix(b"\r").decode(), ",".join(columns))
+        objects = json_bytes.splitlines()
+        expect(f"{name}: rows of ndjson", len(objects), len(rows))
+        total = sum(int.from_bytes(hashlib.sha256(row).digest()[:16]) for row in rows) % 2**128
+        expect(f"{name}: digest", key.digests[name], (len(rows), f"{total:032x}"))
+        for form, data in (("csv", csv_bytes), ("ndjson", json_bytes)):
+            expect(f"{name}.{form}: rows and sha256", key.files[f"{name}.{form}"], (len(rows), hashlib.sha256(data).hexdigest()))
+        least = -1
+        for fields, line in zip(csv.reader(row.decode() for row in rows), objects, strict=True):
+            other = json.loads(line)
+            row = {c: None if f == "" else f if is_text(c) else int(f) for c, f in zip(columns, fields, strict=True)}
+            expect(f"{name}: columns of ndjson", list(other), columns)
+            if isinstance(other.get("parameters"), dict):
+                row["parameters"] = json.loads(row["parameters"])
+            expect(f"{name}: a row of csv beside that of ndjson", row, other)
+            position = row["ordinal"] if name == "ledger" else fields[0] if name.startswith("windows") else ordinal_of.get(fields[0])
+            require(position is not None, f"{name}: {fields[0]} is no id of the ordinals {key.ordinals}")
+            position = int(position)
+            require(position >= least, f"{name}: {row} stands behind {least}")
+            least = position
+            if name == "ledger":
+                labels[row["label"]] += 1
+                expect(f"{name}: ordinal of {row}", row["ordinal"], ordinal_of.get(row["id"], row["ordinal"]))
+    return labels
+
+
+def load(base: duckdb.DuckDBPyConnection, records: Path, topics: list[str]) -> None:
+    """Makes the table `line` of emitted envelopes, each value as its exact text."""
+    decoder = json.JSONDecoder()
+    one = records.is_file()
+    with tempfile.NamedTemporaryFile("w", newline="", suffix=".csv") as out:
+        write = csv.writer(out)
+        n = 0
+        for path in [records] if one else [records / f"{topic}.ndjson" for topic in topics]:
+            with path.open(newline="\n") as lines:
+                for line in lines:
+                    envelope = json.loads(line)
+                    text = ""
+                    if envelope.get("value") is not None:
+                        begin = line.index(',"value":') + 9
+                        text = line[begin : decoder.raw_decode(line, begin)[1]]
+                    place = topics.index(envelope["topic"]), envelope["partition"], envelope["key"], envelope["timestamp"]
+                    write.writerow([n, "" if one else envelope["topic"], *place, text, envelope.get("value_base64", "")])
+                    n += 1
+        out.flush()
+        base.execute(
+            f"""CREATE TABLE line AS SELECT * FROM read_csv('{out.name}', header = false, auto_detect = false, delim = ',',
+            quote = '"', escape = '"', nullstr = '', max_line_size = 10000000, columns = {{n: 'BIGINT', sequence: 'VARCHAR', stage: 'INT',
+            partition: 'INT', key: 'VARCHAR', timestamp_ms: 'BIGINT', value: 'VARCHAR', encoded: 'VARCHAR'}})"""
+        )
+    base.execute("UPDATE line SET sequence = '' WHERE sequence IS NULL")
+
+
+def load_key(base: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Makes the tables `csv_NAME` and `ndjson_NAME`."""
+    for name, columns in key.tables().items():
+        types = "{" + ", ".join(f"{c}: '{'VARCHAR' if is_text(c) else 'BIGINT'}'" for c in columns) + "}"
+        path = key.folder / name
+        base.execute(
+            f"CREATE TABLE csv_{name} AS SELECT * FROM read_csv('{path}.csv', header = true, auto_detect = false, "
+            f"""delim = ',', quote = '"', escape = '"', nullstr = '', columns = {types})"""
+        )
+        base.execute(f"CREATE TABLE ndjson_{name} AS SELECT * FROM read_json('{path}.ndjson', format = 'nd', columns = {types})")
+    base.execute("CREATE TABLE stages AS SELECT unnest(range(4)) AS stage, unnest(?) AS name, unnest(?) AS topic", [STAGES, key.topics])
+    base.execute(
+        "CREATE VIEW ledger AS SELECT l.* EXCLUDE (stage), l.index AS place, s.stage, s.topic = l.topic AS at_home "
+        "FROM csv_ledger l LEFT JOIN stages s ON s.name = l.stage"
+    )
+
+
+def queries(key: Key, bounds: dict[str, int]) -> dict[str, str]:
+    """The SQL of every table but the ledger."""
+    found = {"funnel": FUNNEL}
+    for edge, (name, hi) in enumerate(bounds.items()):
+        for kind in ("inner", "left"):
+            for form, only in (("raw", "true"), ("dedup", "is_first")):
+                found[f"join_{name}_{kind}_{form}"] = JOIN.format(kind=kind, left=edge, right=edge + 1, only=only, hi=hi)
+        if key.delay_ms is not None:
+            only = f"behind_ms <= {key.delay_ms}"
+            found[f"join_{name}_inner_must"] = JOIN.format(kind="inner", left=edge, right=edge + 1, only=only, hi=hi)
+    for kind, only in (("raw", "true"), ("dedup", "is_first")):
+        found[f"windows_{key.width}_{kind}"] = WINDOWS.format(width=key.window_ms, only=only)
+    found[f"windows_{key.width}_cohort"] = WINDOWS_COHORT.format(width=key.window_ms)
+    if key.delay_ms is not None:
+        found[f"windows_{key.width}_flink"] = WINDOWS_FLINK.format(width=key.window_ms, delay=key.delay_ms)
+    return found
+
+
+def differences(base: duckdb.DuckDBPyConnection, key: Key, bounds: dict[str, int]) -> dict[str, list]:
+    """By table or claim, the first rows that only the key or only DuckDB has. Empty where all agree."""
+    base.execute(RECORDS)
+    base.execute(EVENTS)
+    found: dict[str, list] = {}
+    for name, query in queries(key, bounds).items():
+        base.execute(f"CREATE OR REPLACE TABLE mine AS {query}")
+        for form in ("csv", "ndjson"):
+            theirs = f"SELECT * FROM {form}_{name}"
+            for whose, sql in (("only the key has", f"{theirs} EXCEPT ALL FROM mine"), ("only DuckDB has", f"FROM mine EXCEPT ALL {theirs}")):
+                rows = base.execute(f"({sql}) LIMIT 3").fetchall()
+                if rows:
+                    found[f"{name}.{form}, {whose}"] = rows
+    for claim, query in CLAIMS.items():
+        rows = base.execute(f"{query.format(key_by=key.key_by, **bounds)} LIMIT 3").fetchall()
+        if rows:
+            found[f"against the claim '{claim}'"] = rows
+    return found
+
+
+def check_places(base: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Records and disorder of each partition; the manifest must follow one rule, and we say which."""
+    found = dict.fromkeys(key.partitions, (0, 0, 0))
+    for topic, partition, *row in base.execute(
+        "SELECT s.topic, record.partition, count(*), greatest(max(all_behind_ms), 0), coalesce(greatest(max(behind_ms), 0), 0) "
+        "FROM record JOIN stages s ON s.stage = record.stage LEFT JOIN event USING (n) GROUP BY ALL"
+    ).fetchall():
+        found[topic, partition] = tuple(row)
+    expect("records of each partition", {at: row[0] for at, row in key.partitions.items()}, {at: row[0] for at, row in found.items()})
+    published = {at: row[1] for at, row in key.partitions.items()}
+    by_rule = {rule: {at: row[i] for at, row in found.items()} for i, rule in ((2, "well-formed"), (1, "all"))}
+    if published not in by_rule.values():
+        expect("max_disorder_ms over well-formed records", published, by_rule["well-formed"])
+    rule = next(rule for rule, values in by_rule.items() if values == published)
+    say(f"{sum(row[0] for row in found.values()):,} records in {len(found)} partitions, disorder up to "
+        f"{max(published.values()):,} ms over {rule} records")
+
+
+DAMAGE = {
+    "one record less": "DELETE FROM line WHERE n = (SELECT min(n) FROM record WHERE stage = 3 AND place > 3)",
+    "one duplicate more": "INSERT INTO line SELECT (SELECT max(n) + 1 FROM line), * EXCLUDE (n) FROM line "
+    "WHERE n = (SELECT max(n) FROM event WHERE stage = 2)",
+    "one time shifted over a bound": """
+        UPDATE line SET timestamp_ms = late, value = regexp_replace(line.value, '"event_timestamp":"[^"]*"',
+            '"event_timestamp":"' || strftime(make_timestamp(late * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') || '"')
+        FROM (SELECT c.n, p.ms + 10001 AS late FROM event c JOIN event p ON p.stage = 2 AND p.id = c.parent_id
+            WHERE c.stage = 3 AND c.ms - p.ms <= 10000 ORDER BY c.n LIMIT 1) AS shifted WHERE shifted.n = line.n""",
+}
+"""What is done to the records, in memory, to see that it is noticed."""
+
+
+def check_controls(base: duckdb.DuckDBPyConnection, key: Key, other: Path) -> None:
+    """Each damage, alone, must make the comparison fail."""
+    def noticed(what: str, bounds: dict[str, int]) -> None:
+        found = differences(base, key, bounds)
+        tables = sorted({place.split(".")[0] for place in found if not place.startswith("against")})
+        require(tables, f"control '{what}' was not noticed in any table")
+        say(f"control '{what}' is noticed in {len(tables)} tables: {', '.join(tables)}")
+
+    base.execute("CREATE TABLE sound AS FROM line")
+    for what, sql in DAMAGE.items():
+        before = base.execute("SELECT count(*) FROM line").fetchone()
+        base.execute(sql)
+        changed = base.execute("SELECT count(*) FROM (FROM line EXCEPT ALL FROM sound) UNION ALL SELECT count(*) FROM line").fetchall()
+        require(changed != [(0,), before], f"control '{what}' changed nothing")
+        noticed(what, key.bounds)
+        base.execute("CREATE OR REPLACE TABLE line AS FROM sound")
+        differences(base, key, key.bounds)
+    for edge, (name, hi) in enumerate(key.bounds.items()):
+        # The widest pair of the edge is the first that a smaller bound loses.
+        widest = base.execute(f"SELECT max({name.split('_')[1]}_ms - {name.split('_')[0]}_ms) FROM csv_join_{name}_inner_raw").fetchone()[0]
+        noticed(f"bound of {name}: {widest - 1} ms, not {hi} ms", key.bounds | {name: widest - 1})
+    base.execute("DROP TABLE line")
+    load(base, other, key.topics)
+    noticed("another seed", key.bounds)
+
+
+def check(records: Path, folder: Path, least_rows: int, labels_wanted: list[str], other: Path | None) -> None:
+    """One key against the records of its window."""
+    begin = time.monotonic()
+    key = Key(folder)
+    labels = check_forms(key)
+    require(set(labels) <= set(LABELS), f"unknown labels: {set(labels) - set(LABELS)}")
+    base = duckdb.connect()
+    load(base, records, key.topics)
+    load_key(base, key)
+    found = differences(base, key, key.bounds)
+    if found:
+        text = "\n".join(f"  {what}:\n" + "\n".join(f"    {row}" for row in rows) for what, rows in found.items())
+        fail(f"{records} against {folder}:\n{text}")
+    check_places(base, key)
+    for name in sorted(key.tables()):
+        count = key.digests[name][0]
+        require(count >= least_rows, f"{name}: {count} rows, fewer than {least_rows}")
+        say(f"{name:40} {count:9,} rows equal")
+    if labels_wanted:
+        say("ledger: " + ", ".join(f"{label} {labels[label]:,}" for label in labels_wanted))
+        few = [label for label in labels_wanted if labels[label] < least_rows]
+        require(not few, f"fewer than {least_rows} rows of {', '.join(few)}")
+    if other:
+        check_controls(base, key, other)
+    say(f"{len(key.tables())} tables, {len(CLAIMS)} claims on the ledger, in {time.monotonic() - begin:.1f} s")
+
+
+def play(path: Path, *options: object) -> None:
+    """Plays a window to a file of envelopes."""
+    with path.open("wb") as out:
+        run = subprocess.run([BINARY, "--sink", "stdout", "--fast", *map(str, options)], stdout=out, stderr=subprocess.PIPE, env={})
+    require(run.returncode == 0, f"{BINARY.name} {options} ended with {run.returncode}: {run.stderr.decode()}")
+
+
+def check_played(folder: Path, *options: object, key_options: tuple = (), least_rows: int, controls: bool) -> None:
+    """Plays a window, writes its key, checks it."""
+    faults = shlex.split(os.environ.get("FAULTS", FAULTS))
+    options = (*options, *faults, "--from", "epoch") if "--from" not in options else (*options, *faults)
+    say("plays " + shlex.join(map(str, (*options, *key_options))))
+    folder.mkdir()
+    play(folder / "records", *options)
+    command = [BINARY, "answer-key", "--out", folder / "key", *map(str, (*options, *key_options))]
+    run = subprocess.run(command, capture_output=True, env={})
+    require(run.returncode == 0, f"{command} ended with {run.returncode}: {run.stderr.decode()}")
+    other = folder / "other" if controls else None
+    if other:
+        play(other, *[43 if word == 42 else word for word in options])
+    check(folder / "records", folder / "key", least_rows, LABELS if faults else [], other)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("records", type=Path, nargs="?")
+    parser.add_argument("key", type=Path, nargs="?")
+    parser.add_argument("--least-rows", type=int, default=0)
+    parser.add_argument("--controls", type=Path, metavar="OTHER")
+    arguments = parser.parse_args()
+    if arguments.key:
+        labels = LABELS if arguments.least_rows else []
+        return check(arguments.records, arguments.key, arguments.least_rows, labels, arguments.controls)
+    rates = ("--win-rate", "0.5", "--click-rate", "0.5")
+    count = int(os.environ.get("COUNT", "20000"))
+    with tempfile.TemporaryDirectory() as temporary:
+        room = Path(temporary)
+        check_played(room / "a", "--seed", 42, "--count", count, *rates, key_options=("--watermark-delay", "2s"), least_rows=20, controls=True)
+
+
+if __name__ == "__main__":
+    main()
