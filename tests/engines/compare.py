@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compares what an engine printed with an answer key, row for row, in any order.
 
-  compare.py complete KEY OUTPUT    joins and windows equal the key's tables of the same names
-  compare.py late KEY OUTPUT        windows equal windows_W_flink; each inner join lies between inner_must and inner_raw
+  compare.py late KEY OUTPUT TABLES     windows equal windows_W_flink; each inner join lies between inner_must and inner_raw
+  compare.py ANYTHING KEY OUTPUT TABLES     joins and windows equal the key's tables of the same names
 
-OUTPUT has lines `TABLE> KIND[FIELD, ...]`. An engine may take back what it said (-U, -D), so rows are summed up first.
+TABLES is a list with commas. OUTPUT has lines `TABLE> KIND[FIELD, ...]`. An engine may take back what it said (-U, -D), so rows are summed up first.
 """
 
 import csv
@@ -75,14 +75,15 @@ def wants_none(what: str, rows: Counter) -> None:
 
 
 def main() -> None:
-    profile, key, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    profile, key, output, names = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4].split(",")
     tables = engine_tables(output)
-    if not tables:
-        sys.exit("compare.py: FAILED: the engine gave nothing")
-    for name, got in sorted(tables.items()):
+    if not tables.keys() <= set(names):
+        sys.exit(f"compare.py: FAILED: the engine gave {sorted(tables)}, asked for were {names}")
+    for name in names:
+        got = tables.get(name, Counter())
         wants_none(f"{name}: more taken back than said", Counter({row: -count for row, count in got.items()}))
         got = +got
-        if profile == "complete" or name.startswith("windows"):
+        if profile != "late" or name.startswith("windows"):
             wanted = key_table(key, name.removesuffix("raw") + "flink" if profile == "late" else name)
             wants_none(f"{name}: only the engine has", got - wanted)
             wants_none(f"{name}: only the key has", wanted - got)

@@ -6,7 +6,7 @@
       --least-rows N                wants N rows in every table and for every label of the ledger
       --controls OTHER              does damage to the records in memory, and wants it noticed; OTHER holds the
                                     records of another seed
-FAULTS, SEED and COUNT in the environment change what is played; with FAULTS empty, nothing is asked of the labels.
+Of what is played, the environment may set SEED, COUNT and FAULTS; with FAULTS empty, nothing is asked of the labels.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import csv
 import hashlib
 import json
 import os
+import random
 import re
 import shlex
 import subprocess
@@ -283,8 +284,8 @@ def check(records: Path, folder: Path, least_rows: int, labels_wanted: list[str]
     load_key(base, key)
     found = differences(base, key, key.bounds)
     if found:
-        text = "\n".join(f"  {what}:\n" + "\n".join(f"    {row}" for row in rows) for what, rows in found.items())
-        fail(f"{records} against {folder}:\n{text}")
+        text = "\n".join(f"  {what}:\n" + "\n".join(f"    {row}" for row in rows) for what, rows in list(found.items())[:6])
+        fail(f"{records} against {folder} differs in {len(found)} places, first:\n{text}")
     check_places(base, key)
     for name in sorted(key.tables()):
         count = key.digests[name][0]
@@ -306,20 +307,46 @@ def play(path: Path, *options: object) -> None:
     require(run.returncode == 0, f"{BINARY.name} {options} ended with {run.returncode}: {run.stderr.decode()}")
 
 
-def check_played(folder: Path, *options: object, key_options: tuple = (), least_rows: int, controls: bool) -> None:
-    """Plays a window, writes its key, checks it."""
-    faults = shlex.split(os.environ.get("FAULTS", FAULTS))
-    options = (*options, *faults, "--from", "epoch") if "--from" not in options else (*options, *faults)
+def random_spec(rng: random.Random, count: int, faulty: bool) -> tuple[tuple, tuple]:
+    """Stream and window options with some of the faults, and options of a key for them."""
+    def share() -> str:
+        return str(rng.choice((0.01, 0.05, 0.3)))
+
+    spread = {name: f"{share()}:{rng.choice(('1ms', '3s', '2m'))}" for name in ("--late", "--duplicates", "--conflicts")}
+    rates = {name: share() for name in ("--orphans", "--boundary", "--malformed", "--invalid", "--tombstones", "--hot-user")}
+    idle = {"--idle": f"{rng.choice(STAGES)}:{rng.randrange(9)}s:{rng.randrange(1, 99)}s"}
+    faults = [word for pair in (spread | rates | idle).items() if rng.random() < 0.7 for word in pair]
+    stream = {
+        "--seed": rng.randrange(2**64),
+        "--count": count,
+        "--from": rng.choice(("epoch", "2026-01-01T00:00:05Z")),
+        "--events-per-second": rng.choice(("2.5", "50", "1000")),
+        "--bid-response-rate": rng.choice(("0.6", "1")),
+        "--win-rate": rng.choice(("0.2", "1")),
+        "--click-rate": rng.choice(("0.1", "1")),
+        "--key-by": rng.choice(("id", "request")),
+        "--partitions": rng.choice((1, 4)),
+    }
+    bounds = {name: rng.choice(((40, 300, 5_000), (120, 480, 9_000), (1, 1, 100_000)))[edge] for edge, name in enumerate(EDGES)}
+    key = [word for name, bound in bounds.items() if rng.random() < 0.5 for word in ("--bound", f"{name}={bound}")]
+    key += ["--window", rng.choice(("10s", "1m", "1h"))]
+    key += rng.choice(([], ["--watermark-delay", "100ms"], ["--watermark-delay", "1m"]))
+    return (*(word for pair in stream.items() for word in pair), *(faults if faulty else [])), tuple(key)
+
+
+def check_played(folder: Path, options: tuple, key_options: tuple, least_rows: int, faults: list, other_seed: int | None) -> None:
+    """Plays a window, writes its key, checks it; with another seed, that damage is noticed, too."""
     say("plays " + shlex.join(map(str, (*options, *key_options))))
     folder.mkdir()
     play(folder / "records", *options)
     command = [BINARY, "answer-key", "--out", folder / "key", *map(str, (*options, *key_options))]
     run = subprocess.run(command, capture_output=True, env={})
-    require(run.returncode == 0, f"{command} ended with {run.returncode}: {run.stderr.decode()}")
-    other = folder / "other" if controls else None
-    if other:
-        play(other, *[43 if word == 42 else word for word in options])
-    check(folder / "records", folder / "key", least_rows, LABELS if faults else [], other)
+    require(run.returncode == 0, f"{shlex.join(map(str, command))} ended with {run.returncode}: {run.stderr.decode()}")
+    other = None
+    if other_seed is not None:
+        other = folder / "other"
+        play(other, "--seed", other_seed, *options[2:])
+    check(folder / "records", folder / "key", least_rows, LABELS if faults and least_rows else [], other)
 
 
 def main() -> None:
@@ -332,11 +359,15 @@ def main() -> None:
     if arguments.key:
         labels = LABELS if arguments.least_rows else []
         return check(arguments.records, arguments.key, arguments.least_rows, labels, arguments.controls)
-    rates = ("--win-rate", "0.5", "--click-rate", "0.5")
-    count = int(os.environ.get("COUNT", "20000"))
+    seed, count = int(os.environ.get("SEED", "42")), int(os.environ.get("COUNT", "20000"))
+    faults = shlex.split(os.environ.get("FAULTS", FAULTS))
     with tempfile.TemporaryDirectory() as temporary:
         room = Path(temporary)
-        check_played(room / "a", "--seed", 42, "--count", count, *rates, key_options=("--watermark-delay", "2s"), least_rows=20, controls=True)
+        fixed = ("--seed", seed, "--count", count, "--from", "epoch", "--win-rate", "0.5", "--click-rate", "0.5", *faults)
+        check_played(room / "fixed", fixed, ("--watermark-delay", "2s"), 20, faults, other_seed=seed + 1)
+        for n in range(3):
+            options, key_options = random_spec(random.Random(seed * 3 + n), count // 4, bool(faults))
+            check_played(room / f"random{n}", options, key_options, 0, faults, other_seed=None)
 
 
 if __name__ == "__main__":

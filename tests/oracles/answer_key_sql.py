@@ -88,7 +88,6 @@ around AS (SELECT *,
 """A record that no fault moves is emitted at its event time, so the plain ones around a record enclose its emit time."""
 
 _LATE_MS = "regexp_extract(l.parameters, '(?:by|delay|late|lag)[a-z_]*\"?[=:]\"?(\\d+)', 1)"
-_LATE_MS = _LATE_MS.replace("{", "{{").replace("}", "}}")
 
 
 def _unlabelled(where: str, *labels: str) -> str:
@@ -121,7 +120,8 @@ CLAIMS = {
         WHERE l.label = 'orphan' AND (e.n IS NULL OR p.n IS NOT NULL)""",
     "on a boundary is within 1 ms of the bound": f"""
         SELECT l.*, e.ms - p.ms {_AT} JOIN event e USING (n) JOIN event p ON p.stage = e.stage - 1 AND p.id = e.parent_id
-        WHERE l.label = 'boundary' AND abs(e.ms - p.ms - [100, 500, 10000][e.stage]) > 1""",
+        WHERE l.label = 'boundary' AND abs(e.ms - p.ms - [100, 500, 10000][e.stage]) > 1
+            AND abs(e.ms - p.ms - [{{request_response}}, {{response_impression}}, {{impression_click}}][e.stage]) > 1""",
     "the hot user is one": f"""SELECT array_agg(DISTINCT e.user_id) AS users {_AT} JOIN event e USING (n)
         WHERE l.label = 'hot_user' AND e.stage = 0 HAVING count(DISTINCT e.user_id) > 1""",
     "event times are the timestamps": "SELECT * FROM event WHERE ms <> timestamp_ms",
@@ -134,7 +134,7 @@ CLAIMS = {
     "a late record stands where its time and its lateness put it": f"""{_PLAIN}
         SELECT l.*, before_ms, after_ms FROM around a JOIN ledger l ON l.stage = a.stage AND l.partition = a.partition AND l.place = a.place
         WHERE l.label = 'late' AND NOT EXISTS (
-            FROM ledger h WHERE h.label = 'held' AND h.stage = l.stage AND h.partition = l.partition AND h.place = l.place)
+            FROM ledger h WHERE h.label IN ('held', 'duplicate', 'conflict') AND h.stage = l.stage AND h.partition = l.partition AND h.place = l.place)
         AND NOT coalesce(a.ms + nullif({_LATE_MS}, '')::BIGINT BETWEEN before_ms AND after_ms, false)""",
     "records held for one reason are released at one instant": f"""{_PLAIN}
         SELECT l.stage, min(l.event_ms), max(l.event_ms), max(before_ms), min(after_ms)
