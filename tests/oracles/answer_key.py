@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import random
-import re
 import shlex
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from pathlib import Path
 import duckdb
 
 from answer_key_sql import CLAIMS, EVENTS, FUNNEL, JOIN, RECORDS, WINDOWS, WINDOWS_COHORT, WINDOWS_FLINK
-from common import BINARY, STAGES, TOPICS, expect, fail, ident, namespace, require, say
+from common import BINARY, STAGES, expect, fail, ident, namespace, require, say
 
 FAULTS = (
     "--late 0.05:20s --duplicates 0.02 --conflicts 0.02 --orphans 0.02 --boundary 0.05 --malformed 0.01 "
@@ -36,6 +35,7 @@ FAULTS = (
 )
 LABELS = "late duplicate conflict orphan dropped boundary malformed invalid tombstone held hot_user".split()
 EDGES = ("request_response", "response_impression", "impression_click")
+KINDS = ("bid-request", "bid-response", "impression", "click")
 TEXTS = {"topic", "stage", "id", "label", "parameters"}
 LEDGER = "topic,partition,index,ordinal,stage,copy,id,event_ms,label,parameters".split(",")
 WINDOW = ["window_start_ms", "window_end_ms", "requests", "responses", "impressions", "clicks"]
@@ -63,23 +63,19 @@ class Key:
         self.space, self.key_by = namespace(int(spec["seed"])), spec.get("key_by", "id")
         window = manifest["window"]
         self.ordinals = range(window["first_ordinal"], window["end_ordinal"])
-        self.files = {name: (item["rows"], item["sha256"]) for name, item in self._named(manifest["files"])}
-        self.digests = {name: (item["count"], item["digest"]) for name, item in self._named(manifest["tables"])}
-        self.topics = [name for name, _ in self._named(manifest["topics"])]
+        self.max_disorder_ms = manifest["max_disorder_ms"]
+        self.topics = {item["topic"]: (item["stage"], item["records"], item["max_disorder_ms"]) for item in manifest["topics"]}
         self.partitions = {
-            (topic, int(partition["partition"])): (partition["records"], partition["max_disorder_ms"])
-            for topic, item in self._named(manifest["topics"])
+            (item["topic"], partition["partition"]): (partition["records"], partition["max_disorder_ms"])
+            for item in manifest["topics"]
             for partition in item["partitions"]
         }
-        names = {match[1] for path in folder.glob("windows_*_raw.csv") if (match := re.match(r"windows_(.+)_raw", path.name))}
-        require(len(names) == 1, f"{folder} has windows of the widths {sorted(names)}, not of one")
-        self.width = names.pop()
-
-    @staticmethod
-    def _named(items: list | dict) -> Iterator[tuple[str, dict]]:
-        if isinstance(items, dict):
-            return iter(items.items())
-        return ((item.get("name") or item["topic"], item) for item in items)
+        self.columns = {item["name"]: item["columns"] for item in manifest["tables"]}
+        self.digests = {item["name"]: (item["rows"]["count"], item["rows"]["sum"]) for item in manifest["tables"]}
+        self.files = {file["name"]: (file["bytes"], file["sha256"]) for item in manifest["tables"] for file in item["files"]}
+        widths = [name.split("_")[1] for name in self.columns if name.startswith("windows") and name.endswith("raw")]
+        require(len(widths) == 1, f"{folder} has windows of the widths {widths}, not of one")
+        self.width = widths[0]
 
     def tables(self) -> dict[str, list[str]]:
         """The columns of every table that has to be there."""
@@ -99,9 +95,8 @@ def check_forms(key: Key) -> Counter:
     found = {path.name for path in key.folder.iterdir()} - {"manifest.json"}
     expect("files of the key", sorted(found), sorted(f"{name}.{form}" for name in tables for form in ("csv", "ndjson")))
     expect("files of the manifest", sorted(key.files), sorted(found))
-    expect("tables of the manifest", sorted(key.digests), sorted(tables))
-    kinds = {"request": "bid-request", "response": "bid-response", "impression": "impression", "click": "click"}
-    ordinal_of = {ident(key.space, kind, n): n for kind in kinds.values() for n in key.ordinals}
+    expect("tables of the manifest, and their columns", key.columns, tables)
+    ordinal_of = {ident(key.space, kind, n): n for kind in KINDS for n in key.ordinals}
     for name, columns in tables.items():
         csv_bytes, json_bytes = ((key.folder / f"{name}.{form}").read_bytes() for form in ("csv", "ndjson"))
         for form, data in (("csv", csv_bytes), ("ndjson", json_bytes)):
@@ -114,13 +109,13 @@ def check_forms(key: Key) -> Counter:
         total = sum(int.from_bytes(hashlib.sha256(row).digest()[:16]) for row in rows) % 2**128
         expect(f"{name}: digest", key.digests[name], (len(rows), f"{total:032x}"))
         for form, data in (("csv", csv_bytes), ("ndjson", json_bytes)):
-            expect(f"{name}.{form}: rows and sha256", key.files[f"{name}.{form}"], (len(rows), hashlib.sha256(data).hexdigest()))
+            expect(f"{name}.{form}: bytes and sha256", key.files[f"{name}.{form}"], (len(data), hashlib.sha256(data).hexdigest()))
         least = -1
         for fields, line in zip(csv.reader(row.decode() for row in rows), objects, strict=True):
             other = json.loads(line)
             row = {c: None if f == "" else f if is_text(c) else int(f) for c, f in zip(columns, fields, strict=True)}
             expect(f"{name}: columns of ndjson", list(other), columns)
-            if isinstance(other.get("parameters"), dict):
+            if name == "ledger":
                 row["parameters"] = json.loads(row["parameters"])
             expect(f"{name}: a row of csv beside that of ndjson", row, other)
             position = row["ordinal"] if name == "ledger" else fields[0] if name.startswith("windows") else ordinal_of.get(fields[0])
@@ -162,7 +157,11 @@ def load(base: duckdb.DuckDBPyConnection, records: Path, topics: list[str]) -> N
 
 
 def load_key(base: duckdb.DuckDBPyConnection, key: Key) -> None:
-    """Makes the tables `csv_NAME` and `ndjson_NAME`."""
+    """Makes the tables `csv_NAME` and `ndjson_NAME`, and of what the ids of the window are."""
+    base.execute("CREATE TABLE named (stage INT, ordinal BIGINT, id VARCHAR)")
+    for stage, kind in enumerate(KINDS):
+        ids = [ident(key.space, kind, n) for n in key.ordinals]
+        base.execute("INSERT INTO named SELECT ?, unnest(?), unnest(?)", [stage, list(key.ordinals), ids])
     for name, columns in key.tables().items():
         types = "{" + ", ".join(f"{c}: '{'VARCHAR' if is_text(c) else 'BIGINT'}'" for c in columns) + "}"
         path = key.folder / name
@@ -171,7 +170,7 @@ def load_key(base: duckdb.DuckDBPyConnection, key: Key) -> None:
             f"""delim = ',', quote = '"', escape = '"', nullstr = '', columns = {types})"""
         )
         base.execute(f"CREATE TABLE ndjson_{name} AS SELECT * FROM read_json('{path}.ndjson', format = 'nd', columns = {types})")
-    base.execute("CREATE TABLE stages AS SELECT unnest(range(4)) AS stage, unnest(?) AS name, unnest(?) AS topic", [STAGES, key.topics])
+    base.execute("CREATE TABLE stages AS SELECT unnest(range(4)) AS stage, unnest(?) AS name, unnest(?) AS topic", [STAGES, list(key.topics)])
     base.execute(
         "CREATE VIEW ledger AS SELECT l.* EXCLUDE (stage), l.index AS place, s.stage, s.topic = l.topic AS at_home "
         "FROM csv_ledger l LEFT JOIN stages s ON s.name = l.stage"
@@ -210,28 +209,27 @@ def differences(base: duckdb.DuckDBPyConnection, key: Key, bounds: dict[str, int
                 if rows:
                     found[f"{name}.{form}, {whose}"] = rows
     for claim, query in CLAIMS.items():
-        rows = base.execute(f"{query.format(key_by=key.key_by, **bounds)} LIMIT 3").fetchall()
+        query = query.format(key_by=key.key_by, hot_user=ident(key.space, "user", 0))
+        rows = base.execute(f"{query} LIMIT 3").fetchall()
         if rows:
             found[f"against the claim '{claim}'"] = rows
     return found
 
 
 def check_places(base: duckdb.DuckDBPyConnection, key: Key) -> None:
-    """Records and disorder of each partition; the manifest must follow one rule, and we say which."""
-    found = dict.fromkeys(key.partitions, (0, 0, 0))
-    for topic, partition, *row in base.execute(
-        "SELECT s.topic, record.partition, count(*), greatest(max(all_behind_ms), 0), coalesce(greatest(max(behind_ms), 0), 0) "
-        "FROM record JOIN stages s ON s.stage = record.stage LEFT JOIN event USING (n) GROUP BY ALL"
-    ).fetchall():
-        found[topic, partition] = tuple(row)
-    expect("records of each partition", {at: row[0] for at, row in key.partitions.items()}, {at: row[0] for at, row in found.items()})
-    published = {at: row[1] for at, row in key.partitions.items()}
-    by_rule = {rule: {at: row[i] for at, row in found.items()} for i, rule in ((2, "well-formed"), (1, "all"))}
-    if published not in by_rule.values():
-        expect("max_disorder_ms over well-formed records", published, by_rule["well-formed"])
-    rule = next(rule for rule, values in by_rule.items() if values == published)
-    say(f"{sum(row[0] for row in found.values()):,} records in {len(found)} partitions, disorder up to "
-        f"{max(published.values()):,} ms over {rule} records")
+    """Records and disorder, of all that is emitted, for each partition, each topic as one source, and the whole."""
+    query = "SELECT {at}, count(*), coalesce(greatest(max({behind}), 0), 0) FROM record r JOIN stages s ON s.stage = r.stage GROUP BY ALL"
+    for what, at, behind, published in (
+        ("partition", "s.topic, r.partition", "all_behind_ms", key.partitions),
+        ("topic", "s.topic", "topic_behind_ms", {topic: row[1:] for topic, row in key.topics.items()}),
+    ):
+        rows = base.execute(query.format(at=at, behind=behind)).fetchall()
+        found = dict.fromkeys(published, (0, 0)) | {row[:-2] if len(row) > 3 else row[0]: row[-2:] for row in rows}
+        expect(f"records and max_disorder_ms of each {what}", published, found)
+    expect("max_disorder_ms of all", key.max_disorder_ms, max(row[2] for row in key.topics.values()))
+    records = sum(row[1] for row in key.topics.values())
+    widest = max(disorder for _, disorder in key.partitions.values())
+    say(f"{records:,} records in {len(key.partitions)} partitions, disorder up to {widest:,} ms in one, {key.max_disorder_ms:,} ms in a topic")
 
 
 DAMAGE = {
@@ -269,7 +267,7 @@ def check_controls(base: duckdb.DuckDBPyConnection, key: Key, other: Path) -> No
         widest = base.execute(f"SELECT max({name.split('_')[1]}_ms - {name.split('_')[0]}_ms) FROM csv_join_{name}_inner_raw").fetchone()[0]
         noticed(f"bound of {name}: {widest - 1} ms, not {hi} ms", key.bounds | {name: widest - 1})
     base.execute("DROP TABLE line")
-    load(base, other, key.topics)
+    load(base, other, list(key.topics))
     noticed("another seed", key.bounds)
 
 
@@ -280,7 +278,7 @@ def check(records: Path, folder: Path, least_rows: int, labels_wanted: list[str]
     labels = check_forms(key)
     require(set(labels) <= set(LABELS), f"unknown labels: {set(labels) - set(LABELS)}")
     base = duckdb.connect()
-    load(base, records, key.topics)
+    load(base, records, list(key.topics))
     load_key(base, key)
     found = differences(base, key, key.bounds)
     if found:
