@@ -311,8 +311,9 @@ def random_spec(rng: random.Random, count: int, faulty: bool) -> tuple[tuple, tu
         return str(rng.choice((0.01, 0.05, 0.3)))
 
     spread = {name: f"{share()}:{rng.choice(('1ms', '3s', '2m'))}" for name in ("--late", "--duplicates", "--conflicts")}
-    rates = {name: share() for name in ("--orphans", "--boundary", "--malformed", "--invalid", "--tombstones", "--hot-user")}
-    idle = {"--idle": f"{rng.choice(STAGES)}:{rng.randrange(9)}s:{rng.randrange(1, 99)}s"}
+    rates = {"--boundary": share() + rng.choice(("", ":30ms,200ms,2s"))}
+    rates |= {name: share() for name in ("--orphans", "--malformed", "--invalid", "--tombstones", "--hot-user")}
+    idle = {"--idle": f"{rng.choice(STAGES)}:{rng.randrange(1, 9)}s:{rng.randrange(1, 99)}s"}
     faults = [word for pair in (spread | rates | idle).items() if rng.random() < 0.7 for word in pair]
     stream = {
         "--seed": rng.randrange(2**64),
@@ -322,14 +323,15 @@ def random_spec(rng: random.Random, count: int, faulty: bool) -> tuple[tuple, tu
         "--bid-response-rate": rng.choice(("0.6", "1")),
         "--win-rate": rng.choice(("0.2", "1")),
         "--click-rate": rng.choice(("0.1", "1")),
-        "--key-by": rng.choice(("id", "request")),
+        "--key-by": rng.choice(("id", "request", "user")),
         "--partitions": rng.choice((1, 4)),
     }
     bounds = {name: rng.choice(((40, 300, 5_000), (120, 480, 9_000), (1, 1, 100_000)))[edge] for edge, name in enumerate(EDGES)}
-    key = [word for name, bound in bounds.items() if rng.random() < 0.5 for word in ("--bound", f"{name}={bound}")]
+    key = [word for name, bound in bounds.items() if rng.random() < 0.5 for word in ("--bound", f"{name}={bound}ms")]
     key += ["--window", rng.choice(("10s", "1m", "1h"))]
     key += rng.choice(([], ["--watermark-delay", "100ms"], ["--watermark-delay", "1m"]))
-    return (*(word for pair in stream.items() for word in pair), *(faults if faulty else [])), tuple(key)
+    headers = rng.choice(([], ["--headers"]))
+    return (*(word for pair in stream.items() for word in pair), *headers, *(faults if faulty else [])), tuple(key)
 
 
 def check_played(folder: Path, options: tuple, key_options: tuple, least_rows: int, faults: list, other_seed: int | None) -> None:
