@@ -220,11 +220,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::spec::{Layout, StreamSpec};
+    use crate::spec::{Faults, KeyBy, Layout, StreamSpec};
     use crate::stream::{Part, Shard, Stream, Window};
 
     fn stream() -> Stream {
         Stream::new(&StreamSpec { headers: true, ..StreamSpec::default() }, &Layout::default())
+    }
+
+    /// With all planned faults.
+    fn faulty_stream() -> Stream {
+        let (share, spread) = (|| "0.2".parse().unwrap(), || "0.2:20s".parse().unwrap());
+        let faults = Faults {
+            late: spread(),
+            duplicates: spread(),
+            conflicts: spread(),
+            orphans: share(),
+            boundary: "0.2:1ms,1s,20s".parse().unwrap(),
+            malformed: share(),
+            invalid: share(),
+            tombstones: share(),
+            idle: Some("response:10s:1m".parse().unwrap()),
+            hot_user: share(),
+        };
+        let faults = faults.try_into().unwrap();
+        let spec = StreamSpec { headers: true, key_by: KeyBy::User, faults, ..StreamSpec::default() };
+        Stream::new(&spec, &Layout::default())
     }
 
     /// All records, and the last position that was passed over.
@@ -241,16 +261,20 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// forall windows, shards, numbers of threads: the records are those of one thread, in the same order.
+        /// forall windows, shards, numbers of threads, with planned faults and without: the records are those of one thread, in the same order.
         #[test]
         fn the_number_of_threads_changes_nothing(
             start in 0..1u64 << 50,
             count in prop_oneof![0..2_000u64, Just(0), Just(1), 300..310u64],
             shard in prop_oneof![Just("0/1"), Just("1/3"), Just("5/6"), Just("0/64")],
             threads in 2..6usize,
+            is_faulty: bool,
         ) {
             let shard: Shard = shard.parse().unwrap();
-            let (stream, part) = (stream(), Part::new(Window::auctions(start, count), shard, Default::default()));
+            let stream = if is_faulty { faulty_stream() } else { stream() };
+            // The idle stage is so near the epoch.
+            let start = if is_faulty { start % 500 } else { start };
+            let part = Part::new(Window::auctions(start, count), shard, Default::default());
             let alone = made_ahead(stream.records_of_part(&part), 1, |records| take_all(records).0);
             let together = made_ahead(stream.records_of_part(&part), threads, |records| take_all(records).0);
             prop_assert_eq!(alone, together);

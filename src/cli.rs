@@ -170,7 +170,7 @@ impl Failure {
             Self::Usage(_)
             | Self::Configuration(_)
             | Self::Window(_)
-            | Self::Tail(TailError::Window(_))
+            | Self::Tail(TailError::Window(_) | TailError::NoPlainRequest)
             | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
                 match error.cause() {

@@ -10,6 +10,7 @@
 //! sequence means go on, each behind its own tail; anything else is refused.
 
 mod compare;
+mod emptied;
 mod error;
 mod log;
 mod place;

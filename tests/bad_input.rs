@@ -35,6 +35,7 @@ const fn bad(
 
 const NUMBER: &[&str] = &["many", "-1", "1.5x", "0x10", " 7", "7 ", "1e3", "½"];
 const SHARE: &[&str] = &["often", "-0.1", "1e-3", "+0.5", "0.5.5", "50%", "NaN"];
+const SPREAD: &[&str] = &["often", "-0.1:1s", "0.1:", "0.1:soon", "0.1:20", ":1s", "0.1:1s:1s"];
 const TIME: &[&str] = &["yesterday", "2026-01-01", "2026-13-01T00:00:00Z", "1767225600"];
 const TOPIC: &[&str] = &["a b", "a/b", "tópico", "."];
 const SWITCH: &[&str] = &["perhaps", "2", "truth"];
@@ -57,6 +58,26 @@ const TABLE: &[Bad] = &[
     bad("profile", WORD, &[], &[]),
     bad("key-by", WORD, &[], &[]),
     bad("headers", SWITCH, &[], &[]),
+    bad("late", SPREAD, &["1.1:1s", "0.1:0s", "0.1:61m", "0.1:1us"], &[("0.1:58m", &[("duplicates", "0.1:5m")])]),
+    bad("duplicates", SPREAD, &["2", "0.1:2h"], &[("0.1:58m", &[("late", "0.1:5m")])]),
+    bad("conflicts", SPREAD, &["2", "0.1:2h"], &[("0.1:58m", &[("late", "0.1:5m")])]),
+    bad("orphans", SHARE, &["1.1", "0.0000000001"], &[]),
+    bad(
+        "boundary",
+        &["often", "0.1:1s", "0.1:1s,1s", "0.1:1s,1s,1s,1s", "0.1:1s,1s,soon", "0.1:,,"],
+        &["1.1", "0.1:0s,1s,1s", "0.1:1s,1s,2h"],
+        &[("0.1:30m,30m,30m", &[("late", "0.1:1s")])],
+    ),
+    bad("malformed", SHARE, &["1.1"], &[("0.1", &[("sink", "files"), ("out", "unused")])]),
+    bad("invalid", SHARE, &["1.1"], &[]),
+    bad("tombstones", SHARE, &["1.1"], &[("0.1", &[("sink", "files"), ("out", "unused")])]),
+    bad(
+        "idle",
+        &["click", "click:10m", "clicks:10m:1s", "10m:1s", "click:soon:1s", "click:2026-13-01T00:00:00Z:1s"],
+        &["click:10m:2h", "click:10m:0s"],
+        &[("click:10m:58m", &[("late", "0.1:5m")])],
+    ),
+    bad("hot-user", SHARE, &["1.1"], &[]),
     bad("topic-bid-requests", TOPIC, &[], &[("same", &[("topic-clicks", "same")])]),
     bad("topic-bid-responses", TOPIC, &[], &[("same", &[("topic-clicks", "same")])]),
     bad("topic-impressions", TOPIC, &[], &[("same", &[("topic-clicks", "same")])]),

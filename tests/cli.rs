@@ -178,6 +178,10 @@ fn completions_and_the_manual_page_are_well_formed() {
 #[test]
 fn one_funnel_reads_well() {
     snapshot!("show", stdout(&succeed(&["show", "294"])));
+    let faults =
+        ["--late", "1:20s", "--duplicates", "1", "--conflicts", "1", "--boundary", "0.5", "--idle", "click:1s:1m"];
+    let extras = ["--malformed", "1", "--invalid", "1", "--tombstones", "1", "--orphans", "0.5"];
+    snapshot!("show-faults", stdout(&succeed(&[&["show", "294"], &faults[..], &extras].concat())));
     snapshot!("show-request-only", stdout(&succeed(&["show", "2", "--bid-response-rate", "0"])));
 }
 

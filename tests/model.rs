@@ -8,6 +8,8 @@
 //! - beyond that (a broker that forgot its producers, another writer, a request that comes after the settle time) damage may
 //!   happen, but the run that meets it fails by name, and no later run builds upon it.
 //!
+//! Every second schedule is about a stream with planned faults, which repeats and reorders its own records.
+//!
 //! `MODEL_SEED=n` plays schedule n alone and prints what happened; `MODEL_SCHEDULES=n` plays so many.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -25,9 +27,9 @@ use mock_data_gen::record::{Header, Record};
 use mock_data_gen::run::{Manner, run};
 use mock_data_gen::sink::kafka::Deliveries;
 use mock_data_gen::sink::{KafkaError, Sink, SinkError, Stop};
-use mock_data_gen::spec::{KeyBy, Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
-use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Range, Standing, Start, TailError, find_end};
+use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Misfit, Range, Standing, Start, TailError, find_end};
 
 const SCHEDULES: u64 = 10_000;
 /// What the scripted log asks for, and what late requests take at most, in milliseconds.
@@ -62,13 +64,14 @@ struct Stored {
     ordinal: u64,
     timestamp_ms: i64,
     key: Vec<u8>,
-    value: Vec<u8>,
+    value: Option<Vec<u8>>,
     headers: Vec<Header>,
 }
 
 impl From<&Record> for Stored {
     fn from(record: &Record) -> Self {
-        let Record { ordinal, timestamp_ms, key, value, headers, .. } = record.clone();
+        let Record { ordinal, timestamp_ms, key, headers, .. } = record.clone();
+        let value = record.payload().map(<[u8]>::to_vec);
         Self { ordinal, timestamp_ms, key, value, headers }
     }
 }
@@ -174,7 +177,7 @@ impl Log for ScriptedLog<'_> {
                 let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
                 let headers: Vec<_> = stored.headers.iter().map(header).collect();
                 let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-                let (key, value) = (Some(stored.key.as_slice()), Some(stored.value.as_slice()));
+                let (key, value) = (Some(stored.key.as_slice()), stored.value.as_deref());
                 each(range, &LogRecord { offset, timestamp_ms: stored.timestamp_ms, key, value, headers })?;
             }
         }
@@ -285,7 +288,8 @@ impl Writer<'_> {
         let count = world.partitions.len() as u64;
         let pick = world.random.below(count) as usize;
         let (&at, partition) = world.partitions.iter().nth(pick).unwrap();
-        let foreign = Stored { ordinal: 0, timestamp_ms: 7, key: b"k".into(), value: b"v".into(), headers: vec![] };
+        let foreign =
+            Stored { ordinal: 0, timestamp_ms: 7, key: b"k".into(), value: Some(b"v".into()), headers: vec![] };
         let record = partition.records.last().filter(|_| partition.records.len() % 2 == 0).unwrap_or(&foreign).clone();
         world.store(at, &[record]);
         world.beyond = true;
@@ -346,6 +350,32 @@ impl Sink for Writer<'_> {
     }
 }
 
+fn is_ambiguous(error: &TailError) -> bool {
+    matches!(error, TailError::Refused { why, .. } if matches!(**why, Misfit::Ambiguous { .. }))
+}
+
+/// All planned faults, so rare that a window from now soon finds a plain request.
+fn faults(random: &mut Random) -> FaultPlan {
+    let share = |random: &mut Random| if random.percent(40) { "0" } else { "0.1" }.parse().unwrap();
+    let spread = |random: &mut Random| {
+        let text = format!("{}:{}ms", ["0", "0.1", "0.2"][random.below(3) as usize], 1 + random.below(1_000));
+        text.parse().unwrap()
+    };
+    let faults = Faults {
+        late: spread(random),
+        duplicates: spread(random),
+        conflicts: spread(random),
+        orphans: share(random),
+        boundary: if random.percent(50) { "0" } else { "0.3:20ms,200ms,2s" }.parse().unwrap(),
+        malformed: share(random),
+        invalid: share(random),
+        tombstones: share(random),
+        idle: random.percent(20).then(|| "response:50ms:100ms".parse().unwrap()),
+        hot_user: share(random),
+    };
+    faults.try_into().unwrap()
+}
+
 /// One schedule.
 struct Schedule {
     stream: Stream,
@@ -373,6 +403,8 @@ impl Schedule {
             headers: random.percent(30),
             ..StreamSpec::default()
         };
+        let is_faulty = seed % 2 == 1;
+        let spec = if is_faulty { StreamSpec { faults: faults(&mut random), ..spec } } else { spec };
         let partitions = [0; 4].map(|_| Partitions::new(1 + random.below(3) as u32).unwrap());
         let layout = Layout::default().with_partitions(partitions);
         let stream = Stream::new(&spec, &layout);
@@ -380,7 +412,7 @@ impl Schedule {
         let window = Window::auctions(start, 3 + random.below(16));
         let now = random.percent(30);
         let end_ms = stream.auctions().plan(window.end().unwrap()).request_ms;
-        let now_until = now.then_some(WindowEnd::ToMs(end_ms + 20));
+        let now_until = now.then_some(WindowEnd::ToMs(end_ms + if is_faulty { 200 } else { 20 }));
         let all = Stage::ALL.into_iter().flat_map(|stage| {
             (0..layout.topic(stage).partitions.count()).map(move |partition| ((stage, partition), Partition::default()))
         });
@@ -481,6 +513,9 @@ impl Schedule {
             () if self.is_damaged(&world) => Ok(!another),
             () if another && world.beyond => Ok(false),
             () if matches!(error, TailError::StartUnknown { .. }) && removed => Ok(true),
+            () if is_ambiguous(error) && removed => Ok(true),
+            // So few requests are plain that the first one lies behind the window's end.
+            () if matches!(error, TailError::Window(_)) && world.start().is_none() => Ok(true),
             () if self.now_until.is_some() && emptied => Ok(true),
             () => Err(format!("a sound log is refused: {error}")),
         }

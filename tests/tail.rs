@@ -2,15 +2,23 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod specs;
+
 use std::time::{Duration, Instant};
 
+use mock_data_gen::auction::Form;
 use mock_data_gen::record::{Header, Record};
 use mock_data_gen::sink::Stop;
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
 use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
 use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Misfit, Range, Standing, Start, TailError, find_end};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::specs::faulty_spec_and_window;
 
 /// Partitions by stage. Of each, retention has removed the records before an offset.
+#[derive(Debug, Clone)]
 struct Held([Vec<(usize, Vec<Record>)>; 4]);
 
 impl Held {
@@ -22,6 +30,11 @@ impl Held {
             held.0[record.stage.index()][record.partition as usize].1.push(record);
         }
         held
+    }
+
+    /// The partitions, in one order.
+    fn partitions(&mut self) -> impl Iterator<Item = &mut (usize, Vec<Record>)> {
+        self.0.iter_mut().flatten()
     }
 
     /// Retention removes all that a stage's partitions hold.
@@ -58,7 +71,7 @@ impl Log for Held {
                 let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
                 let headers: Vec<_> = record.headers.iter().map(header).collect();
                 let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-                let (key, value) = (Some(record.key.as_slice()), Some(record.value.as_slice()));
+                let (key, value) = (Some(record.key.as_slice()), record.payload());
                 each(range, &LogRecord { offset, timestamp_ms: record.timestamp_ms, key, value, headers })?;
             }
         }
@@ -166,4 +179,245 @@ fn a_window_from_now_to_a_time_that_has_passed_is_found_complete() {
     let standing = find(&stream, Start::Now(90_000, WindowEnd::ToMs(to_ms)), held).unwrap();
     assert_eq!(standing.part.window(), whole);
     assert_eq!(stream.records_of_part(&standing.part).next(), None);
+}
+
+/// All that a reader sees of a record.
+fn bytes(record: &Record) -> (i64, &[u8], Option<&[u8]>, &[Header]) {
+    (record.timestamp_ms, &record.key, record.payload(), &record.headers)
+}
+
+fn are_equal(a: &[Record], b: &[Record]) -> bool {
+    a.iter().map(bytes).eq(b.iter().map(bytes))
+}
+
+/// Where in a partition's sequence what retention has left of it can stand.
+fn places(whole: &[Record], left: &[Record]) -> usize {
+    whole.windows(left.len().max(1)).filter(|run| are_equal(run, left)).count()
+}
+
+/// What is left to play is, partition by partition, what follows on what was held.
+fn assert_goes_on(stream: &Stream, standing: &Standing, window: Window, held: &Held, count: usize) {
+    let mut left = held.0.each_ref().map(|partitions| partitions.iter().map(|(_, r)| r.len()).collect::<Vec<_>>());
+    let is_left = |record: &Record| {
+        let left = &mut left[record.stage.index()][record.partition as usize];
+        *left = left.wrapping_sub(1);
+        *left > usize::MAX / 2
+    };
+    let mut expected = Vec::new();
+    let mut is_left = is_left;
+    for record in stream.records(window) {
+        if is_left(&record) {
+            expected.push(record);
+        }
+        if expected.len() == count {
+            break;
+        }
+    }
+    let rest: Vec<Record> = stream.records_of_part(&standing.part).take(count).collect();
+    assert!(rest == expected, "another rest: {:?}, expected {:?}", rest.first(), expected.first());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    /// forall specs with faults, windows w, of each partition a number of its first records, and of these how many retention has removed:
+    /// the log is gone on with exactly behind what each partition holds; refused, as ambiguous, only where what is left of a partition can
+    /// stand at more than one place.
+    #[test]
+    fn each_partitions_prefix_is_found_over_any_faults(
+        (spec, start, count) in faulty_spec_and_window(),
+        ends in prop::collection::vec(any::<Index>(), 24),
+        lows in prop::option::of(prop::collection::vec(any::<Index>(), 24)),
+    ) {
+        let (stream, window) = (stream(&spec), Window::auctions(start, count));
+        let mut whole = Held::of(&stream, window, usize::MAX);
+        let mut held = whole.clone();
+        for (at, (low, records)) in held.partitions().enumerate() {
+            records.truncate(ends[at].index(records.len() + 1));
+            *low = lows.as_ref().map_or(0, |lows| lows[at].index(records.len() + 1));
+        }
+        let is_ambiguous = whole.partitions().zip(held.partitions()).any(|((_, whole), (low, held))| {
+            *low > 0 && *low < held.len() && places(whole, &held[*low..]) > 1
+        });
+        match find(&stream, Start::Given(window), held.clone()) {
+            Ok(standing) => {
+                prop_assert!(!is_ambiguous, "ambiguous");
+                assert_goes_on(&stream, &standing, window, &held, usize::MAX);
+            }
+            Err(TailError::Refused { why, .. }) if matches!(*why, Misfit::Ambiguous { .. }) => prop_assert!(is_ambiguous, "{}", why),
+            Err(error) => prop_assert!(false, "{}", error),
+        }
+    }
+
+    /// forall specs with faults, starts: a window from now is found again whatever each partition has come to, and if retention has removed
+    /// heads, it is gone on with as an uninterrupted run would, or refused.
+    #[test]
+    fn a_window_from_now_is_found_again_over_any_faults(
+        (spec, start, _) in faulty_spec_and_window(),
+        ends in prop::collection::vec(any::<Index>(), 24),
+        lows in prop::option::of(prop::collection::vec(any::<Index>(), 24)),
+    ) {
+        let stream = stream(&spec);
+        let stop = Stop::default();
+        let ask = Ask { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, stop: &stop };
+        prop_assume!(stream.auctions().first_plain_request(start, 2_000).is_some());
+        let mut empty = Held::of(&stream, Window::auctions(start, 0), 0);
+        let begun = find_end(&ask, &mut empty).unwrap();
+        prop_assert!(begun.first_alone);
+        let window = begun.part.window();
+        let mut held = Held::of(&stream, window, 400);
+        let first = stream.records(window).next().unwrap();
+        prop_assert_eq!((first.ordinal, first.stage), (window.start(), Stage::Request));
+        for (at, (low, records)) in held.partitions().enumerate() {
+            records.truncate(ends[at].index(records.len() + 1));
+            *low = lows.as_ref().map_or(0, |lows| lows[at].index(records.len() + 1));
+        }
+        let requests = &mut held.0[0][first.partition as usize].1;
+        if requests.is_empty() {
+            requests.push(first);
+        }
+        match find(&stream, Start::Now(start + 1_000, WindowEnd::Never), held.clone()) {
+            Ok(standing) => assert_goes_on(&stream, &standing, window, &held, 600),
+            Err(error) => prop_assert!(lows.is_some(), "{}", error),
+        }
+    }
+
+    /// forall specs with faults, prefixes of partitions, damages of one record or two in one of them: refused, unless what is there is a
+    /// prefix all the same.
+    #[test]
+    fn a_damaged_tail_is_refused_over_any_faults(
+        (spec, start, count) in faulty_spec_and_window(),
+        ends in prop::collection::vec(any::<Index>(), 24),
+        (which, at, damage) in (any::<Index>(), any::<Index>(), 0..6u8),
+    ) {
+        let (stream, window) = (stream(&spec), Window::auctions(start, count));
+        let mut whole = Held::of(&stream, window, usize::MAX);
+        let mut held = whole.clone();
+        for (at, (_, records)) in held.partitions().enumerate() {
+            records.truncate(ends[at].index(records.len() + 1));
+        }
+        let filled = held.partitions().filter(|(_, records)| records.len() > 1).count();
+        prop_assume!(filled > 0);
+        let records = &mut held.partitions().filter(|(_, records)| records.len() > 1).nth(which.index(filled)).unwrap().1;
+        let at = at.index(records.len() - 1);
+        match damage {
+            0 => drop(records.remove(at)),
+            1 => records.swap(at, at + 1),
+            2 => records.insert(at, records[at].clone()),
+            3 => records[at].value.push(b' '),
+            4 => records[at].is_tombstone ^= true,
+            _ => records[at].timestamp_ms += 1,
+        }
+        let is_prefix = whole.partitions().zip(held.partitions()).all(|((_, whole), (_, held))| {
+            held.len() <= whole.len() && are_equal(&whole[..held.len()], held)
+        });
+        let found = find(&stream, Start::Given(window), held);
+        prop_assert_eq!(found.is_ok(), is_prefix, "{:?}", found);
+    }
+}
+
+/// A stream in which everything is repeated, and one of its partitions' records.
+fn repeating(faults: Faults) -> (Stream, Window) {
+    let faults = FaultPlan::try_from(faults).unwrap();
+    let always = || "1".parse().unwrap();
+    let spec = StreamSpec { bid_response_rate: always(), win_rate: always(), faults, ..StreamSpec::default() };
+    (stream(&spec), Window::auctions(0, 400))
+}
+
+#[test]
+fn a_tail_that_ends_with_one_of_two_duplicates_is_told_by_its_neighbours() {
+    let (stream, window) = repeating(Faults { duplicates: "0.5:5s".parse().unwrap(), ..Faults::default() });
+    let whole = Held::of(&stream, window, usize::MAX);
+    let mut told = [0, 0];
+    let requests = &whole.0[0][0].1;
+    for (index, record) in requests.iter().enumerate() {
+        let is_repeated = requests.iter().filter(|other| bytes(other) == bytes(record)).count() == 2;
+        if !is_repeated {
+            continue;
+        }
+        let mut held = whole.clone();
+        held.0[0][0].1.truncate(index + 1);
+        let standing = find(&stream, Start::Given(window), held.clone()).unwrap();
+        assert_goes_on(&stream, &standing, window, &held, usize::MAX);
+        told[record.copy as usize] += 1;
+        if index == 0 {
+            continue;
+        }
+        // With one record left nothing tells them apart.
+        held.0[0][0].0 = index;
+        let why = misfit(find(&stream, Start::Given(window), held.clone()));
+        assert!(matches!(why, Misfit::Ambiguous { .. }), "{why}");
+        assert!(why.to_string().contains("which this stream has twice"), "{why}");
+        // With its neighbour left it does, unless that is repeated as well, side by side.
+        held.0[0][0].0 = index - 1;
+        let left = &requests[index - 1..=index];
+        if places(requests, left) == 1 || index == 1 {
+            let standing = find(&stream, Start::Given(window), held.clone()).unwrap();
+            assert_goes_on(&stream, &standing, window, &held, usize::MAX);
+        }
+    }
+    assert!(told[0] > 20 && told[1] > 20, "{told:?}");
+}
+
+#[test]
+fn tails_that_end_with_any_form_are_gone_on_with() {
+    let every = || "0.5:5s".parse().unwrap();
+    let share = || "0.5".parse().unwrap();
+    let faults = Faults {
+        late: every(),
+        duplicates: every(),
+        conflicts: every(),
+        malformed: share(),
+        invalid: share(),
+        tombstones: share(),
+        ..Faults::default()
+    };
+    let (stream, window) = repeating(faults);
+    let whole = Held::of(&stream, window, usize::MAX);
+    for stage in Stage::ALL {
+        for form in Form::ALL {
+            let Some((partition, index)) = (0..6).find_map(|partition| {
+                let records = &whole.0[stage.index()][partition].1;
+                Some((partition, records.iter().skip(3).position(|record| record.copy == form.copy())? + 3))
+            }) else {
+                assert_eq!(stage, Stage::Click, "no {form:?}");
+                continue;
+            };
+            let mut held = whole.clone();
+            held.0[stage.index()][partition].1.truncate(index + 1);
+            let standing = find(&stream, Start::Given(window), held.clone()).unwrap();
+            assert_goes_on(&stream, &standing, window, &held, usize::MAX);
+        }
+    }
+}
+
+#[test]
+fn a_window_from_now_begins_with_a_plain_request_or_not_at_all() {
+    let share = |text: &str| text.parse().unwrap();
+    let all = Faults { orphans: share("1"), ..Faults::default() };
+    let (stream, _) = repeating(all);
+    let empty = || Held::of(&stream, Window::auctions(0, 0), 0);
+    let refused = find(&stream, Start::Now(0, WindowEnd::Never), empty());
+    assert!(matches!(refused, Err(TailError::NoPlainRequest)), "{refused:?}");
+    // A start that was given begins with whatever there is.
+    assert!(find(&stream, Start::Given(Window::unbounded(0)), empty()).is_ok());
+}
+
+#[test]
+fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped() {
+    let (stream, _) = repeating(Faults { orphans: "0.5".parse().unwrap(), ..Faults::default() });
+    let first = (0..).find(|&first| {
+        let auctions = stream.auctions();
+        let is_dropped = |ordinal| auctions.fate(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;
+        // Of the first auction only the request is left, and the next one's is dropped.
+        let positions = stream.positions_of_auction(first);
+        positions.len() == 1
+            && auctions.has_plain_request(&auctions.plan(first))
+            && !is_dropped(first)
+            && is_dropped(first + 1)
+    });
+    let first = first.unwrap();
+    let held = Held::of(&stream, Window::unbounded(first), 3_000).made_anew(Stage::Request);
+    let why = misfit(find(&stream, Start::Now(first + 50_000, WindowEnd::Never), held));
+    assert!(matches!(why, Misfit::NewTopic { .. }), "{why}");
 }

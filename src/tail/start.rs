@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::log::{Bounds, Log, Range};
+use super::place::differing_part;
 use super::{Ask, Misfit, Tail, TailError, Tails};
 use crate::auction::emit_lag_ms_max;
+use crate::record::Record;
 use crate::spec::Stage;
 use crate::stream::{Part, Position, Shard, Window, WindowEnd};
 
@@ -20,11 +22,12 @@ pub(super) fn window(
     let auctions = ask.stream.auctions();
     let least = tails.values().map(|tail| tail.head().ordinal).min().unwrap_or(first);
     if bounds[Stage::Request.index()].iter().all(|bounds| bounds.end == 0)
-        && let Some(expected) = ask.stream.position(Stage::Request, least)
         && let Some(furthest) = tails.values().map(Tail::last).max()
     {
         // The window's first request was stored before anything else, and nothing else tells where the window starts: an auction
         // whose request is gone may have left no other record.
+        let emit_ms = auctions.plan(least).request_ms;
+        let expected = Position { emit_ms, ordinal: least, stage: Stage::Request, copy: 0 };
         let partition = ask.stream.partition(expected);
         let why = Misfit::NewTopic { expected: expected.into(), furthest: furthest.into() };
         return Err(ask.refuse(Stage::Request, partition, None, why));
@@ -51,8 +54,8 @@ fn least_held(
     mut least: u64,
 ) -> Result<u64, TailError> {
     let request_ms = ask.stream.auctions().plan(least).request_ms;
-    // By stage, partition, event time and key.
-    let mut candidates: BTreeMap<(Stage, u32, i64, [u8; 36]), u64> = BTreeMap::new();
+    // By stage, partition, event time and key; several where records repeat, or where users are keys.
+    let mut candidates: BTreeMap<(Stage, u32, i64, [u8; 36]), Vec<Position>> = BTreeMap::new();
     let mut counts: BTreeMap<(Stage, u32), i64> = BTreeMap::new();
     let auctions = ask.stream.auctions();
     for stage in Stage::ALL {
@@ -71,8 +74,7 @@ fn least_held(
             if heads.get(&partition).is_some_and(|&head| head <= position) {
                 *counts.entry((stage, partition)).or_default() += 1;
                 let event_ms = auctions.plan(position.ordinal).event_ms(stage).unwrap_or(position.emit_ms);
-                let ordinal = candidates.entry((stage, partition, event_ms, key)).or_insert(position.ordinal);
-                *ordinal = position.ordinal.min(*ordinal);
+                candidates.entry((stage, partition, event_ms, key)).or_default().push(position);
             }
         }
     }
@@ -81,10 +83,16 @@ fn least_held(
         Range { stage, partition, from: low, end: end.min(low + count) }
     };
     let ranges: Vec<Range> = counts.iter().map(range).collect();
+    let mut record = Record::default();
     log.read(&ranges, &mut |range, found| {
         let Some(Ok(key)) = found.key.map(<[u8; 36]>::try_from) else { return Ok(()) };
-        let ordinal = candidates.get(&(range.stage, range.partition, found.timestamp_ms, key));
-        least = ordinal.map_or(least, |&ordinal| least.min(ordinal));
+        let positions = candidates.get(&(range.stage, range.partition, found.timestamp_ms, key));
+        for position in positions.into_iter().flatten() {
+            if position.ordinal < least {
+                ask.stream.fill(*position, &mut record);
+                least = differing_part(&record, found).map_or(position.ordinal, |_| least);
+            }
+        }
         Ok(())
     })?;
     Ok(least)
@@ -96,7 +104,8 @@ fn owes_nothing(ask: &Ask<'_>, bounds: &[Vec<Bounds>; 4], tails: &Tails, start: 
     let stream = ask.stream;
     let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
     for (&(stage, partition), tail) in tails {
-        held[stage.index()][partition as usize] = Some(tail.last());
+        // Of two equal records that it can be the earlier one: what stands between them may be owed.
+        held[stage.index()][partition as usize] = tail.lasts.first().copied();
     }
     let never = |stage: &Stage| bounds[stage.index()].iter().any(|bounds| bounds.end == 0) && stream.happens(*stage);
     if Stage::ALL.iter().any(never) {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::compare::is_same;
 use crate::record::{HEADER_NAMES, Record};
 use crate::source::{LogRecord, Parts};
-use crate::spec::Stage;
+use crate::spec::{KeyBy, Stage};
 use crate::stream::{Position, Stream};
 use crate::timestamp::{LIMIT_MS, parse_time_ms};
 
@@ -48,6 +48,10 @@ impl<'a> Identifier<'a> {
         };
         if positions.is_empty() {
             positions = self.by_value(found).unwrap_or_default();
+        } else if self.stream.auctions().spec().key_by == KeyBy::User && !self.keep_equal(&mut positions, found) {
+            // A user's key is not one record's own; what the value says is surer, where it is still known.
+            let by_value = self.by_value(found).filter(|positions| !positions.is_empty());
+            positions = by_value.unwrap_or(positions);
         }
         if positions.is_empty() && found.parts == Parts::All {
             positions.extend(self.by_headers(found));
@@ -58,17 +62,19 @@ impl<'a> Identifier<'a> {
         positions
     }
 
-    /// Where one of the records is the found one to the byte, the others are not it.
-    fn keep_equal(&self, positions: &mut Vec<Position>, found: &LogRecord) {
+    /// Where one of the records is the found one to the byte, the others are not it. False if none is.
+    fn keep_equal(&self, positions: &mut Vec<Position>, found: &LogRecord) -> bool {
         let mut record = Record::default();
         let mut is_equal = |position: &Position| {
             self.stream.fill(*position, &mut record);
             is_same(found, &record)
         };
         let equal: Vec<Position> = positions.iter().copied().filter(&mut is_equal).collect();
-        if !equal.is_empty() {
+        let is_any = !equal.is_empty();
+        if is_any {
             *positions = equal;
         }
+        is_any
     }
 
     fn by_value(&self, found: &LogRecord) -> Option<Vec<Position>> {

@@ -1,15 +1,17 @@
 //! One log against its expected records.
 
+mod name;
+
 use std::collections::{BTreeSet, VecDeque};
 
-use super::compare::{is_same, parting, resembles};
+use super::compare::{is_same, resembles};
 use super::comparison::{Comparison, Held, Standing};
-use super::finding::{Class, Counts, Difference, Shown};
+use super::finding::{Class, Counts, Difference};
 use super::missing::Missing;
 use crate::fingerprint::Fingerprints;
 use crate::record::Record;
 use crate::sink::KafkaError;
-use crate::source::{LogPlace, LogRecord, Parts, Source, SourceError};
+use crate::source::{LogPlace, LogRecord, Source, SourceError};
 use crate::stream::Position;
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.
@@ -28,6 +30,8 @@ pub(super) struct Log {
     missing: Missing,
     /// Positions whose records were found before their turn.
     early: BTreeSet<Position>,
+    /// Positions whose records were said to be reordered for that.
+    reordered: BTreeSet<Position>,
     pub(super) counts: Counts,
     pub(super) first: Option<Difference>,
     /// The offset of the record that was taken last.
@@ -48,6 +52,7 @@ impl Log {
             is_read: false,
             missing: Missing::default(),
             early: BTreeSet::new(),
+            reordered: BTreeSet::new(),
             counts: Counts::default(),
             first: None,
             last_offset: None,
@@ -136,7 +141,14 @@ impl Log {
                 let following = self.following(with, position)?;
                 if self.early.len() < EARLY_MAX && following.is_some_and(|next| next < found) {
                     self.early.insert(found);
-                    self.misplaced(with, found, Some(expected));
+                    self.early_one(with, found, expected);
+                    return Ok(false);
+                }
+                if following.is_none()
+                    && self.held.len() > LOOK
+                    && let Some(passed) = self.passed(with, position)
+                {
+                    self.late(with, passed, Some(expected));
                     return Ok(false);
                 }
                 self.absent(with, expected, position);
@@ -175,20 +187,33 @@ impl Log {
         Ok(())
     }
 
-    /// Where one of the held records belongs. Where it can be several of the stream's, it is taken for the next that is expected; if none
-    /// is, for one that is missing.
+    /// Where one of the held records belongs. Where it can be several of the stream's, it is taken for the one that is expected, then for
+    /// one that is missing, then for the next to come.
     fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Standing {
         let (number, stage) = (self.number, self.place.stage);
         let Held { record, known } = &mut self.held[at];
         let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
         let here = || known.iter().copied().filter(|&position| with.is_here(number, stage, position));
         let to_come = here().filter(|p| next.is_some_and(|next| *p >= next) && !self.early.contains(p)).min();
-        let found = to_come.or_else(|| here().find(|&p| self.missing.holds(p))).or_else(|| here().max());
+        let missing = || here().find(|&p| self.missing.holds(p));
+        let found = to_come.filter(|_| to_come == next).or_else(missing).or(to_come).or_else(|| here().max());
         match (found, known.first()) {
             (Some(position), _) => Standing::Here(position),
             (None, Some(&position)) => Standing::Elsewhere(position),
             (None, None) => Standing::Unknown,
         }
+    }
+
+    /// Where the next record stands if it is one that was passed already, equal to one to come.
+    fn passed(&self, with: &Comparison<'_>, next: Position) -> Option<Position> {
+        let known = self.held[0].known.iter().flatten().copied();
+        known.filter(|&p| p < next && with.is_here(self.number, self.place.stage, p)).max()
+    }
+
+    /// Of a held record that can be several of the stream's, the next behind a position.
+    fn equal_behind(&self, with: &Comparison<'_>, at: usize, position: Position) -> Option<Position> {
+        let known = self.held[at].known.iter().flatten().copied();
+        known.filter(|&p| p > position && with.is_here(self.number, self.place.stage, p)).min()
     }
 
     /// The next position that decides: of the first record behind the next one that belongs here, and was not passed yet.
@@ -198,7 +223,13 @@ impl Log {
             if !self.hold_for(with, at + 1)? {
                 break;
             }
-            let standing = self.standing(with, at, Some(from));
+            let mut standing = self.standing(with, at, Some(from));
+            if let (Standing::Here(position), Standing::Here(first)) = (standing, first)
+                && position == from
+                && let Some(behind) = self.equal_behind(with, at, first)
+            {
+                standing = Standing::Here(behind);
+            }
             if let Standing::Here(position) = standing
                 && position >= from
                 && standing != first
@@ -208,90 +239,6 @@ impl Log {
             }
         }
         Ok(None)
-    }
-
-    fn absent(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {
-        let is_end = self.held.is_empty();
-        if position.ordinal < with.span.sure_from || (is_end && with.prefix) {
-            return;
-        }
-        self.missing.add(position);
-        self.counts.missing += 1;
-        self.missing_at_end += u64::from(is_end);
-        if self.first.is_none() {
-            let found = self.held.front().map(|held| &held.record);
-            self.first = Some(Difference {
-                class: Class::Missing,
-                offset: found.map(|found| found.offset),
-                behind: self.last_offset,
-                expected: Some(Shown::expected(expected)),
-                found: found.map(Shown::found),
-                parting: None,
-                belongs: None,
-                position: Some(position),
-            });
-        }
-    }
-
-    fn altered(&mut self, with: &Comparison<'_>, expected: &Record) {
-        self.missing.end_run();
-        self.note(with, Class::Altered, Some(expected), None);
-    }
-
-    /// A record whose turn is over.
-    fn late(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) {
-        if !self.missing.take(found) {
-            self.note(with, Class::Duplicated, expected, Some(found));
-            return;
-        }
-        self.counts.missing -= 1;
-        let class = self.misplaced(with, found, expected);
-        if let Some(first) = &mut self.first
-            && first.class == Class::Missing
-            && first.position == Some(found)
-        {
-            first.class = class;
-        }
-    }
-
-    /// A record out of place, which may be altered as well.
-    fn misplaced(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) -> Class {
-        let mut other = std::mem::take(&mut with.other);
-        with.stream.fill(found, &mut other);
-        let class = if is_same(&self.held[0].record, &other) { Class::Reordered } else { Class::Altered };
-        match class {
-            Class::Altered => self.note(with, class, Some(&other), None),
-            _ => self.note(with, class, expected, Some(found)),
-        }
-        with.other = other;
-        class
-    }
-
-    /// Counts the next record as something else than the expected one, and passes it.
-    fn note(&mut self, with: &Comparison<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
-        let topic = &with.stream.layout().topic(self.place.stage).name;
-        let found = &self.held[0].record;
-        let parting = expected.and_then(|expected| parting(found, expected, topic));
-        self.counts.add(class);
-        if let (Class::Altered, Some(parting)) = (class, &parting) {
-            self.altered_in.insert(parting.part);
-        }
-        if self.first.is_none() {
-            self.first = Some(Difference {
-                class,
-                offset: Some(found.offset),
-                behind: self.last_offset,
-                expected: expected.map(|expected| match found.parts {
-                    Parts::Line => Shown::line(expected, topic),
-                    Parts::All | Parts::Value => Shown::expected(expected),
-                }),
-                found: Some(Shown::found(found)),
-                parting,
-                belongs: belongs.map(|position| (position, with.stream.partition(position))),
-                position: expected.map(Position::from),
-            });
-        }
-        self.pass();
     }
 
     fn pass(&mut self) {

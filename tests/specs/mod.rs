@@ -111,6 +111,17 @@ pub(crate) fn plain_spec_and_window() -> impl Strategy<Value = (StreamSpec, u64,
     with_window(plain_spec())
 }
 
+/// The same with planned faults and at most 200 auctions a second, so that what can stand at a time is searched fast.
+pub(crate) fn faulty_spec_and_window() -> impl Strategy<Value = (StreamSpec, u64, u64)> {
+    let rates = prop::sample::select(vec!["0.5", "3", "10", "50.5", "200"]);
+    let spec = (plain_spec(), rates, faults()).prop_map(|(spec, rate, faults)| StreamSpec {
+        events_per_second: rate.parse().unwrap(),
+        faults,
+        ..spec
+    });
+    with_window(spec)
+}
+
 fn with_window(spec: impl Strategy<Value = StreamSpec>) -> impl Strategy<Value = (StreamSpec, u64, u64)> {
     (spec, any::<u64>(), 0..4u8, 0..150u64).prop_map(|(spec, place, kind, count)| {
         let all = Auctions::new(&spec).clock().auctions();

@@ -1,19 +1,24 @@
 #!/usr/bin/env python3
-"""SIGKILL at random instants: `make torture` (ROUNDS=20, SEED=n).
+"""SIGKILL at random instants: `make torture` (ROUNDS=20, SEED=n, FAULTS="--late 0.05:2s --tombstones 0.1").
 
 A bounded window is played at full speed into a real Kafka (KAFKA_BOOTSTRAP). In each round the generator is killed after a
 random number of records, while records are in flight, and started again by the same command. In the end every partition must
 hold, by kcat, exactly what one run that nothing interrupted writes. One line of JSON a round, and a summary.
 
+FAULTS are options of planned faults, given to generator and verifier. Values that are no JSON are compared as bytes, and a record
+without one as none.
+
 A control does it wrong on purpose (`--resume never` after a kill): this harness has to report that.
 """
 
+import base64
 import collections
 import hashlib
 import json
 import os
 import random
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -22,6 +27,7 @@ from datetime import datetime, timedelta, timezone
 PROGRAM = os.environ.get("GENERATOR", "target/debug/mock-data-gen")
 BROKER = os.environ["KAFKA_BOOTSTRAP"]
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
+FAULTS = shlex.split(os.environ.get("FAULTS", ""))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 AUCTIONS_A_ROUND = 20_000
 PARTITIONS = 6
@@ -30,7 +36,7 @@ REQUESTS_PER_SECOND_MIN = 5_000
 # A round that could not prove that records were in flight, at this rate at least, is not counted; more than this share of them is a failure.
 UNPROVEN_MAX = 0.5
 ANOTHER_WRITER = 4
-LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),"value":(.*)\}$', re.S)
+LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),"(value|value_base64)":(.*)\}$', re.S)
 
 
 def say(**fields):
@@ -45,7 +51,7 @@ class Window:
         epoch = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(hours=2)
         self.topics = [f"{prefix}-{stage}" for stage in STAGES]
         self.options = ["--seed", str(SEED), "--epoch", epoch.strftime("%Y-%m-%dT%H:%M:%SZ"), "--count", str(count)]
-        self.options += ["--events-per-second", "200", "--click-rate", "0.3", "--partitions", str(PARTITIONS)]
+        self.options += ["--events-per-second", "200", "--click-rate", "0.3", "--partitions", str(PARTITIONS), *FAULTS]
         for stage, topic in zip(STAGES, self.topics):
             self.options += [f"--topic-{stage}", topic]
         self.requests = self.topics[0]
@@ -67,9 +73,9 @@ class Window:
                                   stderr=subprocess.DEVNULL)
         order, hashes, lines = [], collections.defaultdict(hashlib.sha256), collections.defaultdict(list)
         for line in played.stdout:
-            topic, partition, key, timestamp, value = LINE.match(line.rstrip(b"\n")).groups()
+            topic, partition, key, timestamp, form, value = LINE.match(line.rstrip(b"\n")).groups()
             at = (topic.decode(), int(partition))
-            add(hashes[at], lines[at], timestamp, key, value)
+            add(hashes[at], lines[at], timestamp, key, value if form == b"value" else base64.b64decode(value.strip(b'"')))
             order.append(at)
         assert played.wait() == 0
         return order, hashes, lines
@@ -78,12 +84,12 @@ class Window:
         """The same of what the topics hold, by kcat."""
         hashes, lines = collections.defaultdict(hashlib.sha256), collections.defaultdict(list)
         for topic in self.topics:
-            reader = subprocess.Popen(["kcat", "-b", BROKER, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%p|%T|%k|%s\n"],
+            reader = subprocess.Popen(["kcat", "-b", BROKER, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%p|%T|%k|%S|%s\n"],
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             for line in reader.stdout:
-                partition, timestamp, key, value = line.rstrip(b"\n").split(b"|", 3)
+                partition, timestamp, key, size, value = line.rstrip(b"\n").split(b"|", 4)
                 at = (topic, int(partition))
-                add(hashes[at], lines[at], timestamp, key, value)
+                add(hashes[at], lines[at], timestamp, key, b"null" if size == b"-1" else value)
             assert reader.wait() == 0
         return hashes, lines
 

@@ -1,7 +1,9 @@
 //! A line of a file: an envelope taken apart again.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -19,8 +21,35 @@ struct Envelope<'a> {
     #[serde(default)]
     headers: Headers,
     /// A tombstone's is null.
-    #[serde(borrow)]
-    value: &'a RawValue,
+    #[serde(borrow, default, deserialize_with = "given")]
+    value: Option<&'a RawValue>,
+    /// Of bytes that are no JSON, in its place.
+    #[serde(borrow, default)]
+    value_base64: Option<Cow<'a, str>>,
+}
+
+/// What is given, even if it is null.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Envelope<'_> {
+    /// The value's bytes, if it has one; `None` if it is not told in exactly one form.
+    fn payload(&self) -> Option<Option<Vec<u8>>> {
+        match (self.value.map(RawValue::get), &self.value_base64) {
+            (Some("null"), None) => Some(None),
+            (Some(value), None) => Some(Some(value.as_bytes().to_vec())),
+            (None, Some(base64)) => Some(Some(BASE64_STANDARD.decode(base64.as_bytes()).ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// The envelope that a line of a topic's file is, and its payload.
+fn envelope<'a>(topic: &str, line: &'a [u8]) -> Option<(Envelope<'a>, Option<Vec<u8>>)> {
+    let envelope: Envelope<'a> = serde_json::from_slice(line).ok()?;
+    let payload = envelope.payload()?;
+    (envelope.topic == topic).then_some((envelope, payload))
 }
 
 /// An object's members in their order.
@@ -51,23 +80,22 @@ impl<'de> Deserialize<'de> for Headers {
 
 /// Whether a line of a topic's file is an envelope of that topic.
 pub(super) fn is_envelope(topic: &str, line: &[u8]) -> bool {
-    serde_json::from_slice::<Envelope<'_>>(line).is_ok_and(|envelope| envelope.topic == topic)
+    envelope(topic, line).is_some()
 }
 
 /// Fills a record with what an envelope says; with the whole line, if it is none of this topic.
 pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
-    match serde_json::from_slice::<Envelope<'_>>(&line) {
-        Ok(envelope) if envelope.topic == topic => {
+    match envelope(topic, &line) {
+        Some((envelope, payload)) => {
             record.parts = Parts::All;
             record.partition = envelope.partition;
             record.timestamp_ms = envelope.timestamp;
             refill(&mut record.key, envelope.key.as_deref().map(str::as_bytes));
             let header = |(name, value): (String, Option<String>)| (name.into_bytes(), value.map(String::into_bytes));
             record.headers = envelope.headers.0.into_iter().map(header).collect();
-            let value = Some(envelope.value.get()).filter(|value| *value != "null");
-            record.value = value.map(|value| value.as_bytes().to_vec());
+            record.value = payload;
         }
-        _ => {
+        None => {
             let offset = record.offset;
             *record = LogRecord { offset, parts: Parts::Line, value: Some(line), ..LogRecord::default() };
         }
@@ -78,12 +106,14 @@ pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
 mod tests {
     use super::*;
     use crate::record::envelope;
-    use crate::spec::{Layout, Stage, StreamSpec};
+    use crate::spec::{Faults, Layout, Stage, StreamSpec};
     use crate::stream::{Stream, Window};
 
     #[test]
     fn an_envelope_is_taken_apart_into_the_record_that_it_was_made_of() {
-        let spec = StreamSpec { headers: true, ..StreamSpec::default() };
+        let share = || "0.3".parse().unwrap();
+        let faults = Faults { malformed: share(), invalid: share(), tombstones: share(), ..Faults::default() };
+        let spec = StreamSpec { headers: true, faults: faults.try_into().unwrap(), ..StreamSpec::default() };
         let stream = Stream::new(&spec, &Layout::default());
         for expected in stream.records(Window::auctions(0, 100)) {
             let topic = &stream.layout().topic(expected.stage).name;
@@ -103,7 +133,21 @@ mod tests {
         let mut record = LogRecord::default();
         parse(topic.as_str(), whole.into(), &mut record);
         assert_eq!((record.parts, &record.key, &record.value), (Parts::All, &None, &None));
-        for line in ["", "{", &whole[..40], &whole.replace("clicks", "other"), &format!("{whole}x"), "[1]", "\u{0}"] {
+        let twice = whole.replace("}", r#","value_base64":"aGk="}"#);
+        let broken = whole.replace(r#""value":null"#, r#""value_base64":"aGk""#);
+        let without = whole.replace(r#","value":null"#, "");
+        for line in [
+            &twice,
+            &broken,
+            &without,
+            "",
+            "{",
+            &whole[..40],
+            &whole.replace("clicks", "other"),
+            &format!("{whole}x"),
+            "[1]",
+            "\u{0}",
+        ] {
             let mut record = LogRecord::default();
             parse(topic.as_str(), line.into(), &mut record);
             assert_eq!((record.parts, record.value.as_deref()), (Parts::Line, Some(line.as_bytes())));

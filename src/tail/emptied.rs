@@ -1,0 +1,92 @@
+//! Partitions that retention has emptied: their number of records says where they ended.
+
+use std::collections::BTreeMap;
+
+use super::compare::Checked;
+use super::error::Misfit;
+use super::log::Bounds;
+use super::{Tail, TailError};
+use crate::spec::Stage;
+use crate::stream::Position;
+
+impl Checked<'_> {
+    /// The last record that each partition holds, or held before retention removed it.
+    pub(super) fn held(&self, bounds: &[Vec<Bounds>; 4], known: bool) -> Result<[Vec<Option<Position>>; 4], TailError> {
+        let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
+        for (&(stage, partition), tail) in self.tails {
+            held[stage.index()][partition as usize] = Some(tail.last());
+        }
+        if self.ask.owned(bounds).iter().any(|(_, _, bounds)| bounds.is_empty() && bounds.end > 0) {
+            self.cut_heads(bounds)?;
+        }
+        for stage in Stage::ALL {
+            let owned =
+                self.ask.owned(bounds).into_iter().filter(|&(of, _, b)| of == stage && b.is_empty() && b.end > 0);
+            let emptied: BTreeMap<u32, i64> = owned.map(|(_, partition, bounds)| (partition, bounds.end)).collect();
+            for (partition, position) in self.counted(stage, emptied, known)? {
+                held[stage.index()][partition as usize] = Some(position);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Refuses cut partitions whose first record is not the one that its offset counts. Emptied ones are placed by counting too,
+    /// and nothing else would tell that the count begins elsewhere.
+    fn cut_heads(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+        for stage in Stage::ALL {
+            let low = |partition: u32| bounds[stage.index()][partition as usize].low;
+            let cut = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| of == stage && low(partition) > 0;
+            let mut open: BTreeMap<u32, (i64, &Tail)> =
+                self.tails.iter().filter(cut).map(|(&(_, p), tail)| (p, (low(p), tail))).collect();
+            let mut positions = self.positions(stage, self.window.start());
+            while !open.is_empty() {
+                self.ask.go_on()?;
+                let Some(position) = positions.next() else { break };
+                let partition = self.ask.stream.partition(position);
+                let Some((left, tail)) = open.get_mut(&partition) else { continue };
+                if *left > 0 {
+                    *left -= 1;
+                    continue;
+                }
+                if !tail.heads.contains(&position) {
+                    let why = Misfit::OtherStart { found: tail.head().into(), expected: position.into() };
+                    return Err(self.ask.refuse(stage, partition, Some(low(partition)), why));
+                }
+                open.remove(&partition);
+            }
+        }
+        Ok(())
+    }
+
+    /// Of partitions that retention has emptied, the position of the last record that they had: its number is the end offset,
+    /// because idempotent delivery stores nothing else.
+    fn counted(
+        &self,
+        stage: Stage,
+        mut emptied: BTreeMap<u32, i64>,
+        known: bool,
+    ) -> Result<BTreeMap<u32, Position>, TailError> {
+        let mut lasts = BTreeMap::new();
+        if let Some((&partition, _)) = emptied.first_key_value()
+            && !known
+        {
+            return Err(self.ask.refuse(stage, partition, None, Misfit::Emptied));
+        }
+        let ends = emptied.clone();
+        let mut positions = self.positions(stage, self.window.start());
+        while !emptied.is_empty() && self.ask.stream.happens(stage) {
+            self.ask.go_on()?;
+            let Some(position) = positions.next() else { break };
+            let partition = self.ask.stream.partition(position);
+            let Some(left) = emptied.get_mut(&partition) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                emptied.remove(&partition);
+                lasts.insert(partition, position);
+            }
+        }
+        let Some((&partition, left)) = emptied.first_key_value() else { return Ok(lasts) };
+        let end = ends[&partition];
+        Err(self.ask.refuse(stage, partition, None, Misfit::TooMany { end, expected: end - left }))
+    }
+}
