@@ -137,6 +137,13 @@ CLAIMS = {
     "what has no parent has a label": _unlabelled(
         "e.stage > 0 AND e.is_first AND NOT EXISTS (FROM event p WHERE p.stage = e.stage - 1 AND p.id = e.parent_id)", "orphan"
     ),
+    "a request that is not there was dropped": """
+        SELECT m.* FROM named m WHERE m.stage = 0 AND NOT EXISTS (FROM event e WHERE e.stage = 0 AND e.id = m.id)
+            AND NOT EXISTS (FROM ledger l WHERE l.stage = 0 AND l.id = m.id AND l.label = 'dropped')""",
+    "a child further from its parent than unmoved ones has a label": """
+        SELECT r.n, r.stage, r.id FROM event r JOIN event p ON p.stage = r.stage - 1 AND p.id = r.parent_id AND p.is_first
+        WHERE r.is_first AND r.ms - p.ms > [80, 495, 10000][r.stage] AND NOT EXISTS (FROM ledger l
+            WHERE l.stage = r.stage AND l.partition = r.partition AND l.place = r.place AND l.label = 'boundary')""",
     "records stand in the order of emit time, ordinal, stage and copy": f"{_EMITTED} FROM emitted WHERE ordinal IS NULL OR earlier >= turn",
     "records that were held are released at one instant": f"""{_EMITTED} SELECT stage, min(emit_ms), max(emit_ms), max(timestamp_ms)
         FROM emitted WHERE held_ms > 0 GROUP BY stage HAVING min(emit_ms) <> max(emit_ms) OR max(timestamp_ms) >= max(emit_ms)""",
