@@ -7,6 +7,7 @@
 //! Nothing is read back, so a defect of what wrote the records shows. Memory is bounded by rate × largest lag, whatever the window's
 //! length. What each file holds stands in `docs/answer-key.md`.
 
+mod folder;
 mod joins;
 mod ledger;
 mod manifest;
@@ -17,12 +18,13 @@ mod windows;
 use std::fs;
 use std::path::Path;
 
+use self::folder::Folder;
 use self::joins::Joins;
 use self::ledger::Ledger;
 use self::manifest::Written;
-use self::table::Folder;
 pub use self::table::TableCount;
-use self::walk::Walk;
+use self::table::{Closed, Ended, Table};
+use self::walk::{Logs, Walk};
 use self::windows::Windows;
 use crate::sink::{SinkError, Stop};
 use crate::spec::{Span, Stage};
@@ -84,9 +86,29 @@ pub fn write(
     mut progress: impl FnMut(u64),
 ) -> Result<Vec<TableCount>, SinkError> {
     let mut folder = Folder::create(folder)?;
-    let mut joins = Joins::create(&mut folder, stream, settings)?;
-    let mut windows = Windows::create(&mut folder, stream, settings)?;
-    let mut ledger = Ledger::create(&mut folder, stream)?;
+    let path = folder.path().to_owned();
+    let made = make(&mut folder, stream, window, settings, stop, &mut progress);
+    // Where a file cannot be written, its writer knows why.
+    let files = folder.close()?;
+    let (tables, logs) = made?;
+    let tables: Vec<Closed> = tables.into_iter().map(|table| table.with(&files)).collect();
+    let written = Written { stream, window, settings, logs, are_offsets, tables: &tables };
+    written.write_manifest(&path)?;
+    Ok(tables.iter().map(Closed::count).collect())
+}
+
+/// Makes all rows.
+fn make(
+    folder: &mut Folder,
+    stream: &Stream,
+    window: Window,
+    settings: Settings,
+    stop: &Stop,
+    progress: &mut impl FnMut(u64),
+) -> Result<(Vec<Ended>, Logs), SinkError> {
+    let mut joins = Joins::create(folder, stream, settings)?;
+    let mut windows = Windows::create(folder, stream, settings)?;
+    let mut ledger = Ledger::create(folder, stream)?;
     let mut walk = Walk::new(stream, window);
     while let Some(auction) = walk.next(|record| windows.saw(record)) {
         if stop.asked() {
@@ -100,10 +122,7 @@ pub fn write(
     let mut tables = joins.into_tables();
     tables.extend(windows.into_tables()?);
     tables.push(ledger.into_table());
-    let files = tables.into_iter().map(table::Table::close).collect::<Result<Vec<_>, _>>()?;
-    let written = Written { stream, window, settings, logs: walk.into_logs(), are_offsets, tables: &files };
-    written.write_manifest(folder.path())?;
-    Ok(files.iter().map(table::Closed::count).collect())
+    Ok((tables.into_iter().map(Table::close).collect::<Result<_, _>>()?, walk.into_logs()))
 }
 
 /// Refuses a folder that a key could not be written to, before any work is done.

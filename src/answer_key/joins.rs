@@ -1,6 +1,7 @@
 //! The joins along the funnel, and the funnel itself.
 
-use super::table::{Folder, Row, Table, Value};
+use super::folder::Folder;
+use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use super::{EDGES, Settings};
 use crate::record::own_kind;

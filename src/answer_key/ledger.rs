@@ -1,7 +1,8 @@
 //! The ledger: a row for each record that a planned fault touched, and for each one that it kept from being emitted.
 
 use super::EDGES;
-use super::table::{Folder, Row, Table, Value};
+use super::folder::Folder;
+use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::auction::Form;
 use crate::record::key_name;

@@ -1,35 +1,11 @@
-//! A table: the same rows as NDJSON and as CSV, with digests of the files and of the rows in any order.
-
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+//! A table: the same rows as NDJSON and as CSV, and a digest of the rows in any order.
 
 use serde::Serialize;
 use sha2::Sha256;
 use sha2::digest::Digest as _;
 
-use super::require_empty;
-use crate::digest::Digest;
+use super::folder::{Folder, Out, WrittenFile};
 use crate::sink::SinkError;
-
-/// Large enough that the cost of a write does not show.
-const BUFFER_BYTES: usize = 64 * 1024;
-
-/// Where a key is written.
-#[derive(Debug)]
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
-        require_empty(path)?;
-        fs::create_dir_all(path).map_err(|source| SinkError::File { path: path.to_owned(), source })?;
-        Ok(Self(path.to_owned()))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
 
 /// What stands in a column.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +33,8 @@ impl<'a> Value<'a> {
 pub(super) struct Table {
     name: String,
     columns: &'static [&'static str],
-    ndjson: Hashed,
-    csv: Hashed,
+    ndjson: Out,
+    csv: Out,
     rows: u64,
     /// See [`RowsDigest`].
     sum: u128,
@@ -104,8 +80,8 @@ impl Table {
         name: String,
         columns: &'static [&'static str],
     ) -> Result<Self, SinkError> {
-        let file = |ending: &str| Hashed::create(folder.0.join(format!("{name}.{ending}")));
-        let (ndjson, mut csv) = (file("ndjson")?, file("csv")?);
+        let ndjson = folder.create_file(format!("{name}.ndjson"))?;
+        let mut csv = folder.create_file(format!("{name}.csv"))?;
         csv.write(format!("{}\n", columns.join(",")).as_bytes())?;
         Ok(Self { name, columns, ndjson, csv, rows: 0, sum: 0 })
     }
@@ -122,10 +98,28 @@ impl Table {
         Ok(())
     }
 
-    pub(super) fn close(self) -> Result<Closed, SinkError> {
-        let rows_digest = RowsDigest { count: self.rows, sum: format!("{:032x}", self.sum) };
-        let files = [self.ndjson.close()?, self.csv.close()?];
-        Ok(Closed { name: self.name, columns: self.columns, rows: rows_digest, files })
+    /// Hands on what is left of it. Its files are whole when the folder is closed.
+    pub(super) fn close(self) -> Result<Ended, SinkError> {
+        let Self { name, columns, ndjson, csv, rows, sum } = self;
+        let files = [ndjson.close()?, csv.close()?];
+        Ok(Ended { name, columns, rows: RowsDigest { count: rows, sum: format!("{sum:032x}") }, files })
+    }
+}
+
+/// A table that gets no more rows.
+#[derive(Debug)]
+pub(super) struct Ended {
+    name: String,
+    columns: &'static [&'static str],
+    rows: RowsDigest,
+    files: [usize; 2],
+}
+
+impl Ended {
+    /// With what its files became.
+    pub(super) fn with(self, written: &[WrittenFile]) -> Closed {
+        let Self { name, columns, rows, files } = self;
+        Closed { name, columns, rows, files: files.iter().filter_map(|&file| written.get(file).cloned()).collect() }
     }
 }
 
@@ -167,7 +161,7 @@ pub(super) struct Closed {
     name: String,
     columns: &'static [&'static str],
     rows: RowsDigest,
-    files: [WrittenFile; 2],
+    files: Vec<WrittenFile>,
 }
 
 impl Closed {
@@ -182,44 +176,4 @@ impl Closed {
 struct RowsDigest {
     count: u64,
     sum: String,
-}
-
-#[derive(Debug, Serialize)]
-struct WrittenFile {
-    name: String,
-    bytes: u64,
-    sha256: Digest,
-}
-
-/// A file that knows the SHA-256 of what was written to it.
-#[derive(Debug)]
-struct Hashed {
-    path: PathBuf,
-    out: BufWriter<File>,
-    bytes: u64,
-    hash: Sha256,
-}
-
-impl Hashed {
-    fn create(path: PathBuf) -> Result<Self, SinkError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|source| SinkError::File { path: path.clone(), source })?;
-        Ok(Self { path, out: BufWriter::with_capacity(BUFFER_BYTES, file), bytes: 0, hash: Sha256::new() })
-    }
-
-    fn write(&mut self, line: &[u8]) -> Result<(), SinkError> {
-        self.hash.update(line);
-        self.bytes += line.len() as u64;
-        self.out.write_all(line).map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: io::Error) -> SinkError {
-        SinkError::File { path: self.path.clone(), source }
-    }
-
-    fn close(mut self) -> Result<WrittenFile, SinkError> {
-        self.out.flush().map_err(|source| self.failed(source))?;
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(WrittenFile { name, bytes: self.bytes, sha256: self.hash.into() })
-    }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Settings;
-use super::table::{Folder, Row, Table, Value};
+use super::folder::Folder;
+use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::sink::SinkError;
 use crate::spec::{Span, Stage};

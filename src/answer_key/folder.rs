@@ -1,0 +1,141 @@
+//! The folder of a key: one thread writes all its files and computes their SHA-256, so that whoever makes rows need not wait.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use serde::Serialize;
+use sha2::Sha256;
+use sha2::digest::Digest as _;
+
+use super::require_empty;
+use crate::digest::Digest;
+use crate::sink::SinkError;
+
+/// Large enough that the cost of a write does not show.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// So many chunks may wait to be written.
+const CHUNKS_WAITING: usize = 32;
+
+/// Where a key is written.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    files: usize,
+    sender: SyncSender<Message>,
+    writer: JoinHandle<Result<Vec<WrittenFile>, SinkError>>,
+}
+
+#[derive(Debug)]
+enum Message {
+    /// The next file.
+    File(Hashed),
+    /// The next bytes of a file.
+    Chunk(usize, Vec<u8>),
+}
+
+/// A file's end, into which is written.
+#[derive(Debug)]
+pub(super) struct Out {
+    file: usize,
+    chunk: Vec<u8>,
+    sender: SyncSender<Message>,
+}
+
+/// A file that is whole.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct WrittenFile {
+    name: String,
+    bytes: u64,
+    sha256: Digest,
+}
+
+/// A file that knows the SHA-256 of what was written to it.
+#[derive(Debug)]
+struct Hashed {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Folder {
+    /// A folder that is new or empty.
+    pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
+        require_empty(path)?;
+        fs::create_dir_all(path).map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+        let (sender, receiver) = sync_channel(CHUNKS_WAITING);
+        let writer = thread::spawn(move || write(&receiver));
+        Ok(Self { path: path.to_owned(), files: 0, sender, writer })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn create_file(&mut self, name: String) -> Result<Out, SinkError> {
+        let path = self.path.join(name);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|source| SinkError::File { path: path.clone(), source })?;
+        let out = Out { file: self.files, chunk: Vec::with_capacity(CHUNK_BYTES), sender: self.sender.clone() };
+        out.send(Message::File(Hashed { path, file, bytes: 0, hash: Sha256::new() }))?;
+        self.files += 1;
+        Ok(out)
+    }
+
+    /// Waits until all files are written, in the order in which they were created. Why one could not be written is said here.
+    pub(super) fn close(self) -> Result<Vec<WrittenFile>, SinkError> {
+        drop(self.sender);
+        self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Out {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        if self.chunk.len() + bytes.len() > CHUNK_BYTES {
+            let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES));
+            self.send(Message::Chunk(self.file, chunk))?;
+        }
+        self.chunk.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Sends what is left, and says which file it was.
+    pub(super) fn close(mut self) -> Result<usize, SinkError> {
+        let chunk = std::mem::take(&mut self.chunk);
+        self.send(Message::Chunk(self.file, chunk))?;
+        Ok(self.file)
+    }
+
+    /// [`SinkError::Stopped`] if the writer has ended, which is for a reason that it tells when the folder is closed.
+    fn send(&self, message: Message) -> Result<(), SinkError> {
+        self.sender.send(message).map_err(|_| SinkError::Stopped)
+    }
+}
+
+/// Writes what comes until nobody can send any more.
+fn write(receiver: &Receiver<Message>) -> Result<Vec<WrittenFile>, SinkError> {
+    let mut files: Vec<Hashed> = Vec::new();
+    for message in receiver {
+        match message {
+            Message::File(file) => files.push(file),
+            Message::Chunk(file, bytes) => files[file].write(&bytes)?,
+        }
+    }
+    Ok(files.into_iter().map(Hashed::close).collect())
+}
+
+impl Hashed {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.file.write_all(bytes).map_err(|source| SinkError::File { path: self.path.clone(), source })
+    }
+
+    fn close(self) -> WrittenFile {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        WrittenFile { name, bytes: self.bytes, sha256: self.hash.into() }
+    }
+}
