@@ -216,29 +216,34 @@ impl Log {
         known.filter(|&p| p > position && with.is_here(self.number, self.place.stage, p)).min()
     }
 
-    /// The next position that decides: of the first record behind the next one that belongs here, and was not passed yet.
+    /// The next position that decides: of the first record behind the next one that belongs here, and was not passed yet. One that can be
+    /// before the next one as well as behind it decides only where no other does.
     fn following(&mut self, with: &mut Comparison<'_>, from: Position) -> Result<Option<Position>, SourceError> {
         let first = self.standing(with, 0, Some(from));
+        let mut undecided = None;
         for at in 1..=LOOK {
             if !self.hold_for(with, at + 1)? {
                 break;
             }
-            let mut standing = self.standing(with, at, Some(from));
-            if let (Standing::Here(position), Standing::Here(first)) = (standing, first)
-                && position == from
-                && let Some(behind) = self.equal_behind(with, at, first)
+            let standing = self.standing(with, at, Some(from));
+            let Standing::Here(position) = standing else { continue };
+            if let (true, Some(_), Standing::Here(last)) = (standing == first, undecided, first)
+                && self.equal_behind(with, 0, last).is_none()
             {
-                standing = Standing::Here(behind);
+                // No other of its equals is to come: the next one is one too many.
+                return Ok(Some(from));
             }
-            if let Standing::Here(position) = standing
-                && position >= from
-                && standing != first
-                && !self.early.contains(&position)
-            {
-                return Ok(Some(position));
+            if position < from || standing == first || self.early.contains(&position) {
+                continue;
             }
+            let behind = match first {
+                Standing::Here(first) if position < first => self.equal_behind(with, at, first),
+                _ => None,
+            };
+            let Some(behind) = behind else { return Ok(Some(position)) };
+            undecided.get_or_insert(if at == 1 && position == from { position } else { behind });
         }
-        Ok(None)
+        Ok(undecided)
     }
 
     fn pass(&mut self) {

@@ -34,13 +34,13 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawVa
 }
 
 impl Envelope<'_> {
-    /// The value's bytes, if it has one; `None` if it is not told in exactly one form.
-    fn payload(&self) -> Option<Option<Vec<u8>>> {
+    /// The value's bytes, if it has one; an error if it is not told in exactly one form.
+    fn payload(&self) -> Result<Option<Vec<u8>>, ()> {
         match (self.value.map(RawValue::get), &self.value_base64) {
-            (Some("null"), None) => Some(None),
-            (Some(value), None) => Some(Some(value.as_bytes().to_vec())),
-            (None, Some(base64)) => Some(Some(BASE64_STANDARD.decode(base64.as_bytes()).ok()?)),
-            _ => None,
+            (Some("null"), None) => Ok(None),
+            (Some(value), None) => Ok(Some(value.as_bytes().to_vec())),
+            (None, Some(base64)) => BASE64_STANDARD.decode(base64.as_bytes()).map(Some).map_err(drop),
+            _ => Err(()),
         }
     }
 }
@@ -48,7 +48,7 @@ impl Envelope<'_> {
 /// The envelope that a line of a topic's file is, and its payload.
 fn envelope<'a>(topic: &str, line: &'a [u8]) -> Option<(Envelope<'a>, Option<Vec<u8>>)> {
     let envelope: Envelope<'a> = serde_json::from_slice(line).ok()?;
-    let payload = envelope.payload()?;
+    let payload = envelope.payload().ok()?;
     (envelope.topic == topic).then_some((envelope, payload))
 }
 
@@ -85,21 +85,18 @@ pub(super) fn is_envelope(topic: &str, line: &[u8]) -> bool {
 
 /// Fills a record with what an envelope says; with the whole line, if it is none of this topic.
 pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
-    match envelope(topic, &line) {
-        Some((envelope, payload)) => {
-            record.parts = Parts::All;
-            record.partition = envelope.partition;
-            record.timestamp_ms = envelope.timestamp;
-            refill(&mut record.key, envelope.key.as_deref().map(str::as_bytes));
-            let header = |(name, value): (String, Option<String>)| (name.into_bytes(), value.map(String::into_bytes));
-            record.headers = envelope.headers.0.into_iter().map(header).collect();
-            record.value = payload;
-        }
-        None => {
-            let offset = record.offset;
-            *record = LogRecord { offset, parts: Parts::Line, value: Some(line), ..LogRecord::default() };
-        }
-    }
+    let Some((envelope, payload)) = envelope(topic, &line) else {
+        let offset = record.offset;
+        *record = LogRecord { offset, parts: Parts::Line, value: Some(line), ..LogRecord::default() };
+        return;
+    };
+    record.parts = Parts::All;
+    record.partition = envelope.partition;
+    record.timestamp_ms = envelope.timestamp;
+    refill(&mut record.key, envelope.key.as_deref().map(str::as_bytes));
+    let header = |(name, value): (String, Option<String>)| (name.into_bytes(), value.map(String::into_bytes));
+    record.headers = envelope.headers.0.into_iter().map(header).collect();
+    record.value = payload;
 }
 
 #[cfg(test)]
