@@ -35,6 +35,10 @@ impl<'a> Topics<'a> {
     /// # Errors
     /// If a broker does not answer.
     pub fn open(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+        Self::look(cluster, stop).map_err(|error| cluster.explain(error))
+    }
+
+    fn look(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();

@@ -62,14 +62,14 @@ pub enum KafkaError {
     /// A broker that was reached does not answer, or another one that it named.
     #[error(
         "{action}: no answer within {seconds} s{detail}\nbrokers tell at which addresses they are to be asked \
-         (advertised.listeners): these too must be reachable from here"
+         (advertised.listeners), and these must be reachable from here: change that setting, or run where they are reachable"
     )]
     Unanswered {
         /// What was asked.
         action: String,
         /// How long was waited.
         seconds: u64,
-        /// What the client saw meanwhile, behind a colon.
+        /// Which addresses they told, or what the client saw there, behind a colon.
         detail: String,
     },
     /// A topic that is to be read is not there.
@@ -223,11 +223,11 @@ impl From<ClientError> for KafkaError {
 }
 
 impl KafkaError {
-    /// An answer that was not given, or was a refusal. `detail` is what the client saw meanwhile, behind a colon.
-    pub(super) fn refused(action: &str, error: ClientError, waited: Duration, detail: String) -> Self {
+    /// An answer that was not given, or was a refusal.
+    pub(super) fn refused(action: &str, error: ClientError, waited: Duration) -> Self {
         let action = action.to_owned();
         if is_silence(&error) {
-            Self::Unanswered { action, seconds: waited.as_secs(), detail }
+            Self::Unanswered { action, seconds: waited.as_secs(), detail: String::new() }
         } else {
             Self::Refused { action, source: Box::new(error) }
         }
