@@ -170,7 +170,7 @@ impl Failure {
             | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
                 match error.cause() {
-                    KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } => 2,
+                    KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,
                     KafkaError::Stopped => 5,
                     error if error.is_another_writer() => 4,
                     _ => 3,

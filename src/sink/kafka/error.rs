@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
 
 use super::ends::is_silence;
 use crate::spec::TopicName;
@@ -15,6 +14,9 @@ pub enum KafkaError {
     /// librdkafka refused a setting or a call.
     #[error("Kafka client: {0}")]
     Client(#[source] Box<ClientError>),
+    /// librdkafka cannot work with the properties that it was given.
+    #[error("the Kafka client cannot work with its properties (-X, [kafka] of the file, MDG_KAFKA_*): {0}")]
+    Properties(String),
     /// No broker answered.
     #[error("no Kafka broker answered at {brokers} within {seconds} s ({detail})\n{advice}")]
     Unreachable {
@@ -218,7 +220,13 @@ pub enum KafkaError {
 
 impl From<ClientError> for KafkaError {
     fn from(error: ClientError) -> Self {
-        Self::Client(Box::new(error))
+        match error {
+            // It checks no more than the properties then, and that the system gives it threads.
+            ClientError::ClientCreation(reason) if !reason.starts_with("Failed to create thread") => {
+                Self::Properties(reason)
+            }
+            error => Self::Client(Box::new(error)),
+        }
     }
 }
 
@@ -281,14 +289,5 @@ impl KafkaError {
             Self::Ended { source, .. } => source,
             error => error,
         }
-    }
-}
-
-/// librdkafka's name of an error, as `rd_kafka_err2name` has it: `MSG_SIZE_TOO_LARGE`, `_TRANSPORT`.
-pub(super) fn code(error: &ClientError) -> String {
-    let code = error.rdkafka_error_code().map(|code| RDKafkaRespErr::try_from(code as i32));
-    match code {
-        Some(Ok(code)) => format!("{code:?}").trim_start_matches("RD_KAFKA_RESP_ERR_").to_owned(),
-        Some(Err(_)) | None => "UNKNOWN".to_owned(),
     }
 }
