@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory fixtures test-fixtures test-engines build
+.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -91,6 +91,10 @@ bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECOND
 
 verify-memory: ## Verify 10 million auctions and 1 million: the memory is the same (takes minutes)
 	cargo test --locked --test verify_memory -- --ignored --nocapture
+
+verify-memory-kafka: ## The same from a real Kafka, by the release binary (takes minutes and 5 GB of disk)
+	cargo build --locked --release
+	tests/kafka/broker with benches/verify_memory.py
 
 build: ## The release binary
 	cargo build --locked --release

@@ -92,7 +92,7 @@ enum Command {
     /// Write what every join, funnel and window over a window of the stream must give, and the list of its planned faults
     AnswerKey(Box<answer_key::AnswerKeyArgs>),
     /// Show one auction, whole: its events, ids, partitions and times
-    Show(show::ShowArgs),
+    Show(Box<show::ShowArgs>),
     /// Print the JSON Schema of an event type
     Schema(schema::SchemaArgs),
     /// Say what a run with these options would do: each value with its origin, bounds, and what the brokers say
@@ -174,7 +174,7 @@ impl Failure {
             | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
                 match error.cause() {
-                    KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } => 2,
+                    KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,
                     KafkaError::Stopped => 5,
                     error if error.is_another_writer() => 4,
                     _ => 3,

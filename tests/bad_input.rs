@@ -332,7 +332,13 @@ fn options_that_contradict_each_other_are_refused() {
 /// Properties of the Kafka client, which have no option of their own.
 #[test]
 fn bad_properties_are_refused_wherever_they_are_given() {
-    let cases = [("acks", "1"), ("linger.ms", "soon"), ("sasl.pasword", "hunter2"), ("linger.ms", "")];
+    let cases = [
+        ("acks", "1"),
+        ("linger.ms", "soon"),
+        ("sasl.pasword", "hunter2"),
+        ("linger.ms", ""),
+        ("ssl.ca.location", "/nowhere"),
+    ];
     for (key, value) in cases {
         for by in [By::Flag, By::Variable, By::File] {
             let mut attempt = Attempt::new(&["bootstrap-servers"]);
@@ -359,6 +365,19 @@ fn bad_properties_are_refused_wherever_they_are_given() {
             assert_refused(&output, folder.path(), &[key, &origin], &format!("{key}={value} by {by:?}"));
             assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter2"), "a secret is shown");
         }
+    }
+}
+
+/// Each is known and well-formed, but this build of the client cannot do it.
+#[test]
+fn properties_that_the_client_cannot_work_with_are_refused() {
+    for command in [&["run", "--fast"][..], &["check", "--fast"], &["verify"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+        program.env_clear().stdin(Stdio::null()).current_dir(folder.path()).args(command);
+        program.args(["--bootstrap-servers", "127.0.0.1:1", "-X", "security.protocol=sasl_plaintext"]);
+        let output = program.output().unwrap();
+        assert_refused(&output, folder.path(), &["properties (-X,", "GSSAPI"], command[0]);
     }
 }
 

@@ -102,6 +102,22 @@ fn a_run_warns_of_uneven_topics_before_its_first_record() {
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
+fn a_property_that_is_given_often_is_listed_once() {
+    let config = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(config.path(), "[kafka]\nlinger.ms = 1\nclient.id = \"file\"\n").unwrap();
+    let typed = ["-X", "linger.ms=2", "-X", "linger.ms=3", "--config", &config.path().display().to_string()];
+    let (code, stdout, stderr) = check("often", &typed);
+    assert_eq!(code, Some(0), "{stderr}");
+    let line = |property: &str| {
+        let lines = stdout.lines().filter(|line| line.starts_with(&format!("-X {property}")));
+        lines.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(line("linger.ms"), ["3 command line"], "{stdout}");
+    assert_eq!(line("client.id").len(), 1, "{stdout}");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
 fn no_secret_is_shown_wherever_it_comes_from() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), "hunter2\n").unwrap();

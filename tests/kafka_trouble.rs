@@ -362,3 +362,28 @@ fn a_signal_ends_a_run_that_a_silent_broker_holds_up_before_its_first_record() {
         assert_eq!(output.status.code(), Some(if began { 3 } else { code }), "{after_ms}: {}", stderr(&output));
     }
 }
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_broker_that_names_an_unreachable_address_is_an_error_that_says_which() {
+    // A name that only another network knows, a port that refuses, an address that swallows everything.
+    for address in ["kafka-inside.invalid:9092", "127.0.0.1:1", "192.0.2.1:9092"] {
+        let extra = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(extra.path(), format!("advertised.listeners=PLAINTEXT://{address}\n")).unwrap();
+        let mut script = Command::new("tests/kafka/broker");
+        let broker = OwnBroker::start_by(script.env("KAFKA_EXTRA_PROPERTIES", extra.path()));
+        // What the client finds out first differs from run to run.
+        let start = |command: &'static str| {
+            let mut ours = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+            ours.args([command, "--bootstrap-servers", &broker.bootstrap, "--fast", "--count", "10"]);
+            (command, ours.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+        };
+        for (command, ours) in ["run", "run", "check", "check"].map(start) {
+            let output = end_of(ours, Duration::from_secs(15));
+            let message = stderr(&output);
+            assert_eq!(output.status.code(), Some(3), "{command} at {address}: {message}");
+            assert!(message.contains(address), "{command} at {address}: {message}");
+            assert!(message.contains("(advertised.listeners)"), "{command} at {address}: {message}");
+        }
+    }
+}

@@ -406,7 +406,7 @@ fn a_window_from_now_begins_with_a_plain_request_or_not_at_all() {
 #[test]
 fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped() {
     let (stream, _) = repeating(Faults { orphans: "0.5".parse().unwrap(), ..Faults::default() });
-    let first = (0..).find(|&first| {
+    let first = (0..1_000_000).find(|&first| {
         let auctions = stream.auctions();
         let is_dropped = |ordinal| auctions.fate(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;
         // Of the first auction only the request is left, and the next one's is dropped.

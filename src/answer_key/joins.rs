@@ -48,7 +48,7 @@ struct Join {
 pub(super) struct Joins<'a> {
     stream: &'a Stream,
     settings: Settings,
-    joins: [Join; 3],
+    edges: [Join; 3],
     funnel: Table,
     row: Row,
 }
@@ -69,16 +69,16 @@ impl<'a> Joins<'a> {
                 inner_must: settings.watermark_delay.map(|_| table("inner_must")).transpose()?,
             })
         };
-        let joins = [join(0)?, join(1)?, join(2)?];
+        let edges = [join(0)?, join(1)?, join(2)?];
         let funnel = Table::create(folder, "funnel".to_owned(), FUNNEL_COLUMNS)?;
-        Ok(Self { stream, settings, joins, funnel, row: Row::default() })
+        Ok(Self { stream, settings, edges, funnel, row: Row::default() })
     }
 
     pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
         let ids = Stage::ALL.map(|stage| auction.events(stage).next().map(|record| self.own_id(auction, record)));
         let event = |stage: Stage| Some((ids[stage.index()].as_ref()?, auction.plan.event_ms(stage)?));
         let events: [Option<Event<'_>>; 4] = Stage::ALL.map(event);
-        for (edge, join) in self.joins.iter_mut().enumerate() {
+        for (edge, join) in self.edges.iter_mut().enumerate() {
             let (left, right) = (EDGES[edge].parent, Stage::ALL[edge + 1]);
             let Some((left_id, left_ms)) = events[left.index()] else { continue };
             let bound_ms = self.settings.bounds[edge].ms();
@@ -155,6 +155,6 @@ impl<'a> Joins<'a> {
             let always = [join.inner_raw, join.left_raw, join.inner_dedup, join.left_dedup];
             always.into_iter().chain(join.inner_must)
         };
-        self.joins.into_iter().flat_map(of_join).chain([self.funnel]).collect()
+        self.edges.into_iter().flat_map(of_join).chain([self.funnel]).collect()
     }
 }

@@ -51,7 +51,8 @@ struct Bounds {
 
 #[derive(Debug, Serialize)]
 struct Topic<'a> {
-    topic: &'a str,
+    #[serde(rename = "topic")]
+    name: &'a str,
     stage: Stage,
     records: u64,
     /// Of the topic in emit order, as one source.
@@ -61,7 +62,8 @@ struct Topic<'a> {
 
 #[derive(Debug, Serialize)]
 struct Partition {
-    partition: usize,
+    #[serde(rename = "partition")]
+    number: usize,
     records: u64,
     max_disorder_ms: i64,
     /// Where a run into Kafka has written it.
@@ -119,15 +121,15 @@ impl Written<'_> {
     }
 
     fn topic(&self, stage: Stage) -> Topic<'_> {
-        let partition = |(partition, log): (usize, &LogState)| Partition {
-            partition,
+        let partition = |(number, log): (usize, &LogState)| Partition {
+            number,
             records: log.records,
             max_disorder_ms: log.disorder_ms,
             end_offset: self.are_offsets.then_some(log.records),
         };
         let whole = self.logs.topics[stage.index()];
         Topic {
-            topic: self.stream.layout().topic(stage).name.as_str(),
+            name: self.stream.layout().topic(stage).name.as_str(),
             stage,
             records: whole.records,
             max_disorder_ms: whole.disorder_ms,

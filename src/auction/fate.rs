@@ -59,6 +59,7 @@ pub struct Fate {
 
 /// What planned faults do with the records of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a planned fault of its own")]
 pub struct StageFate {
     /// How much later than its event time the record is emitted, in milliseconds.
     pub late_ms: i64,
@@ -150,7 +151,9 @@ impl Auctions {
             };
             let delay = |drawn: &Option<((Words, u128), i64)>, min: u32| {
                 let ((words, threshold), ms_max) = drawn.as_ref()?;
-                words.happens(at, *threshold).then(|| i64::from(words.between(at + 2, min, *ms_max as u32)))
+                words
+                    .happens(at, *threshold)
+                    .then(|| i64::from(words.between(at + 2, min, ms_max.unsigned_abs() as u32)))
             };
             fate.stages[stage.index()] = StageFate {
                 late_ms: delay(&late, 1).unwrap_or(0),

@@ -131,11 +131,11 @@ impl Plan {
         let (response_min, response_max) = RESPONSE_DELAY_MS;
         let response = i64::from(delay(word::RESPONSE_DELAY, (response_min.max(received + 1), response_max)));
         let impression = i64::from(delay(word::IMPRESSION_DELAY, IMPRESSION_DELAY_MS));
-        let click = i64::from(delay(word::CLICK_DELAY, CLICK_DELAY_MS));
+        let behind_impression = i64::from(delay(word::CLICK_DELAY, CLICK_DELAY_MS));
 
         let edges = fault_words.boundary.as_ref().map_or([None; 3], |words| draw_edges(faults, words));
         // Each child's delay behind its parent, so that what is moved takes its descendants along.
-        let mut behind = [response, impression - response, click];
+        let mut behind = [response, impression - response, behind_impression];
         for ((behind, edge), bound) in behind.iter_mut().zip(edges).zip(faults.boundary.bounds()) {
             *behind = edge.map_or(*behind, |edge| bound.ms() + i64::from(edge));
         }

@@ -37,8 +37,8 @@ struct AnswerKeyOptions {
     /// Folder for the tables: new or empty
     #[arg(long, env = "MDG_OUT", value_name = "DIR")]
     out: PathBuf,
-    /// How far behind its parent a joined child may lie, such as impression_click=60s; once for each of request_response,
-    /// response_impression, impression_click [default: 100ms, 500ms, 10s, or those of --boundary]
+    /// How far behind its parent a joined child may lie, such as `impression_click=60s`; once for each of `request_response`,
+    /// `response_impression`, `impression_click` [default: 100ms, 500ms, 10s, or those of --boundary]
     #[arg(long, env = "MDG_BOUND", value_name = "EDGE=SPAN", value_delimiter = ',')]
     bound: Vec<Bound>,
     /// Length of the tumbling windows

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction};
 
+/// The flag of librdkafka properties.
+pub(super) const PROPERTY: &str = "-X";
+
 pub(super) fn is_option(arg: &Arg) -> bool {
     arg.get_long().is_some()
         && !matches!(
@@ -37,6 +40,21 @@ pub(super) fn typed_value(arg: &Arg, typed: &[OsString]) -> Option<String> {
         }
     }
     None
+}
+
+/// The keys of the properties on the command line: `-X key=value` or `-Xkey=value`.
+pub(super) fn typed_properties(typed: &[OsString]) -> Vec<String> {
+    let mut words = typed.iter().take_while(|word| *word != "--").map(|word| word.to_string_lossy());
+    let mut keys = Vec::new();
+    while let Some(word) = words.next() {
+        let property = match word.strip_prefix(PROPERTY) {
+            Some("") => words.next().unwrap_or_default().into_owned(),
+            Some(rest) => rest.strip_prefix('=').unwrap_or(rest).to_owned(),
+            None => continue,
+        };
+        keys.push(property.split('=').next().unwrap_or_default().trim().to_owned());
+    }
+    keys
 }
 
 /// A typed word as the parser takes it: `--fast=false` is how a switch that a file turns on is turned off again.

@@ -14,7 +14,7 @@ use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::emit_lag_ms_max;
 use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
-use crate::sink::kafka::{Cluster, Target};
+use crate::sink::kafka::{Cluster, Property, Target};
 use crate::spec::{Partitions, Rate, Stage};
 use crate::stream::{Position, Stream};
 
@@ -103,7 +103,12 @@ fn options(resolved: &Resolved, configuration: &Configuration, matches: &ArgMatc
         let origin = configuration.origin(long).to_string();
         Some(OptionValue { option: format!("--{long}"), value: value(arg), origin })
     });
-    let properties = resolved.properties.iter().map(|property| OptionValue {
+    // Of a property that is given several times, the last counts.
+    let is_last = |(at, property): &(usize, &Property)| {
+        resolved.properties[at + 1..].iter().all(|later| later.key() != property.key())
+    };
+    let properties = resolved.properties.iter().enumerate().filter(is_last);
+    let properties = properties.map(|(_, property)| OptionValue {
         option: format!("-X {}", property.key()),
         value: Some(property.shown().unwrap_or(MASK).to_owned()),
         origin: configuration.property_origin(property.key()).to_string(),

@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command};
 
-use super::arguments::{is_option, is_switch, name, on_or_off, switched, typed_value};
+use super::arguments::{PROPERTY, is_option, is_switch, name, on_or_off, switched, typed_properties, typed_value};
 use super::config_file::{ConfigFile, ConfigFileError, Entry};
 use super::origin::Origin;
 
 /// The option that names the file.
 const CONFIG: &str = "config";
-/// The flag of librdkafka properties.
-pub(super) const PROPERTY: &str = "-X";
 /// `MDG_KAFKA_SASL_PASSWORD` is the property `sasl.password`.
 const PROPERTY_VARIABLE: &str = "MDG_KAFKA_";
 /// `MDG_KAFKA_SASL_PASSWORD_FILE` names a file that holds it, as container secrets do.
@@ -91,6 +89,9 @@ impl Configuration {
             found.add_file(&ConfigFile::read(&path)?, &path, root, &args)?;
         }
         found.add_property_variables(variables)?;
+        for key in typed_properties(typed) {
+            found.properties.remove(&key);
+        }
         found.drop_beaten_alternatives();
 
         let mut arguments = before.to_vec();
@@ -314,6 +315,16 @@ mod tests {
         let expected =
             format!("mdg run --users=20 --partitions=3 -Xclient.id=file -Xlinger.ms=2 --config {path} --seed=30");
         assert_eq!(resolve(&typed, variables).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_property_that_is_typed_beats_all_others() {
+        let file = file("[kafka]\nlinger.ms = 1\nclient.id = \"file\"\n");
+        let path = file.path().display();
+        for typed in ["-X linger.ms=3", "-Xlinger.ms=3", "-X=linger.ms=3"] {
+            let resolved = resolve(&format!("mdg --config {path} {typed}"), "MDG_KAFKA_LINGER_MS=2").unwrap();
+            assert_eq!(resolved, format!("mdg -Xclient.id=file --config {path} {typed}"));
+        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Topics<'a> {
     stop: &'a Stop,
     places: Vec<LogPlace>,
     spans: Vec<Span>,
-    reader: Reader,
+    /// One a stage, so that each has queues of its own size.
+    readers: Vec<Reader>,
 }
 
 impl<'a> Topics<'a> {
@@ -35,10 +36,14 @@ impl<'a> Topics<'a> {
     /// # Errors
     /// If a broker does not answer.
     pub fn open(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+        Self::look(cluster, stop).map_err(|error| cluster.explain(error))
+    }
+
+    fn look(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();
-        let client = reader::client(cluster, 0)?;
+        let client = reader::client(cluster, 1)?;
         for stage in Stage::ALL {
             let topic = layout.topic(stage);
             for partition in 0..topic.partitions.count() {
@@ -48,13 +53,14 @@ impl<'a> Topics<'a> {
                 spans.push(span);
             }
         }
-        let reader = Reader::start(cluster, &spans)?;
-        Ok(Self { cluster, stop, places, spans, reader })
+        let of_topics = spans.chunk_by(Span::is_beside);
+        let readers = of_topics.map(|of_topic| Reader::start(cluster, of_topic, &spans)).collect::<Result<_, _>>()?;
+        Ok(Self { cluster, stop, places, spans, readers })
     }
 
     /// The last records of the logs whose spans are not empty.
     fn read_tails(&self, spans: &[Span], count: usize) -> Result<Vec<Vec<LogRecord>>, KafkaError> {
-        let mut reader = Reader::start(self.cluster, spans)?;
+        let mut reader = Reader::start(self.cluster, spans, spans)?;
         let mut tails = Vec::with_capacity(spans.len());
         for log in 0..spans.len() {
             let mut tail = std::collections::VecDeque::new();
@@ -79,7 +85,8 @@ impl Source for Topics<'_> {
     }
 
     fn next(&mut self, log: usize, record: &mut LogRecord) -> Result<bool, SourceError> {
-        Ok(self.reader.next(log, record, self.stop)?)
+        let LogPlace { stage, partition, .. } = self.places[log];
+        Ok(self.readers[stage.index()].next(partition.unwrap_or_default() as usize, record, self.stop)?)
     }
 
     fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {

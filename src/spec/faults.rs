@@ -17,6 +17,9 @@ pub const JOIN_BOUNDS: [Span; 3] = [Span::from_ms(100), Span::from_ms(500), Span
 /// No record is emitted later than this behind its auction's arrival, so that look-back and pending memory stay small.
 pub const LAG_MS_LIMIT: i64 = 3_600_000;
 
+/// A stage falls silent at most so long behind the epoch, unless a time is given: 500 years of 365 days.
+const BEGIN_MS_MAX: i64 = 500 * 365 * 86_400_000;
+
 /// Which faults a stream has. All are off by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Faults {
@@ -268,9 +271,15 @@ impl FromStr for Idle {
         let (stage, rest) = text.split_once(':').ok_or(Self::FORM)?;
         let (begin, span) = rest.rsplit_once(':').ok_or(Self::FORM)?;
         let stage = Stage::ALL.into_iter().find(|known| known.name() == stage).ok_or(Self::FORM)?;
-        let begin = match begin.contains('T') {
-            true => Begin::AtMs(parse_time_ms(begin, LIMIT_MS)?),
-            false => Begin::BehindEpoch(begin.parse()?),
+        let begin = if begin.contains('T') {
+            Begin::AtMs(parse_time_ms(begin, LIMIT_MS)?)
+        } else {
+            let span: Span = begin.parse()?;
+            // What is longer could not be read back in milliseconds.
+            if span.ms() > BEGIN_MS_MAX {
+                return Err(SpecError::Range { min: "1ms", max: "500 years, or a time" });
+            }
+            Begin::BehindEpoch(span)
         };
         Ok(Self { stage, begin, span: delay(span)? })
     }
@@ -333,7 +342,9 @@ mod tests {
         for text in ["0.1:1s", "0.1:1s,1s", "0.1:1s,1s,1s,1s", "2"] {
             assert!(text.parse::<Boundary>().is_err(), "{text}");
         }
-        for text in ["click", "click:10m", "clicks:10m:1s", "click:2026-13-01T00:00:00Z:1s", "click:10m:2h"] {
+        for text in
+            ["click", "click:10m", "clicks:10m:1s", "click:501y:1s", "click:2026-13-01T00:00:00Z:1s", "click:10m:2h"]
+        {
             assert!(text.parse::<Idle>().is_err(), "{text}");
         }
         let spread = |text: &str| text.parse::<Spread>().unwrap();

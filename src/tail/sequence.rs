@@ -15,7 +15,7 @@ pub(super) struct Sequence {
 impl Sequence {
     /// Where a tail can begin so that it ends as it does; if it cannot, at its first record, and comparing says what is wrong.
     pub(super) fn begin(&mut self, tail: &Tail) {
-        self.length = (tail.end - tail.from) as usize;
+        self.length = (tail.end - tail.from).unsigned_abs() as usize;
         let places = (0..).zip(&self.positions).filter(|(_, position)| tail.firsts.contains(position));
         let ends_well = |&begin: &usize| {
             let last = (begin + self.length).checked_sub(1).and_then(|last| self.positions.get(last));

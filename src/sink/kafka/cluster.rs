@@ -1,13 +1,15 @@
 //! Looking at the brokers before the first record: reachable, topics there, their partition counts and end offsets.
 
 mod metadata;
+mod named;
 
 use std::time::Duration;
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::ends::{end_offsets, watermarks};
+use self::named::{Named, is_loopback};
+use super::ends::{end_offsets, first_that_holds_records, watermarks};
 use super::last_error::LastError;
 use super::topics::{self, Existing, Times, TopicSettings};
 use super::{KafkaError, Property, properties};
@@ -18,6 +20,8 @@ use crate::spec::{Layout, Partitions, Stage, Topic, TopicName};
 pub const DEFAULT_BROKERS: &str = "kafka:9092";
 /// How long the first answer of a broker is waited for.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection may take of it.
+const CONNECTION: Duration = Duration::from_secs(4);
 /// A broker that does not answer is asked again this often, so that a signal is seen in time.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How long a new topic may take to get its leaders.
@@ -73,8 +77,8 @@ pub struct Cluster {
     layout: Layout,
     created: Vec<TopicName>,
     end_offsets: [Vec<i64>; 4],
-    /// Whether the brokers call themselves by addresses of this machine.
-    is_local: bool,
+    /// What the brokers call themselves.
+    named: Named,
 }
 
 impl Cluster {
@@ -85,27 +89,34 @@ impl Cluster {
     /// If no broker answers within 10 seconds, a topic that exists does not fit, or one cannot be created.
     pub fn prepare(target: &Target<'_>) -> Result<Self, KafkaError> {
         let mut cluster = Self::unseen(target);
-        let config = cluster.client_config();
+        match cluster.prepare_for(target) {
+            Ok(()) => Ok(cluster),
+            Err(error) => Err(cluster.named.explain(error)),
+        }
+    }
+
+    fn prepare_for(&mut self, target: &Target<'_>) -> Result<(), KafkaError> {
+        let config = self.client_config();
         let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
-        let counts = cluster.partition_counts(&client, target.stop)?;
+        let counts = self.partition_counts(&client, target.stop)?;
         let existing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count > 0);
-        cluster.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
+        self.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         let missing: Vec<&Topic> = missing.map(|(topic, _)| topic).collect();
-        cluster.created = topics::create(&config, &missing, target.topics, target.stop)?;
-        let missing: Vec<&Topic> = missing.into_iter().filter(|topic| !cluster.created.contains(&topic.name)).collect();
-        let counts = cluster.wait_for_leaders(&client, target.stop)?;
+        let retention_ms = self.broker_retention_ms(&missing, target.stop)?;
+        self.created = topics::create(&config, &missing, target.topics, retention_ms, target.stop)?;
+        let missing: Vec<&Topic> = missing.into_iter().filter(|topic| !self.created.contains(&topic.name)).collect();
+        let counts = self.wait_for_leaders(&client, target.stop)?;
         // Topics that were there without leaders are looked at now.
-        cluster.look_at_existing(&client, &missing.iter().map(|&topic| (topic, 1)).collect::<Vec<_>>(), target)?;
-        cluster.layout = target.layout.with_partitions(counts);
-        let metadata = cluster.metadata(&client, target.stop)?;
-        cluster.is_local = metadata.brokers().iter().all(|broker| is_loopback(broker.host()));
+        self.look_at_existing(&client, &missing.iter().map(|&topic| (topic, 1)).collect::<Vec<_>>(), target)?;
+        self.layout = target.layout.with_partitions(counts);
+        self.metadata(&client, target.stop)?;
         for stage in Stage::ALL {
-            let topic = cluster.layout.topic(stage);
+            let topic = self.layout.topic(stage);
             let count = topic.partitions.count();
-            cluster.end_offsets[stage.index()] = end_offsets(client.client(), topic, count, target.stop)?;
+            self.end_offsets[stage.index()] = end_offsets(client.client(), topic, count, target.stop)?;
         }
-        Ok(cluster)
+        Ok(())
     }
 
     /// Looks at the topics and leaves everything as it is.
@@ -113,10 +124,17 @@ impl Cluster {
     /// # Errors
     /// If no broker answers within 10 seconds, or one refuses to tell.
     pub fn look(target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
-        let cluster = Self::unseen(target);
-        let config = cluster.client_config();
+        let mut cluster = Self::unseen(target);
+        cluster.look_at(target).map_err(|error| cluster.named.explain(error))
+    }
+
+    fn look_at(&mut self, target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
+        let config = self.client_config();
         let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
-        let counts = cluster.partition_counts(&client, target.stop)?;
+        let counts = self.partition_counts(&client, target.stop)?;
+        let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
+        // A run would ask this, and not all brokers that are found can be reached.
+        self.broker_retention_ms(&missing.map(|(topic, _)| topic).collect::<Vec<_>>(), target.stop)?;
         let mut states = Stage::ALL.map(|stage| TopicState {
             topic: target.layout.topic(stage).name.clone(),
             partitions: Partitions::new(counts[stage.index()]).ok(),
@@ -138,7 +156,8 @@ impl Cluster {
         for (state, topic) in
             states.iter_mut().zip(target.layout.topics()).filter(|(state, _)| state.partitions.is_some())
         {
-            state.misfits = topics::misfits(&config, &cluster.brokers, &[topic], times, target.stop)?;
+            state.misfits =
+                topics::misfits(&config, &self.brokers, &[topic], times, self.named.patience(), target.stop)?;
         }
         Ok(states)
     }
@@ -151,14 +170,20 @@ impl Cluster {
             layout: target.layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
-            is_local: false,
+            named: Named::default(),
         }
+    }
+
+    /// How long records of topics that are missing would be kept, if any is missing.
+    fn broker_retention_ms(&self, missing: &[&Topic], stop: &Stop) -> Result<Option<i64>, KafkaError> {
+        let Some(broker) = self.named.first().filter(|_| !missing.is_empty()) else { return Ok(None) };
+        topics::broker_retention_ms(&self.client_config(), broker, self.named.patience(), stop)
     }
 
     /// Refuses topics whose settings would not keep records as they are, and a topic that is gone beside others that are to be gone
     /// on with. What the run writes behind those is not known yet, so the age of its first record is checked later.
     fn look_at_existing(
-        &self,
+        &mut self,
         client: &BaseConsumer<LastError>,
         existing: &[(&Topic, u32)],
         target: &Target<'_>,
@@ -168,7 +193,7 @@ impl Cluster {
         }
         let mut times = target.topics.times;
         if target.topics.existing == Existing::Resumed
-            && let Some(held) = first_that_holds_records(client, existing, target.stop)?
+            && let Some(held) = first_that_holds_records(client.client(), existing, target.stop)?
         {
             let metadata = self.metadata(client, target.stop)?;
             let exists = |name: &TopicName| metadata.topics().iter().any(|topic| topic.name() == name.as_str());
@@ -191,7 +216,8 @@ impl Cluster {
     }
 
     fn check_topics(&self, topics: &[&Topic], times: Times, stop: &Stop) -> Result<(), KafkaError> {
-        let misfits = topics::misfits(&self.client_config(), &self.brokers, topics, times, stop)?;
+        let within = self.named.patience();
+        let misfits = topics::misfits(&self.client_config(), &self.brokers, topics, times, within, stop)?;
         misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -199,7 +225,7 @@ impl Cluster {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let hosts = self.brokers.split(',').map(str::trim);
-        self.is_local
+        self.named.are_local()
             && hosts.map(|address| address.rsplit_once("://").map_or(address, |(_, host)| host)).all(is_loopback)
     }
 
@@ -226,9 +252,11 @@ impl Cluster {
         &self.end_offsets
     }
 
-    /// A client's settings: the user's properties, and what every client of the run shares.
+    /// The settings of a client that looks or reads: the user's properties, and what every client of the run shares.
     pub(crate) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // An address that swallows everything is told of while answers are still waited for.
+        config.set("socket.connection.setup.timeout.ms", CONNECTION.as_millis().to_string());
         self.configure(&mut config);
         config
     }
@@ -243,29 +271,14 @@ impl Cluster {
             .set_log_level(RDKafkaLogLevel::Warning);
     }
 
+    /// Adds to the error of a silent broker where it was asked.
+    pub(crate) fn explain(&self, error: KafkaError) -> KafkaError {
+        self.named.explain(error)
+    }
+
     pub(super) fn transfer(&self) -> Transfer {
         self.transfer
     }
-}
-
-/// Whether a host, with a port or without, is this machine.
-fn is_loopback(host: &str) -> bool {
-    let is = |name: &str| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    is("localhost") || is("[::1]") || host == "::1" || host.starts_with("127.")
-}
-
-/// The first of some topics in which a partition does not end at offset 0.
-fn first_that_holds_records(
-    client: &BaseConsumer<LastError>,
-    topics: &[(&Topic, u32)],
-    stop: &Stop,
-) -> Result<Option<TopicName>, KafkaError> {
-    for &(topic, count) in topics {
-        if end_offsets(client.client(), topic, count, stop)?.iter().any(|&end_offset| end_offset > 0) {
-            return Ok(Some(topic.name.clone()));
-        }
-    }
-    Ok(None)
 }
 
 /// Passes librdkafka's log on. Broken connections are told by the error callback already.

@@ -11,7 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::KafkaError;
 use super::cluster::{CONNECT, LOOK, READY, SETTLING_WAIT};
 use crate::sink::Stop;
-use crate::spec::Topic;
+use crate::spec::{Topic, TopicName};
 
 /// Where each of a topic's partitions ends.
 pub(super) fn end_offsets<C: ClientContext>(
@@ -22,6 +22,20 @@ pub(super) fn end_offsets<C: ClientContext>(
 ) -> Result<Vec<i64>, KafkaError> {
     let end = |partition| Ok(watermarks(client, topic.name.as_str(), partition, || stop.asked())?.1);
     (0..count.cast_signed()).map(end).collect()
+}
+
+/// The first of some topics in which a partition does not end at offset 0.
+pub(super) fn first_that_holds_records<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[(&Topic, u32)],
+    stop: &Stop,
+) -> Result<Option<TopicName>, KafkaError> {
+    for &(topic, count) in topics {
+        if end_offsets(client, topic, count, stop)?.iter().any(|&end_offset| end_offset > 0) {
+            return Ok(Some(topic.name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The offset of a partition's first record, and the one that its next record will have. A partition whose leader was only just
@@ -42,7 +56,7 @@ pub(crate) fn watermarks<C: ClientContext>(
             Err(error) if is_silence(&error) && begin.elapsed() < CONNECT => thread::sleep(SETTLING_WAIT),
             Err(error) => {
                 let action = format!("reading the end offset of `{topic}`, partition {partition}");
-                return Err(KafkaError::refused(&action, error, CONNECT, String::new()));
+                return Err(KafkaError::refused(&action, error, CONNECT));
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
 
 use super::ends::is_silence;
 use crate::spec::TopicName;
@@ -15,6 +14,9 @@ pub enum KafkaError {
     /// librdkafka refused a setting or a call.
     #[error("Kafka client: {0}")]
     Client(#[source] Box<ClientError>),
+    /// librdkafka cannot work with the properties that it was given.
+    #[error("the Kafka client cannot work with its properties (-X, [kafka] of the file, MDG_KAFKA_*): {0}")]
+    Properties(String),
     /// No broker answered.
     #[error("no Kafka broker answered at {brokers} within {seconds} s ({detail})\n{advice}")]
     Unreachable {
@@ -62,14 +64,14 @@ pub enum KafkaError {
     /// A broker that was reached does not answer, or another one that it named.
     #[error(
         "{action}: no answer within {seconds} s{detail}\nbrokers tell at which addresses they are to be asked \
-         (advertised.listeners): these too must be reachable from here"
+         (advertised.listeners), and these must be reachable from here: change that setting, or run where they are reachable"
     )]
     Unanswered {
         /// What was asked.
         action: String,
         /// How long was waited.
         seconds: u64,
-        /// What the client saw meanwhile, behind a colon.
+        /// Which addresses they told, or what the client saw there, behind a colon.
         detail: String,
     },
     /// A topic that is to be read is not there.
@@ -218,16 +220,22 @@ pub enum KafkaError {
 
 impl From<ClientError> for KafkaError {
     fn from(error: ClientError) -> Self {
-        Self::Client(Box::new(error))
+        match error {
+            // It checks no more than the properties then, and that the system gives it threads.
+            ClientError::ClientCreation(reason) if !reason.starts_with("Failed to create thread") => {
+                Self::Properties(reason)
+            }
+            error => Self::Client(Box::new(error)),
+        }
     }
 }
 
 impl KafkaError {
-    /// An answer that was not given, or was a refusal. `detail` is what the client saw meanwhile, behind a colon.
-    pub(super) fn refused(action: &str, error: ClientError, waited: Duration, detail: String) -> Self {
+    /// An answer that was not given, or was a refusal.
+    pub(super) fn refused(action: &str, error: ClientError, waited: Duration) -> Self {
         let action = action.to_owned();
         if is_silence(&error) {
-            Self::Unanswered { action, seconds: waited.as_secs(), detail }
+            Self::Unanswered { action, seconds: waited.as_secs(), detail: String::new() }
         } else {
             Self::Refused { action, source: Box::new(error) }
         }
@@ -281,14 +289,5 @@ impl KafkaError {
             Self::Ended { source, .. } => source,
             error => error,
         }
-    }
-}
-
-/// librdkafka's name of an error, as `rd_kafka_err2name` has it: `MSG_SIZE_TOO_LARGE`, `_TRANSPORT`.
-pub(super) fn code(error: &ClientError) -> String {
-    let code = error.rdkafka_error_code().map(|code| RDKafkaRespErr::try_from(code as i32));
-    match code {
-        Some(Ok(code)) => format!("{code:?}").trim_start_matches("RD_KAFKA_RESP_ERR_").to_owned(),
-        Some(Err(_)) | None => "UNKNOWN".to_owned(),
     }
 }

@@ -19,19 +19,26 @@ impl LastError {
     pub(super) fn last(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    fn keep(&self, reason: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster::without_statistics(reason).to_owned());
+    }
 }
 
 impl ClientContext for LastError {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         cluster::log(level, facility, message);
+        // A connection that is not made in time is logged, and no error: `[thrd:...]: host:port/id: Connection setup timed out`.
+        if let ("FAIL", Some((_, reason))) = (facility, message.split_once("]: ")) {
+            self.keep(reason);
+        }
     }
 
     fn error(&self, error: ClientError, reason: &str) {
         tracing::debug!(target: "kafka", "{error}: {reason}");
         // "All brokers are down" follows the error that says why.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(cluster::without_statistics(reason).to_owned());
+            self.keep(reason);
         }
     }
 }

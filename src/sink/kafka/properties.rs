@@ -1,6 +1,7 @@
 //! librdkafka properties that users set: any, except those that our guarantees rest on.
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -8,6 +9,9 @@ use rdkafka::config::ClientConfig;
 
 /// Where Debian, Alpine and most images keep the CA certificates; the OpenSSL inside this program looks elsewhere.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// librdkafka's word for: look where certificates usually are.
+const PROBE: &str = "probe";
 
 /// Properties that are refused, and why.
 const REFUSED: [(&str, &str); 26] = [
@@ -61,6 +65,14 @@ pub enum PropertyError {
         /// Why.
         reason: &'static str,
     },
+    /// It names a file that cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// librdkafka does not know it, or not with this value.
     #[error("`{key}` is refused by the Kafka client: {reason}")]
     Unknown {
@@ -87,6 +99,12 @@ impl Property {
     /// Whether its value must never be shown.
     fn is_secret(&self) -> bool {
         ["password", "secret", ".pem", "token", "jaas"].iter().any(|word| self.key.contains(word))
+    }
+
+    /// The file of a certificate or a key that it names. librdkafka looks there only when it connects by TLS.
+    fn file(&self) -> Option<&Path> {
+        let is_file = self.key.starts_with("ssl.") && self.key.ends_with(".location") && self.value != PROBE;
+        is_file.then_some(Path::new(&self.value))
     }
 
     /// Asks librdkafka whether it takes the property. What it says may quote the value, so a secret's answer is left out.
@@ -121,6 +139,9 @@ impl FromStr for Property {
         }
         let property = Self { key: key.to_owned(), value: value.to_owned() };
         property.check()?;
+        if let Some(Err(error)) = property.file().map(fs::metadata) {
+            return Err(PropertyError::Unreadable { path: property.value, reason: error.to_string() });
+        }
         Ok(property)
     }
 }
@@ -169,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_there_is_refused_before_anything_connects() {
+        for key in ["ssl.ca.location", "ssl.key.location", "ssl.certificate.location", "ssl.keystore.location"] {
+            let error = format!("{key}=/nowhere").parse::<Property>().unwrap_err().to_string();
+            assert_eq!(error, "cannot read /nowhere: No such file or directory (os error 2)");
+        }
+        assert!("ssl.ca.location=probe".parse::<Property>().is_ok());
+    }
+
+    #[test]
     fn secrets_are_never_shown() {
         let property: Property = "sasl.password=hunter2".parse().unwrap();
         assert_eq!(format!("{property:?}"), "sasl.password=***");
@@ -182,8 +212,8 @@ mod tests {
         apply(&["security.protocol=SASL_SSL".parse().unwrap()], &mut config);
         assert_eq!(config.get("ssl.ca.location").is_some(), Path::new(CA_BUNDLE).exists());
         let mut config = ClientConfig::new();
-        apply(&["security.protocol=ssl".parse().unwrap(), "ssl.ca.location=/x".parse().unwrap()], &mut config);
-        assert_eq!(config.get("ssl.ca.location"), Some("/x"));
+        apply(&["security.protocol=ssl".parse().unwrap(), "ssl.ca.location=/".parse().unwrap()], &mut config);
+        assert_eq!(config.get("ssl.ca.location"), Some("/"));
         let mut config = ClientConfig::new();
         apply(&[], &mut config);
         assert_eq!(config.get("ssl.ca.location"), None);

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::types::RDKafkaRespErr;
 
 use super::delivery::Deliveries;
-use super::error::code;
 use super::{PATIENCE, cluster};
 use crate::metrics::Metrics;
 use crate::spec::Stage;
@@ -55,7 +55,7 @@ impl ClientContext for Reports {
     }
 
     /// The client repeats itself while a broker is away: the same trouble is told once in [`PATIENCE`].
-    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+    fn error(&self, error: ClientError, reason: &str) {
         if self.closing.load(Ordering::Relaxed) {
             return;
         }
@@ -89,5 +89,14 @@ impl ProducerContext for Reports {
                 self.metrics.delivery_error(&code(error));
             }
         }
+    }
+}
+
+/// librdkafka's name of an error, as `rd_kafka_err2name` has it: `MSG_SIZE_TOO_LARGE`, `_TRANSPORT`.
+fn code(error: &ClientError) -> String {
+    let code = error.rdkafka_error_code().map(|code| RDKafkaRespErr::try_from(code as i32));
+    match code {
+        Some(Ok(code)) => format!("{code:?}").trim_start_matches("RD_KAFKA_RESP_ERR_").to_owned(),
+        Some(Err(_)) | None => "UNKNOWN".to_owned(),
     }
 }

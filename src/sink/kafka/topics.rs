@@ -1,6 +1,6 @@
 //! Creating the topics that are missing, with settings that fit the window.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::ClientConfig;
@@ -9,7 +9,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::sleep;
 
 use super::KafkaError;
-use super::cluster::{CONNECT, LOOK, READY};
+use super::cluster::READY;
 use super::last_error::LastError;
 use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};
@@ -58,6 +58,7 @@ pub(super) fn create(
     config: &ClientConfig,
     missing: &[&Topic],
     settings: TopicSettings,
+    retention_ms: Option<i64>,
     stop: &Stop,
 ) -> Result<Vec<TopicName>, KafkaError> {
     if missing.is_empty() {
@@ -66,7 +67,7 @@ pub(super) fn create(
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let Times { now_ms, first_ms, last_ms } = settings.times;
     let outlived = |retention_ms: i64| now_ms - first_ms >= retention_ms;
-    let keep_all = broker_retention_ms(&admin, stop)?.is_none_or(outlived) || !settings.without_end;
+    let keep_all = retention_ms.is_none_or(outlived) || !settings.without_end;
     // -1 is Kafka's own word for the broker's default.
     let replication_factor = settings.replication_factor.map_or(-1, i32::from);
     let new_topics: Vec<NewTopic<'_>> = missing
@@ -82,8 +83,7 @@ pub(super) fn create(
         })
         .collect();
     // The brokers have answered by now; creating many partitions takes its time.
-    let options = AdminOptions::new().request_timeout(Some(READY)).operation_timeout(Some(READY));
-    let results = ask("creating topics", READY, stop, &admin, admin.create_topics(&new_topics, &options))?;
+    let results = ask("creating topics", READY, stop, admin.create_topics(&new_topics, &options(READY)))?;
     let mut created = Vec::new();
     for (topic, result) in missing.iter().zip(results) {
         match result {
@@ -98,21 +98,17 @@ pub(super) fn create(
     Ok(created)
 }
 
-/// For how long the broker keeps records of topics that do not say so themselves, -1 being for ever; `None` if it does not tell.
-fn broker_retention_ms(admin: &AdminClient<LastError>, stop: &Stop) -> Result<Option<i64>, KafkaError> {
-    let begin = Instant::now();
-    let metadata = loop {
-        match admin.inner().fetch_metadata(None, LOOK) {
-            Ok(metadata) => break metadata,
-            Err(_) if stop.asked() => return Err(KafkaError::Stopped),
-            Err(_) if begin.elapsed() > CONNECT => return Ok(None),
-            Err(_) => {}
-        }
-    };
-    let Some(broker) = metadata.brokers().first() else { return Ok(None) };
-    let broker = [ResourceSpecifier::Broker(broker.id())];
-    let described = admin.describe_configs(&broker, &admin_options());
-    let described = match ask("reading the broker's settings", CONNECT, stop, admin, described) {
+/// For how long a broker keeps records of topics that do not say so themselves, -1 being for ever; `None` if it does not tell.
+pub(super) fn broker_retention_ms(
+    config: &ClientConfig,
+    broker: i32,
+    within: Duration,
+    stop: &Stop,
+) -> Result<Option<i64>, KafkaError> {
+    let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
+    let broker = [ResourceSpecifier::Broker(broker)];
+    let described = admin.describe_configs(&broker, &options(within));
+    let described = match ask("reading the broker's settings", within, stop, described) {
         Err(error @ (KafkaError::Unanswered { .. } | KafkaError::Stopped)) => return Err(error),
         described => described.ok(),
     };
@@ -131,6 +127,7 @@ pub(super) fn misfits(
     brokers: &str,
     topics: &[&Topic],
     times: Times,
+    within: Duration,
     stop: &Stop,
 ) -> Result<Vec<KafkaError>, KafkaError> {
     if topics.is_empty() {
@@ -138,8 +135,7 @@ pub(super) fn misfits(
     }
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
-    let described =
-        ask("reading topic settings", CONNECT, stop, &admin, admin.describe_configs(&resources, &admin_options()))?;
+    let described = ask("reading topic settings", within, stop, admin.describe_configs(&resources, &options(within)))?;
     let mut misfits = Vec::new();
     for (topic, described) in topics.iter().zip(described) {
         // A broker that does not show its settings does not stop anybody.
@@ -180,8 +176,8 @@ fn settings_that_do_not_fit<'a>(
     settings.into_iter().flatten().collect()
 }
 
-fn admin_options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(CONNECT)).operation_timeout(Some(CONNECT))
+fn options(within: Duration) -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
 }
 
 /// Waits for an answer of the admin client, or for a signal.
@@ -189,11 +185,9 @@ fn ask<T>(
     action: &str,
     within: Duration,
     stop: &Stop,
-    admin: &AdminClient<LastError>,
     answer: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, KafkaError> {
-    let seen = || admin.inner().context().last().map_or(String::new(), |last| format!(": {last}"));
-    let refused = |source: ClientError| KafkaError::refused(action, source, within, seen());
+    let refused = |source: ClientError| KafkaError::refused(action, source, within);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| refused(ClientError::AdminOpCreation(error.to_string())))?;
     runtime.block_on(async {

@@ -130,7 +130,7 @@ mod tests {
         let mut record = LogRecord::default();
         parse(topic.as_str(), whole.into(), &mut record);
         assert_eq!((record.parts, &record.key, &record.value), (Parts::All, &None, &None));
-        let twice = whole.replace("}", r#","value_base64":"aGk="}"#);
+        let twice = whole.replace('}', r#","value_base64":"aGk="}"#);
         let broken = whole.replace(r#""value":null"#, r#""value_base64":"aGk""#);
         let without = whole.replace(r#","value":null"#, "");
         for line in [

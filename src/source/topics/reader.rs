@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A wait for the next record; a signal is seen after it.
 const POLL: Duration = Duration::from_millis(50);
 /// What the queues of all partitions may hold together, and each of them at least and at most.
-const QUEUES_KBYTES: usize = 16 * 1024;
-const QUEUE_KBYTES: (usize, usize) = (64, 1024);
+const QUEUES_KBYTES: u64 = 16 * 1024;
+const QUEUE_KBYTES: (u64, u64) = (16, 1024);
 /// What a broker may answer at once, all partitions together: the client takes an answer apart in one piece of memory.
 const FETCH_BYTES: usize = 2 * 1024 * 1024;
 
@@ -59,6 +59,15 @@ impl Span {
     pub(super) fn is_empty(&self) -> bool {
         self.start >= self.end
     }
+
+    fn count(&self) -> u64 {
+        self.end.saturating_sub(self.start).max(0).unsigned_abs()
+    }
+
+    /// Whether both are of one topic.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.topic == other.topic
+    }
 }
 
 /// Reads spans, each at its own pace.
@@ -82,10 +91,15 @@ struct Log {
 }
 
 impl Reader {
-    /// Begins to read.
-    pub(super) fn start(cluster: &Cluster, spans: &[Span]) -> Result<Self, KafkaError> {
+    /// Begins to read these of all spans. What their queues may hold is their share of all records: records of a rare stage wait
+    /// long in theirs, and would fill larger ones in a long log.
+    pub(super) fn start(cluster: &Cluster, spans: &[Span], all: &[Span]) -> Result<Self, KafkaError> {
         let unread = spans.iter().filter(|span| !span.is_empty());
-        let consumer = Arc::new(client(cluster, unread.clone().count())?);
+        let records = |spans: &[Span]| spans.iter().map(Span::count).sum::<u64>();
+        let kbytes = u128::from(QUEUES_KBYTES) * u128::from(records(spans)) / u128::from(records(all).max(1));
+        let (least, most) = QUEUE_KBYTES;
+        let queue_kbytes = (kbytes as u64 / unread.clone().count().max(1) as u64).clamp(least, most);
+        let consumer = Arc::new(client(cluster, queue_kbytes)?);
         let mut assignment = TopicPartitionList::new();
         for span in unread {
             assignment.add_partition_offset(span.topic.as_str(), span.partition, Offset::Offset(span.start))?;
@@ -183,10 +197,8 @@ pub(crate) fn unless_passing(
     }
 }
 
-/// A consumer that keeps little of each partition.
-pub(super) fn client(cluster: &Cluster, partitions: usize) -> Result<BaseConsumer, KafkaError> {
-    let (least, most) = QUEUE_KBYTES;
-    let queue_kbytes = (QUEUES_KBYTES / partitions.max(1)).clamp(least, most);
+/// A consumer that keeps so much of each partition.
+pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<BaseConsumer, KafkaError> {
     let mut config: ClientConfig = cluster.client_config();
     // A group is never joined; the client wants a name all the same.
     config

@@ -9,6 +9,7 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::super::last_error::LastError;
 use super::super::{KafkaError, Property};
+use super::named::{Named, is_named};
 use super::{CONNECT, Cluster, DEFAULT_BROKERS, LOOK, READY, SETTLING_WAIT, Transfer};
 use crate::sink::Stop;
 use crate::spec::{Layout, LayoutError, Partitions, Stage};
@@ -26,7 +27,7 @@ impl Cluster {
             layout: layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
-            is_local: false,
+            named: Named::default(),
         };
         let client: BaseConsumer<LastError> = cluster.client_config().create_with_context(LastError::default())?;
         let counts = cluster.partition_counts(&client, stop)?;
@@ -42,7 +43,7 @@ impl Cluster {
 
     /// The topics' partition counts; 0 where a topic does not exist, or is not ready.
     pub(super) fn partition_counts(
-        &self,
+        &mut self,
         client: &BaseConsumer<LastError>,
         stop: &Stop,
     ) -> Result<[u32; 4], KafkaError> {
@@ -57,11 +58,14 @@ impl Cluster {
     }
 
     /// What the brokers say of themselves and of all topics.
-    pub(super) fn metadata(&self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<Metadata, KafkaError> {
+    pub(super) fn metadata(&mut self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<Metadata, KafkaError> {
         let begin = Instant::now();
         loop {
             match client.fetch_metadata(None, LOOK) {
-                Ok(metadata) => return Ok(metadata),
+                Ok(metadata) => {
+                    self.named.learn(&metadata, begin.elapsed());
+                    return Ok(metadata);
+                }
                 Err(_) if stop.asked() => return Err(KafkaError::Stopped),
                 Err(_) if begin.elapsed() < CONNECT => {}
                 Err(error) => return Err(self.unreachable(client, &error)),
@@ -80,11 +84,16 @@ impl Cluster {
         // What the client saw while it tried waits to be polled.
         while client.poll(SETTLING_WAIT).is_some() {}
         let detail = client.context().last().unwrap_or_else(|| error.to_string());
-        KafkaError::Unreachable { brokers: self.brokers.clone(), seconds: CONNECT.as_secs(), detail, advice }
+        let (brokers, seconds) = (self.brokers.clone(), CONNECT.as_secs());
+        if is_named(&detail) {
+            let action = format!("asking {brokers} for its topics");
+            return KafkaError::Unanswered { action, seconds, detail: format!(": {detail}") };
+        }
+        KafkaError::Unreachable { brokers, seconds, detail, advice }
     }
 
     pub(super) fn wait_for_leaders(
-        &self,
+        &mut self,
         client: &BaseConsumer<LastError>,
         stop: &Stop,
     ) -> Result<[Partitions; 4], KafkaError> {
