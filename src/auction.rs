@@ -184,13 +184,23 @@ impl Auctions {
 
     /// The plan of auction `ordinal`, whose words these are.
     pub(crate) fn plan_of_words(&self, ordinal: u64, words: &Words) -> Plan {
+        let mut plan = Plan::draw(ordinal, words, &self.clock, &self.odds);
+        if !self.is_plain {
+            self.meet_faults(&mut plan);
+        }
+        plan
+    }
+
+    /// What faults change of a plan. Kept apart, so that streams without faults do not pay for it.
+    #[inline(never)]
+    fn meet_faults(&self, plan: &mut Plan) {
         let faults = &self.spec.faults;
-        let drawn = |share: Rate, lane: u64| (share != Rate::NEVER).then(|| self.lanes.lane(ordinal, lane));
-        let fault_words = plan::FaultWords {
-            boundary: drawn(faults.boundary.share(), BOUNDARY_LANE),
-            hot_user: drawn(faults.hot_user, HOT_USER_LANE),
-        };
-        Plan::draw(ordinal, words, &self.clock, &self.odds, (faults, &fault_words))
+        if faults.boundary.share() != Rate::NEVER {
+            plan.move_to_bounds(faults.boundary, &self.lanes.lane(plan.ordinal, BOUNDARY_LANE));
+        }
+        if faults.hot_user != Rate::NEVER {
+            plan.heat(faults.hot_user, &self.lanes.lane(plan.ordinal, HOT_USER_LANE));
+        }
     }
 
     /// Auction `ordinal`, whose words these are.

@@ -124,6 +124,11 @@ impl Auctions {
         self.is_plain
     }
 
+    /// As [`Auctions::fate`]; `None` if no fault is planned.
+    pub(crate) fn fate_if_any(&self, plan: &Plan) -> Option<Fate> {
+        (!self.is_plain).then(|| self.fate(plan))
+    }
+
     /// What planned faults do with the records of an auction, whether its stages happen or not.
     #[must_use]
     pub fn fate(&self, plan: &Plan) -> Fate {

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::draw::Words;
-use crate::spec::{Faults, Rate, Stage, StreamSpec};
+use crate::spec::{Boundary, Faults, Rate, Stage, StreamSpec};
 
 /// Word positions of the plan in the funnel lane; 13–15 are reserved. Part of the stream law.
 mod word {
@@ -108,56 +108,58 @@ impl Odds {
     }
 }
 
-/// The words of the faults that change a plan, of those that are on.
-#[derive(Debug, Default)]
-pub(super) struct FaultWords {
-    pub(super) boundary: Option<Words>,
-    pub(super) hot_user: Option<Words>,
-}
-
 impl Plan {
-    pub(super) fn draw(
-        ordinal: u64,
-        words: &Words,
-        clock: &Clock,
-        odds: &Odds,
-        (faults, fault_words): (&Faults, &FaultWords),
-    ) -> Self {
+    /// As it is without faults.
+    pub(super) fn draw(ordinal: u64, words: &Words, clock: &Clock, odds: &Odds) -> Self {
         let delay = |position: usize, (min, max): (u32, u32)| words.between(position, min, max);
 
         let arrival_us = clock.arrival_us(ordinal, words.word(word::JITTER));
         let request_ms = arrival_us.div_euclid(1_000);
         let received = delay(word::RECEIVED_DELAY, RECEIVED_DELAY_MS);
         let (response_min, response_max) = RESPONSE_DELAY_MS;
-        let response = i64::from(delay(word::RESPONSE_DELAY, (response_min.max(received + 1), response_max)));
-        let impression = i64::from(delay(word::IMPRESSION_DELAY, IMPRESSION_DELAY_MS));
-        let behind_impression = i64::from(delay(word::CLICK_DELAY, CLICK_DELAY_MS));
-
-        let edges = fault_words.boundary.as_ref().map_or([None; 3], |words| draw_edges(faults, words));
-        // Each child's delay behind its parent, so that what is moved takes its descendants along.
-        let mut behind = [response, impression - response, behind_impression];
-        for ((behind, edge), bound) in behind.iter_mut().zip(edges).zip(faults.boundary.bounds()) {
-            *behind = edge.map_or(*behind, |edge| bound.ms() + i64::from(edge));
-        }
-        let response_ms = request_ms + behind[0];
-        let impression_ms = response_ms + behind[1];
-        let click_ms = impression_ms + behind[2];
+        let response = delay(word::RESPONSE_DELAY, (response_min.max(received + 1), response_max));
+        let impression_ms = request_ms + i64::from(delay(word::IMPRESSION_DELAY, IMPRESSION_DELAY_MS));
+        let click_ms = impression_ms + i64::from(delay(word::CLICK_DELAY, CLICK_DELAY_MS));
 
         let responds = words.happens(word::RESPONSE, odds.response);
         let wins = responds && words.happens(word::WIN, odds.win);
         let clicks = wins && words.happens(word::CLICK, odds.click);
-        let is_hot = fault_words.hot_user.as_ref().is_some_and(|words| words.happens(0, faults.hot_user.threshold()));
         Self {
             ordinal,
-            user: if is_hot { HOT_USER } else { words.below_long(word::USER, odds.users) },
+            user: words.below_long(word::USER, odds.users),
             arrival_us,
             request_ms,
             received_ms: request_ms + i64::from(received),
-            response_ms: responds.then_some(response_ms),
+            response_ms: responds.then_some(request_ms + i64::from(response)),
             impression_ms: wins.then_some(impression_ms),
             click_ms: clicks.then_some(click_ms),
-            edges,
-            is_hot,
+            edges: [None; 3],
+            is_hot: false,
+        }
+    }
+
+    /// Moves children onto the edges of their joins' bounds, each with what follows from it.
+    pub(super) fn move_to_bounds(&mut self, boundary: Boundary, words: &Words) {
+        let threshold = boundary.share().threshold();
+        let edge = |stage: usize| words.happens(4 * stage, threshold).then(|| words.below(4 * stage + 2, 3) as i8 - 1);
+        self.edges = [edge(1), edge(2), edge(3)];
+        let mut parent_ms = self.request_ms;
+        let mut moved_ms = 0;
+        let children = [&mut self.response_ms, &mut self.impression_ms, &mut self.click_ms];
+        for ((child, edge), bound) in children.into_iter().zip(self.edges).zip(boundary.bounds()) {
+            let Some(natural_ms) = *child else { break };
+            let ms = edge.map_or(natural_ms + moved_ms, |edge| parent_ms + bound.ms() + i64::from(edge));
+            moved_ms = ms - natural_ms;
+            parent_ms = ms;
+            *child = Some(ms);
+        }
+    }
+
+    /// Gives it to the hot user, if the words say so.
+    pub(super) fn heat(&mut self, share: Rate, words: &Words) {
+        self.is_hot = words.happens(0, share.threshold());
+        if self.is_hot {
+            self.user = HOT_USER;
         }
     }
 
@@ -171,10 +173,4 @@ impl Plan {
             Stage::Click => self.click_ms,
         }
     }
-}
-
-/// Of each child how far from its join's bound it is put, if it is moved at all.
-fn draw_edges(faults: &Faults, words: &Words) -> [Option<i8>; 3] {
-    let threshold = faults.boundary.share().threshold();
-    [1, 2, 3].map(|stage| words.happens(4 * stage, threshold).then(|| words.below(4 * stage + 2, 3) as i8 - 1))
 }

@@ -32,19 +32,25 @@ impl From<&Record> for Position {
 impl Auctions {
     /// The positions of a planned auction's records: by stage and form, not in their order.
     pub(super) fn positions_of<'p>(&self, plan: &'p Plan) -> impl Iterator<Item = Position> + use<'p> {
-        let fate = self.fate(plan);
-        Stage::ALL.into_iter().flat_map(move |stage| positions_of_stage(plan, &fate, stage))
+        let fate = self.fate_if_any(plan);
+        Stage::ALL.into_iter().flat_map(move |stage| positions_of_stage(plan, fate.as_ref(), stage))
     }
 }
 
-/// The positions of a planned auction's records of a stage, by form, not in their order.
-fn positions_of_stage<'p>(plan: &'p Plan, fate: &Fate, stage: Stage) -> impl Iterator<Item = Position> + use<'p> {
-    let fate = *fate.of(stage);
-    let at = move |form: Form| {
-        let emit_ms = fate.emit_ms(form, plan.event_ms(stage)?)?;
+/// The positions of a planned auction's records of a stage, by form, not in their order. Without a fate no fault is planned.
+fn positions_of_stage<'p>(
+    plan: &'p Plan,
+    fate: Option<&Fate>,
+    stage: Stage,
+) -> impl Iterator<Item = Position> + use<'p> {
+    let fate = fate.map(|fate| *fate.of(stage));
+    let forms = if fate.is_some() { Form::ALL.as_slice() } else { &Form::ALL[..1] };
+    let at = move |&form: &Form| {
+        let event_ms = plan.event_ms(stage)?;
+        let emit_ms = fate.map_or(Some(event_ms), |fate| fate.emit_ms(form, event_ms))?;
         Some(Position { emit_ms, ordinal: plan.ordinal, stage, copy: form.copy() })
     };
-    Form::ALL.into_iter().filter_map(at)
+    forms.iter().filter_map(at)
 }
 
 impl Stream {
@@ -113,7 +119,7 @@ impl Stream {
         let plans = (first..end).map(|ordinal| auctions.plan(ordinal));
         let mut found = Vec::new();
         for plan in plans.filter(|plan| plan.event_ms(stage) == Some(timestamp_ms)) {
-            let positions = positions_of_stage(&plan, &auctions.fate(&plan), stage);
+            let positions = positions_of_stage(&plan, auctions.fate_if_any(&plan).as_ref(), stage);
             found.extend(positions.filter(|&position| is_it(&plan, position)));
         }
         found
@@ -142,7 +148,7 @@ impl Iterator for Positions<'_> {
             if self.due.peek().is_some_and(|Reverse(head)| head.emit_ms < plan.request_ms + self.lag_ms_min) {
                 break;
             }
-            self.due.extend(positions_of_stage(&plan, &auctions.fate(&plan), self.stage).map(Reverse));
+            self.due.extend(positions_of_stage(&plan, auctions.fate_if_any(&plan).as_ref(), self.stage).map(Reverse));
             let following = plan.ordinal + 1;
             self.next = (following < self.end).then(|| auctions.plan(following));
         }
