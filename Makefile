@@ -42,7 +42,7 @@ torture-signals: ## Signals at 100 random instants (ROUNDS=N, SEED=N), with the 
 	cargo build --locked
 	tests/kafka/broker with tests/live/signals
 
-test-oracles: ## Ids, stream law, planned faults, catalog and schemas recomputed in Python (needs Python 3 with venv)
+test-oracles: ## Ids, stream law, planned faults, catalog, schemas and answer keys recomputed in Python and DuckDB (needs Python 3 with venv)
 	cargo build --locked
 	tests/oracles/run
 	PATH="$$PWD/target/oracles-venv/bin:$$PATH" cargo test --locked --test readme python -- --ignored

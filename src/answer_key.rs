@@ -15,7 +15,6 @@ mod table;
 mod walk;
 mod windows;
 
-use std::fs;
 use std::path::Path;
 
 use self::folder::Folder;
@@ -30,7 +29,7 @@ use crate::sink::{SinkError, Stop};
 use crate::spec::{Span, Stage};
 use crate::stream::{Stream, Window};
 
-/// The funnel's joins: the stages of parent and child, and what the two are joined on.
+/// The funnel's joins.
 pub const EDGES: [Edge; 3] = [
     Edge { name: "request_response", parent: Stage::Request },
     Edge { name: "response_impression", parent: Stage::Response },
@@ -123,16 +122,4 @@ fn make(
     tables.extend(windows.into_tables()?);
     tables.push(ledger.into_table());
     Ok((tables.into_iter().map(Table::close).collect::<Result<_, _>>()?, walk.into_logs()))
-}
-
-/// Refuses a folder that a key could not be written to, before any work is done.
-///
-/// # Errors
-/// If it is not empty, or cannot be read.
-pub fn require_empty(folder: &Path) -> Result<(), SinkError> {
-    let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
-    if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
-        return Err(SinkError::NotEmpty(folder.to_owned()));
-    }
-    Ok(())
 }

@@ -1,18 +1,16 @@
 //! The folder of a key: one thread writes all its files and computes their SHA-256, so that whoever makes rows need not wait.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use serde::Serialize;
-use sha2::Sha256;
-use sha2::digest::Digest as _;
 
-use super::require_empty;
 use crate::digest::Digest;
 use crate::sink::SinkError;
+use crate::sink::files::{Hashed, require_empty};
 
 /// Large enough that the cost of a write does not show.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -30,8 +28,8 @@ pub(super) struct Folder {
 
 #[derive(Debug)]
 enum Message {
-    /// The next file.
-    File(Hashed),
+    /// The next file, and where it is.
+    File(PathBuf, Hashed),
     /// The next bytes of a file.
     Chunk(usize, Vec<u8>),
 }
@@ -52,15 +50,6 @@ pub(super) struct WrittenFile {
     sha256: Digest,
 }
 
-/// A file that knows the SHA-256 of what was written to it.
-#[derive(Debug)]
-struct Hashed {
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-    hash: Sha256,
-}
-
 impl Folder {
     /// A folder that is new or empty.
     pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
@@ -77,10 +66,9 @@ impl Folder {
 
     pub(super) fn create_file(&mut self, name: String) -> Result<Out, SinkError> {
         let path = self.path.join(name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|source| SinkError::File { path: path.clone(), source })?;
+        let file = Hashed::create(&path)?;
         let out = Out { file: self.files, chunk: Vec::with_capacity(CHUNK_BYTES), sender: self.sender.clone() };
-        out.send(Message::File(Hashed { path, file, bytes: 0, hash: Sha256::new() }))?;
+        out.send(Message::File(path, file))?;
         self.files += 1;
         Ok(out)
     }
@@ -117,25 +105,19 @@ impl Out {
 
 /// Writes what comes until nobody can send any more.
 fn write(receiver: &Receiver<Message>) -> Result<Vec<WrittenFile>, SinkError> {
-    let mut files: Vec<Hashed> = Vec::new();
+    let mut files: Vec<(PathBuf, Hashed)> = Vec::new();
     for message in receiver {
         match message {
-            Message::File(file) => files.push(file),
-            Message::Chunk(file, bytes) => files[file].write(&bytes)?,
+            Message::File(path, file) => files.push((path, file)),
+            Message::Chunk(file, bytes) => {
+                let (path, file) = &mut files[file];
+                file.write_all(&bytes).map_err(|source| SinkError::File { path: path.clone(), source })?;
+            }
         }
     }
-    Ok(files.into_iter().map(Hashed::close).collect())
-}
-
-impl Hashed {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(|source| SinkError::File { path: self.path.clone(), source })
-    }
-
-    fn close(self) -> WrittenFile {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        WrittenFile { name, bytes: self.bytes, sha256: self.hash.into() }
-    }
+    let written = |(path, file): (PathBuf, Hashed)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        WrittenFile { name, bytes: file.bytes(), sha256: file.sha256() }
+    };
+    Ok(files.into_iter().map(written).collect())
 }

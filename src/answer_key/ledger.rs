@@ -32,7 +32,7 @@ impl<'a> Ledger<'a> {
         for stage in Stage::ALL {
             let Some(event_ms) = auction.plan.event_ms(stage) else { continue };
             if auction.fate.of(stage).is_dropped {
-                self.add_dropped(auction, stage, event_ms)?;
+                self.add_row(auction, (stage, Form::Event), event_ms, None, "dropped", "{}")?;
             }
             let mut records: Vec<&Seen> = auction.records.iter().filter(|record| record.stage == stage).collect();
             records.sort_unstable_by_key(|record| record.form);
@@ -82,11 +82,7 @@ impl<'a> Ledger<'a> {
         labels
     }
 
-    /// A record that is not there: its place in the partition is unknown.
-    fn add_dropped(&mut self, auction: &Emitted, stage: Stage, event_ms: i64) -> Result<(), SinkError> {
-        self.add_row(auction, (stage, Form::Event), event_ms, None, "dropped", "{}")
-    }
-
+    /// `place` is the partition and the index in it; none for a record that was never emitted.
     fn add_row(
         &mut self,
         auction: &Emitted,

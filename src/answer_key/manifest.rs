@@ -1,7 +1,5 @@
 //! `manifest.json`: what a key is of, and digests of all that it holds.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde::Serialize;
@@ -11,6 +9,7 @@ use super::table::Closed;
 use super::walk::{LogState, Logs};
 use crate::digest::Digest;
 use crate::sink::SinkError;
+use crate::sink::files::write_manifest;
 use crate::spec::{STREAM_VERSION, Span, Stage, StreamSpec};
 use crate::stream::{Stream, Window};
 use crate::timestamp::Timestamp;
@@ -82,17 +81,8 @@ pub(super) struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// Writes the manifest beside its place and moves it there, so that it is never seen half-written.
     pub(super) fn write_manifest(&self, folder: &Path) -> Result<(), SinkError> {
-        let path = folder.join("manifest.json");
-        let beside = folder.join("manifest.json.part");
-        let write = || -> io::Result<()> {
-            let mut text = serde_json::to_vec_pretty(&self.manifest())?;
-            text.push(b'\n');
-            fs::write(&beside, text)?;
-            fs::rename(&beside, &path)
-        };
-        write().map_err(|source| SinkError::File { path: path.clone(), source })
+        write_manifest(folder, &self.manifest())
     }
 
     fn manifest(&self) -> Manifest<'_> {

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Command};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::options::{LayoutArgs, StreamArgs};
-use super::terminal::{MOVING, TerminalArgs};
+use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
-use crate::answer_key::{EDGES, Settings, TableCount, require_empty, write};
+use crate::answer_key::{EDGES, Settings, TableCount, write};
 use crate::report::{Heading, grouped};
 use crate::sink::Stop;
 use crate::spec::{Span, SpanError};
@@ -120,11 +119,6 @@ pub(super) struct KeyFolder<'a> {
 }
 
 impl KeyFolder<'_> {
-    /// Refuses a folder that is in use.
-    pub(super) fn require_empty(folder: &Path) -> Result<(), Failure> {
-        Ok(require_empty(folder)?)
-    }
-
     /// Writes a window's key, with a bar, and says what it holds.
     pub(super) fn write(
         &self,
@@ -133,7 +127,7 @@ impl KeyFolder<'_> {
         terminal: TerminalArgs,
         stop: &Stop,
     ) -> Result<(), Failure> {
-        let bar = terminal.shows_progress().then(|| bar(window));
+        let bar = terminal.shows_progress().then(|| auctions_bar(window));
         let progress = |ordinal: u64| {
             if let Some(bar) = &bar {
                 bar.set_position(ordinal - window.start());
@@ -148,14 +142,6 @@ impl KeyFolder<'_> {
             to_stderr(&shown(&tables, self.folder));
         }
         Ok(())
-    }
-}
-
-fn bar(window: Window) -> ProgressBar {
-    let bar = MOVING.add(ProgressBar::new(window.count().unwrap_or(0)));
-    match ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} auctions, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }
 

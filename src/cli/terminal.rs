@@ -5,8 +5,10 @@ use std::sync::{LazyLock, OnceLock};
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
+
+use crate::stream::Window;
 
 /// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
 const TARGET: &str = "run";
@@ -112,5 +114,18 @@ impl Write for StandardError {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// A bar over the auctions of a window: each that is through moves it on.
+pub(super) fn auctions_bar(window: Window) -> ProgressBar {
+    let (bar, template) = match window.count() {
+        Some(count) => (ProgressBar::new(count), "{wide_bar} {human_pos} of {human_len} auctions, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {human_pos} auctions, {elapsed}"),
+    };
+    let bar = MOVING.add(bar);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }

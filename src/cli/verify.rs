@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Command};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use super::run::ReportForm;
-use super::terminal::{MOVING, TerminalArgs};
+use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr, to_stdout};
 use crate::sink::kafka::Cluster;
@@ -18,7 +17,7 @@ use crate::source::Source;
 use crate::source::files::{Files, Manifest};
 use crate::source::topics::Topics;
 use crate::spec::StreamSpec;
-use crate::stream::{Stream, Window};
+use crate::stream::Stream;
 use crate::verify::{Demand, Verdict, verify};
 
 /// Options of `verify`.
@@ -148,26 +147,13 @@ impl VerifyArgs {
         let mut progress = None;
         let verdict = verify(&stream, source, demand, stop, |window, ordinal| {
             if self.terminal.shows_progress() {
-                progress.get_or_insert_with(|| bar(window)).set_position(ordinal - window.start());
+                progress.get_or_insert_with(|| auctions_bar(window)).set_position(ordinal - window.start());
             }
         });
         if let Some(bar) = progress {
             bar.finish_and_clear();
         }
         Ok(verdict?)
-    }
-}
-
-/// Each auction that is through moves it on.
-fn bar(window: Window) -> ProgressBar {
-    let (bar, template) = match window.count() {
-        Some(count) => (ProgressBar::new(count), "{wide_bar} {human_pos} of {human_len} auctions, {eta} left"),
-        None => (ProgressBar::no_length(), "{spinner} {human_pos} auctions, {elapsed}"),
-    };
-    let bar = MOVING.add(bar);
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }
 

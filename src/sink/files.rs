@@ -75,15 +75,12 @@ impl Files {
     /// # Errors
     /// If the folder cannot be made or read, or is not empty.
     pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
-        let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
-        if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
-            return Err(SinkError::NotEmpty(folder.to_owned()));
-        }
+        require_empty(folder)?;
         let layout = stream.layout();
         if let Some(topic) = layout.topics().iter().find(|topic| file_name(topic).len() > FILE_NAME_MAX) {
             return Err(SinkError::LongName(topic.name.clone()));
         }
-        fs::create_dir_all(folder).map_err(at_folder)?;
+        fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.to_owned(), source })?;
         let create = |stage| NdjsonFile::create(folder, layout.topic(stage));
         let [request, response, impression, click] = Stage::ALL.map(create);
         Ok(Self {
@@ -103,7 +100,6 @@ impl Files {
         Ok(())
     }
 
-    /// Writes the manifest beside its place and moves it there, so that it is never seen half-written.
     fn write_manifest(&self, complete: bool) -> Result<(), SinkError> {
         let entry = |stage: Stage| self.topics[stage.index()].manifest(stage, self.layout.topic(stage));
         let (window, shard) = (self.part.window(), self.part.shard());
@@ -118,15 +114,7 @@ impl Files {
             lines: if self.envelope { "envelope" } else { "payload" },
             files: Stage::ALL.map(entry),
         };
-        let path = self.folder.join("manifest.json");
-        let beside = self.folder.join("manifest.json.part");
-        let write = || -> io::Result<()> {
-            let mut text = serde_json::to_vec_pretty(&manifest)?;
-            text.push(b'\n');
-            fs::write(&beside, text)?;
-            fs::rename(&beside, &path)
-        };
-        write().map_err(|source| SinkError::File { path: path.clone(), source })
+        write_manifest(&self.folder, &manifest)
     }
 }
 
@@ -174,32 +162,71 @@ impl NdjsonFile {
     fn create(folder: &Path, topic: &Topic) -> Result<Self, SinkError> {
         let name = file_name(topic);
         let path = folder.join(&name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|source| SinkError::File { path: path.clone(), source })?;
-        let out = BufWriter::with_capacity(BUFFER_BYTES, Hashed { file, bytes: 0, hash: Sha256::new() });
+        let out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::create(&path)?);
         Ok(Self { name, path, out, records: 0, records_by_partition: BTreeMap::new() })
     }
 
     fn manifest<'a>(&'a self, stage: Stage, topic: &'a Topic) -> ManifestFile<'a> {
-        let Hashed { bytes, hash, .. } = self.out.get_ref();
         ManifestFile {
             name: &self.name,
             topic: topic.name.as_str(),
             stage,
             records: self.records,
             records_by_partition: &self.records_by_partition,
-            bytes: *bytes,
-            sha256: hash.clone().into(),
+            bytes: self.out.get_ref().bytes(),
+            sha256: self.out.get_ref().sha256(),
         }
     }
 }
 
+/// Refuses a folder that is in use.
+///
+/// # Errors
+/// If it is not empty, or cannot be read.
+pub fn require_empty(folder: &Path) -> Result<(), SinkError> {
+    let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
+    if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
+        return Err(SinkError::NotEmpty(folder.to_owned()));
+    }
+    Ok(())
+}
+
+/// Writes a folder's `manifest.json` beside its place and moves it there, so that it is never seen half-written.
+pub(crate) fn write_manifest(folder: &Path, manifest: &impl Serialize) -> Result<(), SinkError> {
+    let (path, beside) = (folder.join("manifest.json"), folder.join("manifest.json.part"));
+    let write = || -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(manifest)?;
+        text.push(b'\n');
+        fs::write(&beside, text)?;
+        fs::rename(&beside, &path)
+    };
+    write().map_err(|source| SinkError::File { path: path.clone(), source })
+}
+
 /// A file that knows the SHA-256 of what was written to it.
 #[derive(Debug)]
-struct Hashed {
+pub(crate) struct Hashed {
     file: File,
     bytes: u64,
     hash: Sha256,
+}
+
+impl Hashed {
+    /// A file that does not exist yet.
+    pub(crate) fn create(path: &Path) -> Result<Self, SinkError> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+        Ok(Self { file, bytes: 0, hash: Sha256::new() })
+    }
+
+    /// How long it is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn sha256(&self) -> Digest {
+        self.hash.clone().into()
+    }
 }
 
 impl Write for Hashed {

@@ -1,8 +1,8 @@
 //! Run options that do not fit together.
 
 use super::super::Failure;
-use super::super::answer_key::KeyFolder;
 use super::{Resume, RunOptions, SinkKind};
+use crate::sink::files::require_empty;
 use crate::stream::{Stream, Window};
 
 impl RunOptions {
@@ -56,7 +56,7 @@ impl RunOptions {
                 "--answer-key is of all partitions, so every worker of --shard would write the same: give it to the command answer-key, once",
             );
         }
-        KeyFolder::require_empty(folder)
+        Ok(require_empty(folder)?)
     }
 
     /// Refuses bare values that are none: a line cannot hold them.
