@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live bench-delivery verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -88,6 +88,10 @@ bench-hot: ## The functions that every record goes through, by Criterion
 bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECONDS=10 for the short form)
 	cargo bench --locked --bench live --no-run
 	tests/kafka/broker with cargo bench --locked --bench live
+
+bench-delivery: ## What exactly-once delivery costs: records a second, and the time to a read-committed reader (ROUNDS=, COUNT=, SECONDS=)
+	cargo build --locked --release
+	tests/kafka/broker with benches/delivery.py
 
 verify-memory: ## Verify 10 million auctions and 1 million: the memory is the same (takes minutes)
 	cargo test --locked --test verify_memory -- --ignored --nocapture

@@ -110,6 +110,16 @@ const TABLE: &[Bad] = &[
         &[("embedded", &[("sink", "kafka"), ("replication-factor", "1")])],
     ),
     bad("replication-factor", NUMBER, &["0", "32768"], &[("1", &[("sink", "null")])]),
+    bad(
+        "delivery",
+        WORD,
+        &[],
+        &[
+            ("exactly-once", &[("sink", "null")]),
+            ("exactly-once", &[("bootstrap-servers", "embedded")]),
+            ("exactly-once", &[("resume", "never")]),
+        ],
+    ),
     bad("resume", WORD, &[], &[("never", &[("sink", "null")])]),
     bad(
         "catch-up",
@@ -184,7 +194,9 @@ impl Attempt {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
         command.env_clear().stdin(Stdio::null()).current_dir(folder.path());
         let is_given = |option: &str| given.contains(&option);
-        let kafka = ["bootstrap-servers", "replication-factor", "resume", "hold"].iter().any(|option| is_given(option));
+        let kafka = ["bootstrap-servers", "replication-factor", "resume", "delivery", "hold"]
+            .iter()
+            .any(|option| is_given(option));
         if !is_given("sink") && !is_given("out") && !kafka {
             command.args(["--sink", "files", "--out", "written"]);
         }

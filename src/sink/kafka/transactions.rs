@@ -204,7 +204,7 @@ mod tests {
     fn the_same_worker_of_the_same_topics_has_the_same_name() {
         let layout = Layout::default();
         let worker = "1/3".parse().unwrap();
-        assert_eq!(transactional_id(&layout, worker), "mock-data-gen-@-1-of-3");
+        assert_eq!(transactional_id(&layout, worker), "mock-data-gen-3183ae57c3727d58-1-of-3");
         let more = layout.with_partitions([crate::spec::Partitions::new(7).unwrap(); 4]);
         assert_eq!(transactional_id(&more, worker), transactional_id(&layout, worker));
         assert_ne!(transactional_id(&layout, Shard::WHOLE), transactional_id(&layout, worker));
