@@ -86,12 +86,15 @@ impl KafkaError {
         }
     }
 
-    /// The same where transactions are written: what is only this client's trouble, or this transaction's, is over with them.
+    /// The same where transactions are written: what is only this client's trouble, or this transaction's, is over with them. So
+    /// is a batch that a broker stored twice; if somebody else wrote, the log says so.
     pub(in super::super) fn of_transaction(self) -> Self {
         match self {
-            Self::Fatal { .. } | Self::LostRecords { .. } | Self::Rejected { passes: true, .. } => {
-                Self::Uncertain { reason: self.to_string() }
-            }
+            Self::AnotherWriter { topic, partition, expected, found }
+            | Self::LostRecords { topic, partition, expected, found } => Self::Uncertain {
+                reason: format!("topic `{topic}`, partition {partition}: expected offset {expected}, got {found}"),
+            },
+            Self::Fatal { .. } | Self::Rejected { passes: true, .. } => Self::Uncertain { reason: self.to_string() },
             error => error,
         }
     }
