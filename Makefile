@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint deny lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -17,7 +17,10 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run fixtures/make tests/docker/check tests/docker/contained tests/engines/run tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run fixtures/make tests/deny/check tests/docker/check tests/docker/contained tests/engines/run tests/kafka/broker tests/oracles/run
+
+deny: ## Licences, banned crates and sources of all dependencies (needs Python 3 with venv, git)
+	tests/deny/check
 
 lint-docker: ## Dockerfile, compose.yaml and launch.json, without a container engine (needs Python 3 with venv, Go, Java 17, Maven)
 	cargo build --locked
