@@ -8,6 +8,8 @@ mod config_file;
 mod configuration;
 mod documents;
 mod health;
+#[cfg(fuzzing)]
+mod judge;
 mod listen;
 mod options;
 mod origin;
@@ -32,6 +34,8 @@ use std::sync::LazyLock;
 use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::configuration::{Configuration, ConfigurationError};
+#[cfg(fuzzing)]
+pub use self::judge::judge;
 use self::terminal::{TerminalArgs, to_stderr};
 use crate::sink::{KafkaError, SinkError};
 use crate::source::SourceError;
