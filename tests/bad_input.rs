@@ -350,6 +350,10 @@ fn bad_properties_are_refused_wherever_they_are_given() {
         ("linger.ms", "soon"),
         ("sasl.pasword", "hunter2"),
         ("linger.ms", ""),
+        ("socket.timeout.ms", "30s"),
+        ("socket.timeout.ms", "1e5"),
+        ("fetch.wait.max.ms", "010"),
+        ("topic.acks", "1"),
         ("ssl.ca.location", "/nowhere"),
     ];
     for (key, value) in cases {
