@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
 use mock_data_gen::record::Record;
-use mock_data_gen::run::{Manner, run};
+use mock_data_gen::run::{Manner, Tally, run};
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
 use mock_data_gen::sink::{Sink, SinkError, Stop};
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::spec::{Layout, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::stream::{Shard, Stream, Window};
 use mock_data_gen::verify::{Demand, Verdict, verify};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -72,6 +72,8 @@ struct Case {
     at: At,
     /// How often the request is refused, until a signal comes if it is more than the run can bear.
     times: usize,
+    /// Whether transactions are written.
+    transactional: bool,
 }
 
 /// How a run ended.
@@ -106,7 +108,8 @@ struct Refused<'a> {
 impl Sink for Refused<'_> {
     fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
         if self.submitted == self.before {
-            while self.sink.acked() != Some(self.submitted) {
+            // What a transaction has acknowledged is nobody's until it is committed.
+            while !self.case.transactional && self.sink.acked() != Some(self.submitted) {
                 self.sink.wait(Duration::from_millis(1))?;
             }
             self.mock.request_errors(self.case.request, &vec![self.case.error; self.case.times]);
@@ -120,7 +123,8 @@ impl Sink for Refused<'_> {
     }
 
     fn close(&mut self, complete: bool) -> Result<(), SinkError> {
-        self.sink.close(complete)
+        // The mock writes no control records, so ends are not where a transaction has them.
+        self.sink.close(complete && !self.case.transactional)
     }
 
     fn acked(&self) -> Option<u64> {
@@ -174,9 +178,14 @@ fn play(case: Case) -> Ended {
         At::Middle => records / 2,
         At::Last => records - 1,
     };
-    let sink = Kafka::new(&cluster, &stop, &Arc::new(Metrics::new(&layout))).unwrap();
+    let metrics = Arc::new(Metrics::new(&layout));
+    let sink = if case.transactional {
+        Kafka::transactional(&cluster, Shard::WHOLE, &stop, &metrics).unwrap()
+    } else {
+        Kafka::new(&cluster, &stop, &metrics).unwrap()
+    };
     let mut sink = Refused { sink, mock: &mock, case, submitted: 0, before };
-    let manner = Manner { fingerprint: false, first_alone: false, threads: 1 };
+    let manner = Manner { first_alone: false, threads: 1 };
     let begin = Instant::now();
     let outcome = thread::scope(|scope| {
         if case.times > 1 {
@@ -185,7 +194,7 @@ fn play(case: Case) -> Ended {
                 stop.ask();
             });
         }
-        run(&stream, &window.into(), &mut sink, &mut Pacer::new(Pace::Fast, 0), &stop, manner, |_| {})
+        run(&stream, &window.into(), &mut sink, &mut Pacer::new(Pace::Fast, 0), &stop, manner, &mut Tally::new(None))
     });
     // What it still holds is dropped with it.
     drop(sink);
@@ -237,7 +246,7 @@ fn assert_ended_well(case: &Case, ended: &Ended, limit: Duration) {
 fn every_answer_to_a_produce_request_is_success_or_the_documented_exit_code() {
     let request = RDKafkaApiKey::Produce;
     let places = [At::First, At::Middle, At::Last];
-    let cases = |error| places.map(|at| Case { request, error, at, times: 1 });
+    let cases = |error| places.map(|at| Case { request, error, at, times: 1, transactional: false });
     let cases: Vec<Case> = errors().into_iter().flat_map(cases).collect();
     assert!(cases.len() >= 300, "{} cases", cases.len());
     for (case, ended) in cases.iter().zip(play_all(&cases)) {
@@ -254,7 +263,8 @@ fn every_answer_to_a_produce_request_is_success_or_the_documented_exit_code() {
 #[test]
 #[ignore = "takes a while: part of make test-kafka"]
 fn a_run_that_is_refused_again_and_again_ends_with_the_refusal_or_soon_after_a_signal() {
-    let case = |error| Case { request: RDKafkaApiKey::Produce, error, at: At::Middle, times: 100_000 };
+    let case =
+        |error| Case { request: RDKafkaApiKey::Produce, error, at: At::Middle, times: 100_000, transactional: false };
     let cases: Vec<Case> = errors().into_iter().map(case).collect();
     for (case, ended) in cases.iter().zip(play_all(&cases)) {
         // Five seconds, and two for a machine with other work.
@@ -263,4 +273,37 @@ fn a_run_that_is_refused_again_and_again_ends_with_the_refusal_or_soon_after_a_s
         let waits = ended.said.contains("records were sent but not acknowledged");
         assert_eq!(waits, SENT_AGAIN.contains(&case.error), "{case:?}: {ended:?}");
     }
+}
+
+/// The mock keeps no transactions apart for readers, so what the log holds is left to a real broker (`kafka_exactly_once.rs`).
+#[test]
+#[ignore = "takes a while: part of make test-kafka"]
+fn every_answer_to_a_request_of_transactions_is_success_or_the_documented_end() {
+    use RDKafkaApiKey::{AddPartitionsToTxn, EndTxn, Produce};
+    let cases = |error| {
+        [AddPartitionsToTxn, EndTxn, Produce].map(|request| Case {
+            request,
+            error,
+            at: At::Middle,
+            times: 1,
+            transactional: true,
+        })
+    };
+    let cases: Vec<Case> = errors().into_iter().flat_map(cases).collect();
+    let (mut done, mut uncertain, mut fenced) = (0, 0, 0);
+    for (case, ended) in cases.iter().zip(play_all(&cases)) {
+        assert!(ended.took < LIMIT, "{case:?}: {ended:?}");
+        match ended.code {
+            0 => done += 1,
+            4 => fenced += 1,
+            3 if ended.said.contains("how the last transaction ended is uncertain") => uncertain += 1,
+            3 => assert!(
+                ended.said.contains("was not stored") || ended.said.contains("writing a transaction"),
+                "{case:?}: {ended:?}"
+            ),
+            code => panic!("{code}: {case:?}: {ended:?}"),
+        }
+    }
+    // Each way to end was met: the first two renew a client or need none, the third shuts it out.
+    assert!(done > 10 && uncertain > 100 && fenced >= 4, "{done} done, {uncertain} uncertain, {fenced} fenced");
 }

@@ -136,7 +136,7 @@ impl Kafka {
             }
         }
         self.first_problem()?;
-        fatal.map_or(Ok(()), |(code, reason)| Err(self.ended(KafkaError::fatal(code, reason))))
+        fatal.map_or(Ok(()), |(code, reason)| Err(self.ended(KafkaError::Fatal { code, reason })))
     }
 
     /// Takes what the client has to report, a batch of records at a time.

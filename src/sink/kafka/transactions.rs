@@ -81,7 +81,12 @@ impl Kafka {
                 Ok(()) => return Ok(()),
                 Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
                 Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
-                Err(error) => return Err(KafkaError::refused("taking over the topics' transactions", error, READY)),
+                Err(error) => {
+                    return Err(match KafkaError::of_transactions(&error) {
+                        KafkaError::Fenced => KafkaError::Fenced,
+                        _ => KafkaError::refused("taking over the topics' transactions", error, READY),
+                    });
+                }
             }
         }
     }
