@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from common import BROKER, COMMITTED, PARTITIONS, SEED, Node, Quiet, Window, ago, differences, number, reference, say, tail, tool
+from common import BROKER, COMMITTED, DONE, PARTITIONS, SEED, Node, Quiet, Window, ago, end_live, finish_live, number, say, tail, tool
 
 ROUNDS = number("ROUNDS", 30)
 STOP_S = [float(bound) for bound in (os.environ.get("STOP_S") or "5 60").split()]
@@ -160,27 +160,18 @@ def main():
     nodes = [Node(index) for index in range(3)]
     window = Window(f"cluster-{SEED}", delivery=DELIVERY, rate=RATE, epoch=ago(0.01))
     say(seed=SEED, rounds=ROUNDS, delivery=DELIVERY, epoch=window.epoch)
-    begin = time.monotonic()
     run = Run(window)
     try:
         window.wait_for_growth(run.process, 0, 60)
         recoveries = rounds(window, run, nodes, failed)
-        run.process.terminate()
-        try:
-            last = run.process.wait(10)
-        except subprocess.TimeoutExpired:
-            run.process.kill()
-            last = None
-        seen = window.seen()
-        found = differences(reference(window, int((time.monotonic() - begin + 120) * RATE)), seen, prefix=True)
-        verify, verify_said = window.verified()
-        say(summary=True, seed=SEED, delivery=DELIVERY, rounds=ROUNDS, records=len(seen), **found, verify=verify, exits=run.exits, last_exit=last,
-            recovered_s_max=round(max(recoveries), 2), recovered_s_mean=round(sum(recoveries) / len(recoveries), 2), upper_bound_95=round(3 / ROUNDS, 4))
-        if any(found.values()) or verify != 0 or last != 0:
-            failed.append(f"the log: {found}, verify {verify}: {verify_said}; the last run {last}: {tail(run.said.text())}")
+        last = end_live(run.process)
+        result = finish_live(window)
+        say(summary=True, seed=SEED, delivery=DELIVERY, rounds=ROUNDS, **result, exits=run.exits, last_exit=last, recovered_s_max=round(max(recoveries), 2),
+            recovered_s_mean=round(sum(recoveries) / len(recoveries), 2), upper_bound_95=round(3 / ROUNDS, 4))
+        if result["verdict"] != "clean" or last != DONE:
+            failed.append(f"the log, or the last run: {tail(run.said.text())}")
     finally:
-        if run.process.poll() is None:
-            run.process.kill()
+        end_live(run.process)
         for node in nodes:
             node.close()
     if failed:

@@ -314,6 +314,31 @@ def finish(window, wanted, tries=5):
     return result
 
 
+def end_live(process, limit_s=10):
+    """Tells a live run to end; its exit code, none if it did not."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
+
+
+def finish_live(window):
+    """Judges what a live window holds after its last run has ended: it must be a beginning of each partition's sequence."""
+    began = datetime.fromisoformat(window.epoch.replace("Z", "+00:00"))
+    so_far = (datetime.now(timezone.utc) - began).total_seconds() * window.rate
+    seen = window.seen()
+    # Arrivals are random: some more than are due on the average.
+    found = differences(reference(window, int(so_far * 1.05) + 1_000), seen, prefix=True)
+    verify, verify_said = window.verified()
+    clean = not any(found.values()) and verify == 0 and len(seen) > 0
+    verdict = "clean" if clean else "noticed" if any(found.values()) and verify == 1 else "false alarm" if verify else "silent"
+    return {"verdict": verdict, "records": len(seen), "verify": verify, **found, **({} if clean else {"verify_said": tail(verify_said)})}
+
+
 def tail(text, length=500):
     """The end of what a program said, for a line of JSON."""
     return text.strip()[-length:]

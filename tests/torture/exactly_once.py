@@ -8,7 +8,7 @@ run that nothing interrupted. ROUNDS=200 is the long form: 200 random kills, and
   kills     SIGKILL at random instants, the start included
   points    SIGKILL at named points of a transaction, which a proxy between generator and broker sees go by
   frozen    SIGKILL while the broker is stopped by SIGSTOP, then broker and generator go on
-  thaw      SIGSTOP of the broker for FREEZE_S seconds (30 to 70), the generator left alone
+  thaw      SIGSTOP of the broker for FREEZE_S seconds (30 to 70), several writers left alone
   network   requests delayed or reset, and ends of transactions held back beyond their timeout and released in the next transaction
   controls  the same faults without transactions, and a position that is not the log's: this harness and the program have to see it
 
@@ -23,8 +23,8 @@ import sys
 import threading
 import time
 
-from common import (ANOTHER_WRITER, BROKER, COMMITTED, DONE, GOES_ON, IO_OR_KAFKA, SEED, UNCOMMITTED, Node, Window, differences, finish,
-                    forget, number, reference, say, tail)
+from common import (ANOTHER_WRITER, BROKER, COMMITTED, DONE, GOES_ON, IO_OR_KAFKA, SEED, UNCOMMITTED, Node, Quiet, Window, ago, differences, end_live,
+                    finish, finish_live, forget, number, reference, say, tail)
 from proxy import ADD_PARTITIONS, ANSWERED, ARRIVED, END_TXN, FORWARDED, INIT_PRODUCER_ID, NAMES, PASS, PRODUCE, RESET, RETURNED, Held, Proxy, until
 
 ROUNDS = number("ROUNDS", 10)
@@ -36,6 +36,7 @@ AUCTIONS = number("AUCTIONS", 200_000)
 FREEZE_S = [float(bound) for bound in (os.environ.get("FREEZE_S") or "30 70").split()]
 # Every wait for a run to get somewhere, and the longest time that a run may need without having hung.
 PATIENCE_S, HUNG_S = 60, 180
+LIVE_WRITERS = 4
 # A client whose request is not answered for so long asks again.
 SILENCE_MS = 2_000
 # Named point: the request, how many of them go by before, the moment, and what becomes of the connection.
@@ -105,7 +106,8 @@ def kills(rng):
         early = rng.random() < 1 / 6
         after_s = rng.uniform(0, 1.5)
         if not early:
-            window.wait_for_growth(process, before, PATIENCE_S)
+            # More than the ends of its predecessor's transaction.
+            window.wait_for_growth(process, before + 100, PATIENCE_S)
         try:
             ended = process.wait(after_s)
         except subprocess.TimeoutExpired:
@@ -200,10 +202,14 @@ def frozen(rng):
 
 
 def thaw(rng):
-    """The broker stops and goes on, the generator left alone: it ends clean by itself, or says why not and the same command goes on."""
-    windows = Windows("thaw", DELIVERY)
+    """The broker stops and goes on, with live writers and one at full speed, which are left alone: they go on by themselves, or end with a documented
+    exit code and the same command goes on."""
+    fast, live, ends = Windows("thaw", DELIVERY), [], []
+    for index in range(LIVE_WRITERS):
+        window = Window(f"thaw-live-{index}-{SEED}", delivery=DELIVERY, rate=rng.choice([50, 200, 500]), epoch=ago(0), seed=SEED + index)
+        live.append([window, window.start(stderr=(said := Quiet()).file), said])
     for done in range(1, FEW + 1):
-        window = windows.current()
+        window = fast.current()
         process = window.start()
         window.wait_for_growth(process, 0, PATIENCE_S)
         time.sleep(rng.uniform(0, 1))
@@ -212,12 +218,30 @@ def thaw(rng):
         time.sleep(frozen_s)
         NODE.thaw()
         thawed = time.monotonic()
-        ended, said = ended_by_itself(process)
-        say(part="thaw", round=done, seed=SEED, frozen_s=round(frozen_s, 2), exit=ended, took_s=round(time.monotonic() - thawed, 1), said=tail(said))
-        if ended not in GOES_ON:
-            FAILED.append(f"thaw: exit {ended}")
-        windows.judge()
-    windows.summary(rounds=FEW)
+        exit_code, said = ended_by_itself(process)
+        ended = [{"writer": "fast", "exit": exit_code, "said": tail(said)}]
+        fast_s = time.monotonic() - thawed
+        for writer in live:
+            window, process, said = writer
+            begin = window.stored(COMMITTED)
+            if window.wait_for_growth(process, begin, HUNG_S, COMMITTED) is None:
+                ended.append({"writer": window.prefix, "exit": process.poll(), "said": tail(said.text())})
+                process.kill()
+                said = Quiet()
+                writer[1:] = window.start(stderr=said.file), said
+        ends += [one["exit"] for one in ended]
+        say(part="thaw", round=done, seed=SEED, frozen_s=round(frozen_s, 2), fast_s=round(fast_s, 1), ended=ended)
+        fast.judge()
+        time.sleep(rng.uniform(1, 3))
+    for window, process, said in live:
+        exit_code = end_live(process)
+        result = finish_live(window)
+        say(part="thaw", writer=window.prefix, seed=SEED, rate=window.rate, exit=exit_code, **result, **({} if exit_code == DONE else {"said": tail(said.text())}))
+        ends.append(exit_code)
+        fast.verdicts.append(result["verdict"])
+    if set(ends) - set(GOES_ON):
+        FAILED.append(f"thaw: exits {ends}")
+    fast.summary(freezes=FEW, writers=LIVE_WRITERS + 1, exits={str(code): ends.count(code) for code in sorted(set(ends), key=str)})
 
 
 def ended_by_itself(process):
