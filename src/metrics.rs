@@ -151,8 +151,13 @@ impl Metrics {
 
     /// Counts a record that is where it belongs, with its payload.
     pub fn acked(&self, stage: Stage, bytes: usize) {
-        self.acked[stage.index()].fetch_add(1, Relaxed);
-        self.acked_bytes[stage.index()].fetch_add(bytes as u64, Relaxed);
+        self.acked_all(stage, 1, bytes as u64);
+    }
+
+    /// Counts so many records that are where they belong, with their payloads together.
+    pub fn acked_all(&self, stage: Stage, records: u64, bytes: u64) {
+        self.acked[stage.index()].fetch_add(records, Relaxed);
+        self.acked_bytes[stage.index()].fetch_add(bytes, Relaxed);
     }
 
     /// A sign of life from a run that waits.

@@ -54,8 +54,9 @@ pub struct Heading {
 /// A run that goes on where another ended.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Resumed {
-    /// Records that were there before it, in its partitions.
-    pub records: u64,
+    /// Records that were there before it, in its partitions; not where transactions were written, whose ends take offsets too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
     /// When its first record is due; `None` if nothing is left to play.
     pub from: Option<Timestamp>,
 }
@@ -158,10 +159,10 @@ impl fmt::Display for Heading {
             writeln!(f, "shard        {shard}")?;
         }
         let Some(Resumed { records, from }) = self.resumed else { return Ok(()) };
-        let records = grouped(records);
+        let records = records.map_or_else(|| "records".to_owned(), |records| format!("{} records", grouped(records)));
         match from {
-            Some(from) => writeln!(f, "going on     behind {records} records that are there already, from {from}"),
-            None => writeln!(f, "nothing to do: the window is complete, its {records} records are there already"),
+            Some(from) => writeln!(f, "going on     behind {records} that are there already, from {from}"),
+            None => writeln!(f, "nothing to do: the window is complete, its {records} are there already"),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprints;
 use crate::pace::{Lateness, Pacer};
 use crate::record::Record;
 use crate::sink::{Sink, SinkError, Stop};
-use crate::spec::Stage;
+use crate::spec::Layout;
 use crate::stream::{Part, Step, Stream};
 
 /// What a run did.
@@ -72,6 +72,66 @@ impl Count {
     }
 }
 
+/// What was played, by as many calls of [`run`] as it took: where transactions are written, one can end in the middle.
+#[derive(Debug)]
+pub struct Tally {
+    begin: Instant,
+    now: Sums,
+    /// What was played before the open transaction.
+    kept: Sums,
+    commits: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Sums {
+    counts: [Count; 4],
+    fingerprints: Option<Fingerprints>,
+}
+
+impl Tally {
+    /// Nothing yet. Fingerprints are computed if a layout is given.
+    #[must_use]
+    pub fn new(fingerprinted: Option<&Layout>) -> Self {
+        let sums = Sums { counts: Default::default(), fingerprints: fingerprinted.map(Fingerprints::new) };
+        Self { begin: Instant::now(), now: sums.clone(), kept: sums, commits: 0 }
+    }
+
+    /// All that was played until now is committed, if the number of commits says so.
+    fn keep(&mut self, commits: u64) {
+        if commits > self.commits {
+            self.commits = commits;
+            self.kept = self.now.clone();
+        }
+    }
+
+    /// The open transaction was not committed: its records are played again.
+    pub fn take_back(&mut self) {
+        self.now = self.kept.clone();
+    }
+
+    /// What the run did, by what the sink and the pacer say.
+    #[must_use]
+    pub fn outcome(&self, complete: bool, acked: Option<u64>, pacer: &Pacer) -> Outcome {
+        Outcome {
+            counts: self.now.counts,
+            complete,
+            elapsed: self.begin.elapsed(),
+            acked,
+            fingerprint: self.now.fingerprints.clone().map(|fingerprints| fingerprints.total()),
+            lateness: pacer.lateness().filter(|lateness| lateness.count() > 0).cloned(),
+        }
+    }
+}
+
+impl Sums {
+    fn add(&mut self, record: &Record) {
+        self.counts[record.stage.index()].add(record.value.len());
+        if let Some(fingerprints) = &mut self.fingerprints {
+            fingerprints.add(record);
+        }
+    }
+}
+
 /// While records of other parts are passed over, the sink is looked at this often.
 const LOOK_EVERY: u32 = 10_000;
 
@@ -81,17 +141,14 @@ const ACK_WAIT: Duration = Duration::from_millis(1);
 /// How a part is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
-    /// Whether the run's fingerprint is computed.
-    pub fingerprint: bool,
     /// Whether the first record has to be acknowledged before any other is submitted.
     pub first_alone: bool,
     /// How many threads make records for the one that submits them; up to one, that one makes them itself.
     pub threads: usize,
 }
 
-/// Plays a part of a window into a sink, each record when the pacer says so, and closes the sink.
-///
-/// `progress` is called with the ordinal of each request that was taken.
+/// Plays a part of a window into a sink, each record when the pacer says so, and closes the sink. What is played is added to the
+/// tally.
 ///
 /// # Errors
 /// If the sink fails: with [`SinkError::ReaderGone`] when nobody reads any more, which is no failure.
@@ -102,32 +159,25 @@ pub fn run(
     pacer: &mut Pacer,
     stop: &Stop,
     manner: Manner,
-    progress: impl FnMut(u64),
+    tally: &mut Tally,
 ) -> Result<Outcome, SinkError> {
-    let begin = Instant::now();
-    let counts = [Count::default(); 4];
-    let fingerprints = manner.fingerprint.then(|| Fingerprints::new(stream.layout()));
-    let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, counts, fingerprints, progress };
+    let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, tally };
     let complete = made_ahead(stream.records_of_part(part), manner.threads, |records| run.play(records))?;
-    let Run { sink, pacer, counts, fingerprints, .. } = run;
+    let Run { sink, pacer, tally, .. } = run;
     sink.close(complete)?;
-    let fingerprint = fingerprints.map(|fingerprints| fingerprints.total());
-    let lateness = pacer.lateness().filter(|lateness| lateness.count() > 0).cloned();
-    Ok(Outcome { counts, complete, elapsed: begin.elapsed(), acked: sink.acked(), fingerprint, lateness })
+    Ok(tally.outcome(complete, sink.acked(), pacer))
 }
 
 /// A run under way.
-struct Run<'a, P> {
+struct Run<'a> {
     sink: &'a mut dyn Sink,
     pacer: &'a mut Pacer,
     stop: &'a Stop,
     first_alone: bool,
-    counts: [Count; 4],
-    fingerprints: Option<Fingerprints>,
-    progress: P,
+    tally: &'a mut Tally,
 }
 
-impl<P: FnMut(u64)> Run<'_, P> {
+impl Run<'_> {
     /// Plays all records; false if a signal came first.
     fn play(&mut self, records: &mut dyn Records) -> Result<bool, SinkError> {
         let mut record = Record::default();
@@ -143,16 +193,22 @@ impl<P: FnMut(u64)> Run<'_, P> {
                 Step::Passed(position) => {
                     passed = passed.wrapping_add(1);
                     if passed.is_multiple_of(LOOK_EVERY) {
-                        self.sink.wait(Duration::ZERO)?;
+                        self.wait(Duration::ZERO)?;
                     }
                     // A live worker whose partitions stay empty must not run ahead to the end of the stream.
                     while let Some(span) = self.pacer.until(position.emit_ms).filter(|_| !self.stop.asked()) {
-                        self.sink.wait(span)?;
+                        self.wait(span)?;
                     }
                 }
             }
         }
         Ok(false)
+    }
+
+    fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
+        let waited = self.sink.wait(span);
+        self.tally.keep(self.sink.commits());
+        waited
     }
 
     /// Waits until a record is due, and submits it. [`SinkError::Stopped`] if a signal came first.
@@ -161,16 +217,12 @@ impl<P: FnMut(u64)> Run<'_, P> {
             if self.stop.asked() {
                 return Err(SinkError::Stopped);
             }
-            self.sink.wait(span)?;
+            self.wait(span)?;
         }
-        self.sink.submit(record)?;
-        self.counts[record.stage.index()].add(record.value.len());
-        if let Some(fingerprints) = &mut self.fingerprints {
-            fingerprints.add(record);
-        }
-        if record.stage == Stage::Request {
-            (self.progress)(record.ordinal);
-        }
+        let submitted = self.sink.submit(record);
+        self.tally.keep(self.sink.commits());
+        submitted?;
+        self.tally.now.add(record);
         if std::mem::take(&mut self.first_alone) {
             self.wait_until_acked()?;
             self.pacer.begin_again();
@@ -184,7 +236,7 @@ impl<P: FnMut(u64)> Run<'_, P> {
             if self.stop.asked() {
                 return Err(SinkError::Stopped);
             }
-            self.sink.wait(ACK_WAIT)?;
+            self.wait(ACK_WAIT)?;
         }
         Ok(())
     }

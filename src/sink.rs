@@ -43,6 +43,11 @@ pub trait Sink {
     fn acked(&self) -> Option<u64> {
         None
     }
+
+    /// Transactions that are committed so far. When this has grown, all that was submitted before is where it belongs.
+    fn commits(&self) -> u64 {
+        0
+    }
 }
 
 /// The wish that a run ends early, set once by a signal and seen by the run and by a sink that waits.

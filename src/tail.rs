@@ -10,6 +10,7 @@
 //! sequence means go on, each behind its own tail; anything else is refused.
 
 mod compare;
+mod edges;
 mod emptied;
 mod error;
 mod log;
@@ -19,6 +20,7 @@ mod start;
 mod topics;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub use self::error::{Misfit, TailError, Which};
 pub use self::log::{Bounds, Each, Log, LogRecord, Range};
@@ -33,6 +35,9 @@ use crate::stream::{Part, Position, Shard, Stream, Window, WindowEnd};
 pub const DEPTH: i64 = (REQUESTS_IN_FLIGHT * BATCH_RECORDS_MAX + 1) as i64;
 /// End offsets are watched for at most this many times the settle time.
 const SETTLE_ROUNDS: u32 = 10;
+/// An open transaction on the shard's partitions is waited for so long. Brokers end one whose writer is gone after that writer's
+/// `transaction.timeout.ms`; with other workers, or under another name, it was not ours to end.
+const OPEN_PATIENCE: Duration = Duration::from_secs(90);
 /// A writer's queue of 128 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
 const QUEUE_AUCTIONS: u64 = 200_000;
 
@@ -52,6 +57,8 @@ pub struct Ask<'a> {
     pub require: bool,
     /// Whether this process has made all topics a moment ago, so that nobody can have a request under way.
     pub fresh: bool,
+    /// Whether transactions will be written: their ends take offsets too, so offsets count no records.
+    pub transactional: bool,
     /// The wish to end.
     pub stop: &'a Stop,
 }
@@ -70,8 +77,10 @@ pub enum Start {
 pub struct Standing {
     /// What is left to play.
     pub part: Part,
-    /// Records that the shard's partitions hold; 0 if the run begins.
-    pub records: u64,
+    /// Whether nothing is there yet.
+    pub begins: bool,
+    /// Records that the shard's partitions hold, where offsets tell.
+    pub records: Option<u64>,
     /// The last record in the stream's order that they hold.
     pub furthest: Option<Position>,
     /// Whether the first record has to be stored before any other is sent: a later run finds the start by it.
@@ -85,6 +94,7 @@ pub struct Standing {
 struct Tail {
     /// From here on its records are compared.
     from: i64,
+    /// The offset behind its last record.
     end: i64,
     /// What its first record can be, least first.
     heads: Vec<Position>,
@@ -122,12 +132,12 @@ type Tails = BTreeMap<(Stage, u32), Tail>;
 pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError> {
     let bounds = settle(ask, log)?;
     let end_offsets = bounds.each_ref().map(|partitions| partitions.iter().map(|bounds| bounds.end).collect());
-    if bounds.iter().flatten().all(|bounds| bounds.end == 0) {
+    let mut tails = edges::read_edges(ask, log, &bounds)?;
+    if ask.holds_nothing(&bounds, &tails) {
         let (window, first_alone) = ask.first_window()?;
         let part = Part::new(window, ask.shard, Default::default());
-        return Ok(Standing { part, records: 0, furthest: None, first_alone, end_offsets });
+        return Ok(Standing { part, begins: true, records: Some(0), furthest: None, first_alone, end_offsets });
     }
-    let mut tails = read_edges(ask, log, &bounds)?;
     let (window, known) = match ask.start {
         Start::Given(window) => (window, true),
         Start::Now(first, end) => start::window(ask, log, &bounds, &tails, (first, end))?,
@@ -137,7 +147,7 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     if known {
         checked.heads(&bounds)?;
     }
-    let lasts = checked.tails(log)?;
+    let compare::Compared { lasts, are_gapless } = checked.tails(log, &bounds)?;
     for (at, last) in lasts {
         tails.entry(at).and_modify(|tail| tail.lasts = vec![last]);
     }
@@ -148,8 +158,10 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     let furthest = tails.values().map(Tail::last).max();
     let owned = |(partition, bounds): (u32, &Bounds)| ask.shard.owns(partition).then_some(bounds.end - bounds.low);
     let records = bounds.iter().flat_map(|partitions| (0..).zip(partitions)).filter_map(owned).sum::<i64>();
+    let records = are_gapless.then_some(records.cast_unsigned());
+    let begins = held.iter().flatten().all(Option::is_none);
     let part = Part::new(window, ask.shard, held);
-    Ok(Standing { part, records: records.cast_unsigned(), furthest, first_alone: false, end_offsets })
+    Ok(Standing { part, begins, records, furthest, first_alone: false, end_offsets })
 }
 
 impl Ask<'_> {
@@ -161,9 +173,17 @@ impl Ask<'_> {
             Start::Now(first, end) => {
                 let auctions = self.stream.auctions();
                 let first = auctions.first_plain_request(first, PLAIN_WITHIN).ok_or(TailError::NoPlainRequest)?;
-                Ok((Window::from_auction(auctions, first, end)?, true))
+                // A transaction's records are all there or none is, the first among them.
+                Ok((Window::from_auction(auctions, first, end)?, !self.transactional))
             }
         }
+    }
+
+    /// Whether no record is there, nor was ever. What aborted transactions left is none.
+    fn holds_nothing(&self, bounds: &[Vec<Bounds>; 4], tails: &Tails) -> bool {
+        let mut all = bounds.iter().flatten();
+        let seen_whole = self.shard.is_whole() && tails.is_empty();
+        all.all(|bounds| bounds.end == 0 || (seen_whole && bounds.low == 0))
     }
 
     fn owned(&self, bounds: &[Vec<Bounds>; 4]) -> Vec<(Stage, u32, Bounds)> {
@@ -184,12 +204,31 @@ impl Ask<'_> {
     }
 }
 
-/// Waits until the shard's partitions have stood still for the log's settle time: then no request of a dead writer is under way.
+/// Waits until no request of a dead writer is under way, and none of its transactions is open, on the shard's partitions.
 fn settle(ask: &Ask<'_>, log: &mut impl Log) -> Result<[Vec<Bounds>; 4], TailError> {
-    let mut bounds = log.bounds()?;
     if ask.fresh {
-        return Ok(bounds);
+        return log.bounds();
     }
+    let mut waited = Duration::ZERO;
+    loop {
+        let bounds = stand_still(ask, log)?;
+        let Some((stage, partition, _)) = ask.owned(&bounds).into_iter().find(|(_, _, bounds)| bounds.is_open()) else {
+            return Ok(bounds);
+        };
+        let topic = ask.stream.layout().topic(stage).name.clone();
+        if waited.is_zero() {
+            tracing::warn!("a transaction is open in `{topic}`, partition {partition}: waiting for its end");
+        }
+        waited += log.settle_time();
+        if waited >= OPEN_PATIENCE {
+            return Err(TailError::OpenTransaction { topic, partition, seconds: OPEN_PATIENCE.as_secs() });
+        }
+    }
+}
+
+/// Waits until the shard's partitions have stood still for the log's settle time.
+fn stand_still(ask: &Ask<'_>, log: &mut impl Log) -> Result<[Vec<Bounds>; 4], TailError> {
+    let mut bounds = log.bounds()?;
     let span = log.settle_time();
     let mut moved = None;
     for _ in 0..SETTLE_ROUNDS {
@@ -219,54 +258,4 @@ fn stands_still(ask: &Ask<'_>, log: &mut impl Log, before: &[Vec<Bounds>; 4]) ->
         }
     }
     Ok(())
-}
-
-/// Places the first and the last record of each partition, and the first one of its tail.
-fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Tails, TailError> {
-    let logs: Vec<(Stage, u32, Bounds)> = ask.owned(bounds).into_iter().filter(|(_, _, b)| !b.is_empty()).collect();
-    let tail_from = |bounds: Bounds| bounds.low.max(bounds.end - DEPTH);
-    let heads = read_one_each(ask, log, logs.iter().map(|&(stage, p, b)| (stage, p, b.low)))?;
-    let lasts = read_one_each(ask, log, logs.iter().map(|&(stage, p, b)| (stage, p, b.end - 1)))?;
-    let inner = logs.iter().filter(|&&(_, _, b)| tail_from(b) > b.low);
-    let firsts = read_one_each(ask, log, inner.map(|&(stage, p, b)| (stage, p, tail_from(b))))?;
-    let mut tails = Tails::new();
-    for (stage, partition, bounds) in logs {
-        let at = (stage, partition);
-        let (Some(heads), Some(lasts)) = (heads.get(&at), lasts.get(&at)) else { continue };
-        let mut firsts = firsts.get(&at).unwrap_or(heads).clone();
-        if tail_from(bounds) == 0 {
-            // Before any other a partition holds an event's own record.
-            firsts.truncate(1);
-        }
-        let (heads, lasts) = (heads.clone(), lasts.clone());
-        tails.insert(at, Tail { from: tail_from(bounds), end: bounds.end, heads, firsts, lasts });
-    }
-    Ok(tails)
-}
-
-/// Reads one record of each of some partitions, and places it.
-fn read_one_each(
-    ask: &Ask<'_>,
-    log: &mut impl Log,
-    offsets: impl Iterator<Item = (Stage, u32, i64)>,
-) -> Result<BTreeMap<(Stage, u32), Vec<Position>>, TailError> {
-    let one = |(stage, partition, from): (Stage, u32, i64)| Range { stage, partition, from, end: from + 1 };
-    let ranges: Vec<Range> = offsets.map(one).collect();
-    let (mut placed, mut refused) = (BTreeMap::new(), BTreeMap::new());
-    log.read(&ranges, &mut |range, found| {
-        ask.go_on()?;
-        let at = (range.stage, range.partition);
-        match place::place(ask.stream, range.stage, range.partition, found) {
-            Ok(positions) => drop(placed.insert(at, positions)),
-            Err(why) => drop(refused.insert(at, ask.refuse(range.stage, range.partition, Some(found.offset), why))),
-        }
-        Ok(())
-    })?;
-    // Partitions are read in any order; the same log gets the same answer.
-    if let Some((_, refusal)) = refused.pop_first() {
-        return Err(refusal);
-    }
-    let unseen = ranges.iter().find(|range| !placed.contains_key(&(range.stage, range.partition)));
-    let gap = Misfit::Gap { missing: 1, expected: 1 };
-    unseen.map_or(Ok(placed), |range| Err(ask.refuse(range.stage, range.partition, Some(range.from), gap)))
 }

@@ -1,35 +1,42 @@
 //! The state machine of writing, crashing and resuming as a model: random schedules over a scripted log drive the shipped `tail`
 //! and `run`, and the shipped bookkeeping of delivery offsets.
 //!
-//! Two invariants, which are the theorem of the design:
+//! Three invariants, which are the theorem of the design:
 //!
 //! - as long as a dead writer's requests arrive within the settle time and the broker knows its producers, every partition is a
 //!   prefix of the sequence at every instant, nobody complains, and the window gets complete;
 //! - beyond that (a broker that forgot its producers, another writer, a request that comes after the settle time) damage may
-//!   happen, but the run that meets it fails by name, and no later run builds upon it.
+//!   happen, but the run that meets it fails by name, and no later run builds upon it;
+//! - where transactions are written, what a read-committed reader sees is a prefix at every instant, whatever is killed, comes late, is
+//!   asked for twice or is fenced by a second copy.
 //!
-//! Every second schedule is about a stream with planned faults, which repeats and reorders its own records.
+//! Every second schedule is about a stream with planned faults, which repeats and reorders its own records; every third pair writes
+//! transactions.
 //!
-//! `MODEL_SEED=n` plays schedule n alone and prints what happened; `MODEL_SCHEDULES=n` plays so many.
+//! `MODEL_SEED=n` plays schedule n alone and prints what happened; `MODEL_SCHEDULES=n` plays so many, from `MODEL_FIRST` on.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a failing schedule is told")]
 
+#[path = "model/world.rs"]
+mod world;
+#[path = "model/writer.rs"]
+mod writer;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::env;
-use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 
 use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::record::{Header, Record};
-use mock_data_gen::run::{Manner, run};
-use mock_data_gen::sink::kafka::Deliveries;
-use mock_data_gen::sink::{KafkaError, Sink, SinkError, Stop};
+use mock_data_gen::run::{Manner, Tally, run};
+use mock_data_gen::sink::{KafkaError, SinkError, Stop};
 use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
-use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Misfit, Range, Standing, Start, TailError, find_end};
+use mock_data_gen::tail::{Ask, Misfit, Standing, Start, TailError, find_end};
+
+use crate::world::{At, Script, ScriptedLog, Stored, World};
+use crate::writer::Writer;
 
 const SCHEDULES: u64 = 10_000;
 /// What the scripted log asks for, and what late requests take at most, in milliseconds.
@@ -53,300 +60,6 @@ impl Random {
 
     fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
-    }
-}
-
-type At = (Stage, u32);
-
-/// A record in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stored {
-    ordinal: u64,
-    timestamp_ms: i64,
-    key: Vec<u8>,
-    value: Option<Vec<u8>>,
-    headers: Vec<Header>,
-}
-
-impl From<&Record> for Stored {
-    fn from(record: &Record) -> Self {
-        let Record { ordinal, timestamp_ms, key, headers, .. } = record.clone();
-        let value = record.payload().map(<[u8]>::to_vec);
-        Self { ordinal, timestamp_ms, key, value, headers }
-    }
-}
-
-/// All that a partition ever held; what is below `low` is removed.
-#[derive(Debug, Default)]
-struct Partition {
-    records: Vec<Stored>,
-    low: usize,
-}
-
-#[derive(Debug)]
-struct Batch {
-    records: Vec<Stored>,
-    /// Its first offset, once the broker has stored it.
-    stored_at: Option<i64>,
-}
-
-/// A request of a dead writer that is still on its way.
-struct Late {
-    due_ms: u64,
-    at: At,
-    records: Vec<Stored>,
-    beyond: bool,
-}
-
-/// What goes wrong while a run writes, and after how many steps.
-#[derive(Debug, Clone, Copy, Default)]
-struct Script {
-    kill: Option<u64>,
-    forget: Option<u64>,
-    intrude: Option<u64>,
-}
-
-/// The broker, its clock and its faults.
-struct World {
-    random: Random,
-    partitions: BTreeMap<At, Partition>,
-    clock_ms: u64,
-    late: Vec<Late>,
-    script: Script,
-    /// Whether something happened that idempotent delivery does not promise to survive.
-    beyond: bool,
-    events: Vec<String>,
-}
-
-impl World {
-    #[expect(clippy::needless_pass_by_value, reason = "every caller formats its event")]
-    fn tell(&mut self, event: String) {
-        self.events.push(format!("{:>6} ms  {event}", self.clock_ms));
-    }
-
-    fn store(&mut self, at: At, records: &[Stored]) -> i64 {
-        let partition = self.partitions.get_mut(&at).unwrap();
-        let base = partition.records.len() as i64;
-        partition.records.extend_from_slice(records);
-        base
-    }
-
-    fn pass(&mut self, ms: u64) {
-        self.clock_ms += ms;
-        let now_ms = self.clock_ms;
-        let (due, late) = std::mem::take(&mut self.late).into_iter().partition(|late| late.due_ms <= now_ms);
-        self.late = late;
-        let due: Vec<Late> = due;
-        for Late { at, records, beyond, .. } in due {
-            self.beyond |= beyond;
-            let ordinals: Vec<u64> = records.iter().map(|record| record.ordinal).collect();
-            self.tell(format!("records of a dead writer arrive in {at:?}: auctions {ordinals:?}, beyond {beyond}"));
-            self.store(at, &records);
-        }
-    }
-
-    /// The first record that the log ever held is the window's start, where the window starts now.
-    fn start(&self) -> Option<u64> {
-        self.partitions.values().filter_map(|partition| partition.records.first()).map(|first| first.ordinal).min()
-    }
-}
-
-/// The broker as resuming reads it.
-struct ScriptedLog<'a>(&'a RefCell<World>);
-
-impl Log for ScriptedLog<'_> {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
-        let mut world = self.0.borrow_mut();
-        world.pass(2);
-        let mut bounds: [Vec<Bounds>; 4] = Default::default();
-        for ((stage, _), partition) in &world.partitions {
-            let (low, end) = (partition.low as i64, partition.records.len() as i64);
-            bounds[stage.index()].push(Bounds { low, end });
-        }
-        Ok(bounds)
-    }
-
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
-        self.0.borrow_mut().pass(20);
-        let world = self.0.borrow();
-        for range in ranges {
-            let partition = &world.partitions[&(range.stage, range.partition)];
-            assert!(range.from >= partition.low as i64, "read below the first offset");
-            for offset in range.from..range.end {
-                let stored = &partition.records[usize::try_from(offset).unwrap()];
-                let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
-                let headers: Vec<_> = stored.headers.iter().map(header).collect();
-                let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-                let (key, value) = (Some(stored.key.as_slice()), stored.value.as_deref());
-                each(range, &LogRecord { offset, timestamp_ms: stored.timestamp_ms, key, value, headers })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn pause(&mut self, span: Duration) {
-        self.0.borrow_mut().pass(span.as_millis() as u64);
-    }
-
-    fn settle_time(&self) -> Duration {
-        Duration::from_millis(SETTLE_MS)
-    }
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Stored>,
-    flight: VecDeque<Batch>,
-}
-
-/// A producer with Kafka's semantics: batches, five requests in flight a partition, stored in order within a partition, reports
-/// in any order between partitions, offsets reported or, after a duplicate-sequence answer, not.
-struct Writer<'a> {
-    world: &'a RefCell<World>,
-    layout: Layout,
-    deliveries: Deliveries,
-    queues: BTreeMap<At, Queue>,
-}
-
-impl Writer<'_> {
-    /// A few steps of client and broker.
-    fn steps(&mut self, most: u64) -> Result<(), SinkError> {
-        let count = self.world.borrow_mut().random.below(most + 1);
-        for _ in 0..count {
-            self.step()?;
-        }
-        Ok(())
-    }
-
-    fn step(&mut self) -> Result<(), SinkError> {
-        let mut world = self.world.borrow_mut();
-        let script = &mut world.script;
-        let mut fires = |fuse: fn(&mut Script) -> &mut Option<u64>| {
-            let fuse = fuse(script);
-            *fuse = fuse.map(|left| left.saturating_sub(1));
-            *fuse == Some(0) && fuse.take().is_some()
-        };
-        let (killed, forgets, intrudes) = (fires(|s| &mut s.kill), fires(|s| &mut s.forget), fires(|s| &mut s.intrude));
-        drop(world);
-        if forgets {
-            self.broker_forgets();
-        }
-        if intrudes {
-            self.intrude();
-        }
-        if killed {
-            return Err(SinkError::Stdout(io::Error::other("killed")));
-        }
-        self.work();
-        self.deliveries.problem(&self.layout, || None).map_or(Ok(()), |problem| Err(problem.into()))
-    }
-
-    /// One step of one partition: a batch is made, stored, or reported.
-    fn work(&mut self) {
-        let mut world = self.world.borrow_mut();
-        let passes_ms = world.random.below(2);
-        world.pass(passes_ms);
-        let pick = world.random.below(self.queues.len().max(1) as u64) as usize;
-        let Some((&at, queue)) = self.queues.iter_mut().nth(pick) else { return };
-        let (stage, partition) = at;
-        match world.random.below(8) {
-            0..=2 if queue.flight.len() < 5 && !queue.waiting.is_empty() => {
-                let count = 1 + world.random.below(4.min(queue.waiting.len() as u64)) as usize;
-                queue.flight.push_back(Batch { records: queue.waiting.drain(..count).collect(), stored_at: None });
-            }
-            3..=5 => {
-                let Some(batch) = queue.flight.iter_mut().find(|batch| batch.stored_at.is_none()) else { return };
-                batch.stored_at = Some(world.store(at, &batch.records));
-            }
-            report => {
-                let Some(base) = queue.flight.front().and_then(|batch| batch.stored_at) else { return };
-                let batch = queue.flight.pop_front().unwrap();
-                // An answer that was lost: the request is repeated, and the broker says that it knows it already.
-                let base = if report == 7 { -1 } else { base };
-                for index in 0..batch.records.len() as i64 {
-                    self.deliveries.acked(stage, partition.cast_signed(), base + index);
-                }
-            }
-        }
-    }
-
-    /// The broker comes back without its producers: what is sent again is stored again.
-    fn broker_forgets(&mut self) {
-        let mut world = self.world.borrow_mut();
-        for (&at, queue) in &mut self.queues {
-            for batch in queue.flight.iter_mut().filter(|batch| batch.stored_at.is_some()) {
-                batch.stored_at = Some(world.store(at, &batch.records));
-                world.beyond = true;
-                world.tell(format!("{} records are stored twice in {at:?}", batch.records.len()));
-            }
-        }
-    }
-
-    /// Another writer stores something, ours or not.
-    fn intrude(&mut self) {
-        let mut world = self.world.borrow_mut();
-        let count = world.partitions.len() as u64;
-        let pick = world.random.below(count) as usize;
-        let (&at, partition) = world.partitions.iter().nth(pick).unwrap();
-        let foreign =
-            Stored { ordinal: 0, timestamp_ms: 7, key: b"k".into(), value: Some(b"v".into()), headers: vec![] };
-        let record = partition.records.last().filter(|_| partition.records.len() % 2 == 0).unwrap_or(&foreign).clone();
-        world.store(at, &[record]);
-        world.beyond = true;
-        world.tell(format!("another writer stores a record in {at:?}"));
-    }
-
-    /// SIGKILL: of the requests under way in each partition the first few arrive later, the others never.
-    fn die(self) {
-        let mut world = self.world.borrow_mut();
-        let very_late = world.random.percent(3);
-        for (at, queue) in self.queues {
-            let under_way: Vec<Batch> = queue.flight.into_iter().filter(|batch| batch.stored_at.is_none()).collect();
-            let arrive = world.random.below(under_way.len() as u64 + 1) as usize;
-            let mut due_ms = world.clock_ms;
-            for Batch { records, .. } in under_way.into_iter().take(arrive) {
-                let latest = world.clock_ms + SETTLE_MS;
-                due_ms += world.random.below(latest - due_ms + 1);
-                let beyond = very_late && world.random.percent(50);
-                due_ms += if beyond { SETTLE_MS * 3 } else { 0 };
-                world.late.push(Late { due_ms, at, records, beyond });
-                if beyond {
-                    break;
-                }
-            }
-        }
-        world.late.sort_by_key(|late| late.due_ms);
-        world.tell("the writer is killed".to_owned());
-    }
-}
-
-impl Sink for Writer<'_> {
-    fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
-        self.queues.entry((record.stage, record.partition)).or_default().waiting.push_back(record.into());
-        self.steps(6)
-    }
-
-    fn wait(&mut self, _span: Duration) -> Result<(), SinkError> {
-        self.steps(6)
-    }
-
-    fn close(&mut self, complete: bool) -> Result<(), SinkError> {
-        while self.queues.values().any(|queue| !queue.waiting.is_empty() || !queue.flight.is_empty()) {
-            self.step()?;
-        }
-        let ends = if complete { self.deliveries.written() } else { self.deliveries.unsettled() };
-        for (stage, partition, expected) in ends {
-            let found = self.world.borrow().partitions[&(stage, partition.cast_unsigned())].records.len() as i64;
-            if found != expected {
-                let topic = self.layout.topic(stage).name.clone();
-                return Err(KafkaError::AnotherWriter { topic, partition, expected, found }.into());
-            }
-        }
-        Ok(())
-    }
-
-    fn acked(&self) -> Option<u64> {
-        Some(self.deliveries.acked_total())
     }
 }
 
@@ -381,6 +94,8 @@ struct Schedule {
     stream: Stream,
     window: Window,
     now_until: Option<WindowEnd>,
+    /// Whether transactions are written.
+    transactional: bool,
     world: RefCell<World>,
     stop: Stop,
     /// The sequences of the window from a start on, which is asked for often.
@@ -413,29 +128,22 @@ impl Schedule {
         let now = random.percent(30);
         let end_ms = stream.auctions().plan(window.end().unwrap()).request_ms;
         let now_until = now.then_some(WindowEnd::ToMs(end_ms + if is_faulty { 200 } else { 20 }));
-        let all = Stage::ALL.into_iter().flat_map(|stage| {
-            (0..layout.topic(stage).partitions.count()).map(move |partition| ((stage, partition), Partition::default()))
-        });
-        let world = World {
-            random,
-            partitions: all.collect(),
-            clock_ms: 0,
-            late: Vec::new(),
-            script: Script::default(),
-            beyond: false,
-            events: Vec::new(),
-        };
+        let all = Stage::ALL
+            .into_iter()
+            .flat_map(|stage| (0..layout.topic(stage).partitions.count()).map(move |partition| (stage, partition)));
+        let world = World::new(random, all);
         Self {
             stream,
             window,
             now_until,
+            transactional: seed / 2 % 3 == 1,
             world: RefCell::new(world),
             stop: Stop::default(),
             sequences: RefCell::default(),
         }
     }
 
-    /// Runs, with crashes between, until the window is complete or damage was named.
+    /// Runs, with crashes and uncertain commits between, until the window is complete or damage was named.
     fn play(&self) -> Result<(), String> {
         for attempt in 0..8 {
             self.retention();
@@ -446,8 +154,8 @@ impl Schedule {
                         return Ok(());
                     }
                 }
-                Ok(standing) => {
-                    if self.run(&standing)? {
+                Ok((standing, epoch)) => {
+                    if self.run(&standing, epoch)? {
                         return self.complete(attempt);
                     }
                 }
@@ -460,7 +168,7 @@ impl Schedule {
     fn script(&self, attempt: u64) -> Script {
         let random = &mut self.world.borrow_mut().random;
         let mut fuse = |percent| (attempt < 6 && random.percent(percent)).then(|| 1 + random.below(150));
-        Script { kill: fuse(80), forget: fuse(12), intrude: fuse(4) }
+        Script { kill: fuse(80), forget: fuse(12), intrude: fuse(4), copy: fuse(10), holds: attempt < 6 }
     }
 
     fn retention(&self) {
@@ -469,18 +177,20 @@ impl Schedule {
         if world.beyond || world.late.iter().any(|late| late.beyond) || !world.random.percent(25) {
             return;
         }
-        let World { random, partitions, .. } = &mut *world;
-        for partition in partitions.values_mut().filter(|partition| !partition.records.is_empty()) {
-            if random.percent(30) {
-                let left = partition.records.len() - partition.low;
-                partition.low += random.below(left as u64 + 1) as usize;
+        let ats: Vec<At> = world.partitions.keys().copied().collect();
+        for at in ats {
+            // Brokers remove nothing behind the begin of an open transaction.
+            let left = world.last_stable(at) - world.partitions[&at].low as i64;
+            if left > 0 && world.random.percent(30) {
+                let removed = world.random.below(left.unsigned_abs() + 1) as usize;
+                world.partitions.get_mut(&at).unwrap().low += removed;
             }
         }
-        let lows: Vec<_> = world.partitions.iter().map(|(at, p)| (*at, p.low, p.records.len())).collect();
+        let lows: Vec<_> = world.partitions.iter().map(|(at, p)| (*at, p.low, p.end())).collect();
         world.tell(format!("retention: {lows:?}"));
     }
 
-    fn start(&self, attempt: u64) -> Result<Standing, TailError> {
+    fn start(&self, attempt: u64) -> Result<(Standing, Option<u32>), TailError> {
         let delay_ms = self.world.borrow_mut().random.below(SETTLE_MS * 2);
         let at_once = self.world.borrow_mut().random.percent(50);
         self.world.borrow_mut().pass(if at_once { 0 } else { delay_ms });
@@ -492,14 +202,16 @@ impl Schedule {
             shard: Shard::WHOLE,
             require: false,
             fresh: attempt == 0,
+            transactional: self.transactional,
             stop: &self.stop,
         };
+        let epoch = self.transactional.then(|| self.world.borrow_mut().take_over());
         let standing = find_end(&ask, &mut ScriptedLog(&self.world));
         self.world.borrow_mut().tell(match &standing {
-            Ok(standing) => format!("going on behind {} records", standing.records),
+            Ok(standing) => format!("going on behind {:?} records", standing.records),
             Err(error) => format!("refused: {error}"),
         });
-        standing
+        Ok((standing?, epoch))
     }
 
     /// A refusal is right on a damaged log, where another writer moves, and where retention has removed what is needed. True if
@@ -508,7 +220,7 @@ impl Schedule {
         let another = matches!(error, TailError::Unsettled { .. } | TailError::Kafka(KafkaError::AnotherWriter { .. }));
         let world = self.world.borrow();
         let removed = world.partitions.values().any(|partition| partition.low > 0);
-        let emptied = world.partitions.values().any(|p| p.low > 0 && p.low == p.records.len());
+        let emptied = world.partitions.keys().any(|&at| world.is_emptied(at));
         match () {
             () if self.is_damaged(&world) => Ok(!another),
             () if another && world.beyond => Ok(false),
@@ -516,30 +228,25 @@ impl Schedule {
             () if is_ambiguous(error) && removed => Ok(true),
             // So few requests are plain that the first one lies behind the window's end.
             () if matches!(error, TailError::Window(_)) && world.start().is_none() => Ok(true),
-            () if self.now_until.is_some() && emptied => Ok(true),
+            () if (self.now_until.is_some() || self.transactional) && emptied => Ok(true),
             () => Err(format!("a sound log is refused: {error}")),
         }
     }
 
     /// Plays what is left. True if the run says that all is done.
-    fn run(&self, standing: &Standing) -> Result<bool, String> {
+    fn run(&self, standing: &Standing, epoch: Option<u32>) -> Result<bool, String> {
         if let Some((_, damage)) = self.damage(&self.world.borrow()).first() {
             return Err(format!("a damaged log is built upon: {damage}"));
         }
-        let mut writer = Writer {
-            world: &self.world,
-            layout: self.stream.layout().clone(),
-            deliveries: Deliveries::new(&standing.end_offsets),
-            queues: BTreeMap::new(),
-        };
-        let manner = Manner { fingerprint: false, first_alone: standing.first_alone, threads: 1 };
+        let mut writer = Writer::new(&self.world, self.stream.layout(), &standing.end_offsets, epoch);
+        let manner = Manner { first_alone: standing.first_alone, threads: 1 };
         let mut pacer = Pacer::new(Pace::Fast, 0);
-        match run(&self.stream, &standing.part, &mut writer, &mut pacer, &self.stop, manner, |_| {}) {
+        match run(&self.stream, &standing.part, &mut writer, &mut pacer, &self.stop, manner, &mut Tally::new(None)) {
             Ok(_) => {
                 self.world.borrow_mut().tell("the run says that all is done".to_owned());
                 // Offsets tell of damage where the run wrote; elsewhere the next start does.
                 let damage = self.damage(&self.world.borrow());
-                if let Some((_, damage)) = damage.iter().find(|(at, _)| writer.queues.contains_key(at)) {
+                if let Some((_, damage)) = damage.iter().find(|(at, _)| writer.has_written(*at)) {
                     return Err(format!("damage was not named: {damage}"));
                 }
                 Ok(true)
@@ -547,16 +254,21 @@ impl Schedule {
             Err(SinkError::Stdout(_)) => {
                 writer.die();
                 let world = self.world.borrow();
-                if self.is_damaged(&world) && !world.beyond {
-                    Err("damage without a cause".to_owned())
-                } else {
-                    Ok(false)
+                match self.damage(&world).first() {
+                    Some((_, damage)) if !world.beyond => Err(format!("damage without a cause: {damage}")),
+                    _ => Ok(false),
                 }
             }
             Err(error) => {
                 let mut world = self.world.borrow_mut();
                 world.tell(format!("the run fails: {error}"));
-                if world.beyond { Ok(false) } else { Err(format!("a false alarm: {error}")) }
+                let goes_on = |error: &KafkaError| error.is_uncertain() || matches!(error, KafkaError::Fenced);
+                let passes = self.transactional && matches!(&error, SinkError::Kafka(error) if goes_on(error));
+                if world.beyond || (passes && !self.is_damaged(&world)) {
+                    Ok(false)
+                } else {
+                    Err(format!("a false alarm: {error}"))
+                }
             }
         }
     }
@@ -589,13 +301,13 @@ impl Schedule {
     /// The damaged partitions, and what they hold and should hold, as ordinals.
     fn damage(&self, world: &World) -> Vec<(At, String)> {
         let expected = self.expected(world);
-        let ordinals = |records: &[Stored]| records.iter().map(|record| record.ordinal).collect::<Vec<_>>();
+        let ordinals = |records: &[&Stored]| records.iter().map(|record| record.ordinal).collect::<Vec<_>>();
         let mut damage = Vec::new();
-        for (&at, Partition { records, .. }) in &world.partitions {
-            let whole = expected.get(&at).map_or(&[][..], Vec::as_slice);
-            if !whole.starts_with(records) {
-                let should = ordinals(&whole[..whole.len().min(records.len())]);
-                damage.push((at, format!("{at:?} holds {:?}, not {should:?}", ordinals(records))));
+        for &at in world.partitions.keys() {
+            let (whole, seen) = (expected.get(&at).map_or(&[][..], Vec::as_slice), world.seen(at));
+            if !whole.iter().zip(&seen).all(|(one, other)| one == *other) || seen.len() > whole.len() {
+                let should: Vec<&Stored> = whole.iter().take(seen.len()).collect();
+                damage.push((at, format!("{at:?} holds {:?}, not {:?}", ordinals(&seen), ordinals(&should))));
             }
         }
         damage
@@ -605,7 +317,7 @@ impl Schedule {
     fn complete(&self, attempt: u64) -> Result<(), String> {
         let whole = |world: &World| {
             let expected = self.expected(world);
-            world.partitions.iter().all(|(at, p)| expected.get(at).map_or(0, Vec::len) == p.records.len())
+            world.partitions.keys().all(|&at| expected.get(&at).map_or(0, Vec::len) == world.seen(at).len())
         };
         if self.is_damaged(&self.world.borrow()) {
             let Err(error) = self.start(attempt + 1) else { return Err("a damaged log is gone on with".to_owned()) };
@@ -616,7 +328,7 @@ impl Schedule {
         }
         match self.start(attempt + 1) {
             Err(error) => self.judge_refusal(&error).map(|_| ()),
-            Ok(standing) => match self.stream.records_of_part(&standing.part).next() {
+            Ok((standing, _)) => match self.stream.records_of_part(&standing.part).next() {
                 Some(record) => Err(format!("a complete window is gone on with at auction {}", record.ordinal)),
                 None => Ok(()),
             },
@@ -626,17 +338,20 @@ impl Schedule {
 
 /// Counts how far schedules got, so that the test cannot pass by never getting anywhere.
 #[derive(Debug, Default)]
-struct Tally {
+struct Totals {
     schedules: u64,
     kills: u64,
     late: u64,
     twice: u64,
     refused: u64,
     complete: u64,
+    /// Of those that write transactions.
+    held: u64,
+    fenced: u64,
 }
 
-fn play(seeds: impl Iterator<Item = u64>) -> Result<Tally, String> {
-    let mut tally = Tally::default();
+fn play(seeds: impl Iterator<Item = u64>) -> Result<Totals, String> {
+    let mut tally = Totals::default();
     for seed in seeds {
         let schedule = Schedule::new(seed);
         let result = schedule.play();
@@ -651,6 +366,8 @@ fn play(seeds: impl Iterator<Item = u64>) -> Result<Tally, String> {
         tally.twice += count("stored twice");
         tally.refused += count("refused");
         tally.complete += count("all is done").min(1);
+        tally.held += count("a held request to commit arrives");
+        tally.fenced += count("has taken over the transactions");
     }
     Ok(tally)
 }
@@ -664,22 +381,26 @@ fn every_partition_stays_a_prefix_or_damage_is_named_and_never_built_upon() {
         println!("{}", schedule.world.borrow().events.join("\n"));
         return result.unwrap();
     }
+    let first = number("MODEL_FIRST").unwrap_or(0);
     let schedules = number("MODEL_SCHEDULES").unwrap_or(SCHEDULES);
     let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let tallies: Vec<_> = std::thread::scope(|scope| {
-        let play_share = |worker: u64| play((0..schedules).filter(move |seed| seed % workers == worker));
+        let play_share = |worker: u64| play((first..first + schedules).filter(move |seed| seed % workers == worker));
         let threads: Vec<_> = (0..workers).map(|worker| scope.spawn(move || play_share(worker))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let mut total = Tally::default();
+    let mut total = Totals::default();
     for tally in tallies {
-        let Tally { schedules, kills, late, twice, refused, complete } = tally.unwrap_or_else(|why| panic!("{why}"));
+        let Totals { schedules, kills, late, twice, refused, complete, held, fenced } =
+            tally.unwrap_or_else(|why| panic!("{why}"));
         total.schedules += schedules;
         total.kills += kills;
         total.late += late;
         total.twice += twice;
         total.refused += refused;
         total.complete += complete;
+        total.held += held;
+        total.fenced += fenced;
     }
     println!("{total:?}");
     assert_eq!(total.schedules, schedules);
@@ -689,4 +410,5 @@ fn every_partition_stays_a_prefix_or_damage_is_named_and_never_built_upon() {
         total.late > schedules / 10 && total.twice > schedules / 100 && total.refused > schedules / 100,
         "{total:?}"
     );
+    assert!(total.held > schedules / 20 && total.fenced > schedules / 100, "{total:?}");
 }

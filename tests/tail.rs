@@ -58,7 +58,10 @@ impl Held {
 
 impl Log for Held {
     fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
-        let bounds = |(low, records): &(usize, Vec<Record>)| Bounds { low: *low as i64, end: records.len() as i64 };
+        let bounds = |(low, records): &(usize, Vec<Record>)| {
+            let end = records.len() as i64;
+            Bounds { low: *low as i64, end, last_stable: end }
+        };
         Ok(self.0.each_ref().map(|partitions| partitions.iter().map(bounds).collect()))
     }
 
@@ -91,7 +94,10 @@ fn stream(spec: &StreamSpec) -> Stream {
 
 fn find(stream: &Stream, start: Start, mut held: Held) -> Result<Standing, TailError> {
     let stop = Stop::default();
-    find_end(&Ask { stream, start, shard: Shard::WHOLE, require: false, fresh: false, stop: &stop }, &mut held)
+    find_end(
+        &Ask { stream, start, shard: Shard::WHOLE, require: false, fresh: false, transactional: false, stop: &stop },
+        &mut held,
+    )
 }
 
 fn misfit(found: Result<Standing, TailError>) -> Misfit {
@@ -259,7 +265,7 @@ proptest! {
     ) {
         let stream = stream(&spec);
         let stop = Stop::default();
-        let ask = Ask { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, stop: &stop };
+        let ask = Ask { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, transactional: false, stop: &stop };
         prop_assume!(stream.auctions().first_plain_request(start, 2_000).is_some());
         let mut empty = Held::of(&stream, Window::auctions(start, 0), 0);
         let begun = find_end(&ask, &mut empty).unwrap();

@@ -6,22 +6,20 @@ use std::time::Duration;
 
 use super::again::verify_command;
 use super::answer_key::KeyFolder;
+use super::read_back::ReadBack;
 use super::run::{ReportForm, Resume, RunOptions};
 use super::status::Status;
 use super::terminal::{self, TerminalArgs};
-use super::{Failure, show, to_stderr};
+use super::{Failure, to_stderr};
 use crate::answer_key::Settings;
-use crate::fingerprint::Fingerprints;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
-use crate::report::{Heading, Report, Resumed, grouped};
-use crate::run::{self, Count, Manner, Outcome};
+use crate::report::{Heading, Report, Resumed};
+use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
 use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
-use crate::sink::{Sink, Stop};
-use crate::source::topics::Topics;
-use crate::source::{LogRecord, Source};
-use crate::spec::{KeyBy, Layout, Stage, StreamSpec};
+use crate::sink::{Sink, SinkError, Stop};
+use crate::spec::{KeyBy, Layout, StreamSpec};
 use crate::stream::{Part, Shard, Stream, Window, WindowEnd};
 
 /// A run that is about to begin.
@@ -40,6 +38,12 @@ pub(super) struct Player<'a> {
     pub(super) stop: &'a Arc<Stop>,
     pub(super) metrics: &'a Arc<Metrics>,
 }
+
+/// Makes a sink ready again after an uncertain end of a transaction, and says what is left to play.
+pub(super) type Renew<'a, S> = &'a mut dyn FnMut(&mut S) -> Result<Part, Failure>;
+
+/// A run that renews its sink so many times without committing anything ends.
+const RENEWALS_IN_VAIN: u32 = 5;
 
 /// What a run begins with.
 #[derive(Debug)]
@@ -60,13 +64,19 @@ impl From<Part> for Beginning {
 
 impl Player<'_> {
     /// Plays into a sink and reports.
-    pub(super) fn play(&self, stream: &Stream, sink: &mut dyn Sink) -> Result<(), Failure> {
-        self.play_on(stream, &self.part().into(), sink)
+    pub(super) fn play<S: Sink>(&self, stream: &Stream, sink: &mut S) -> Result<(), Failure> {
+        self.play_on(stream, &self.part().into(), sink, None)
     }
 
     /// Plays into a sink from where it may hold records already, and reports.
-    pub(super) fn play_on(&self, stream: &Stream, beginning: &Beginning, sink: &mut dyn Sink) -> Result<(), Failure> {
-        let outcome = self.play_into(stream, beginning, sink, self.options.fingerprint)?;
+    pub(super) fn play_on<S: Sink>(
+        &self,
+        stream: &Stream,
+        beginning: &Beginning,
+        sink: &mut S,
+        renew: Option<Renew<'_, S>>,
+    ) -> Result<(), Failure> {
+        let outcome = self.play_into(stream, beginning, sink, renew, self.options.fingerprint)?;
         self.report(stream, beginning, &outcome);
         self.write_answer_key(stream, beginning, &outcome)?;
         self.verdict(&outcome)
@@ -107,7 +117,7 @@ impl Player<'_> {
         let cluster = Cluster::prepare(&target)?;
         let beginning = self.part().into();
         let mut sink = Kafka::new(&cluster, self.stop, self.metrics)?;
-        let outcome = self.play_into(stream, &beginning, &mut sink, true)?;
+        let outcome = self.play_into(stream, &beginning, &mut sink, None, true)?;
         self.report(stream, &beginning, &outcome);
         self.write_answer_key(stream, &beginning, &outcome)?;
         let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
@@ -126,14 +136,15 @@ impl Player<'_> {
         self.verdict(&outcome)
     }
 
-    fn play_into(
+    fn play_into<S: Sink>(
         &self,
         stream: &Stream,
         beginning: &Beginning,
-        sink: &mut dyn Sink,
+        sink: &mut S,
+        renew: Option<Renew<'_, S>>,
         fingerprint: bool,
     ) -> Result<Outcome, Failure> {
-        let Beginning { part, resumed, first_alone } = beginning;
+        let Beginning { part, resumed, .. } = beginning;
         if let Some(chosen) = self.chosen {
             to_stderr(&format!("playing {chosen}; --count, --duration or --to bound the window otherwise\n"));
         }
@@ -146,14 +157,43 @@ impl Player<'_> {
         // What the counters of this run will come to.
         let first_left = stream.auctions().first_from_ms(start_us / 1_000).max(window.start());
         let left = window.end().map_or(window, |end| Window::auctions(first_left, end.saturating_sub(first_left)));
-        let mut pacer = Pacer::new(self.pace, start_us).counted(self.metrics);
-        let mut sink = Counted::new(sink, self.metrics);
+        let pacer = Pacer::new(self.pace, start_us).counted(self.metrics);
         let acknowledges = sink.acked().is_some();
         let status = self.shows_progress().then(|| Status::show(left, self.pace, acknowledges, self.metrics));
-        let manner = Manner { fingerprint, first_alone: *first_alone, threads: self.options.threads.count() };
-        let outcome = run::run(stream, part, &mut sink, &mut pacer, self.stop, manner, |_| {});
+        let tally = Tally::new(fingerprint.then_some(stream.layout()));
+        let outcome = self.play_parts(stream, beginning, sink, renew, (pacer, tally));
         drop(status);
-        Ok(outcome?)
+        outcome
+    }
+
+    /// Plays a part, and where a transaction's end is uncertain what is left then, until nothing is.
+    fn play_parts<S: Sink>(
+        &self,
+        stream: &Stream,
+        beginning: &Beginning,
+        sink: &mut S,
+        mut renew: Option<Renew<'_, S>>,
+        (mut pacer, mut tally): (Pacer, Tally),
+    ) -> Result<Outcome, Failure> {
+        let manner = Manner { first_alone: beginning.first_alone, threads: self.options.threads.count() };
+        let mut part = beginning.part.clone();
+        let (mut commits, mut in_vain) = (0, 0);
+        loop {
+            let mut counted = Counted::new(sink, self.metrics);
+            let played = run::run(stream, &part, &mut counted, &mut pacer, self.stop, manner, &mut tally);
+            let (Err(SinkError::Kafka(error)), Some(renew)) = (&played, &mut renew) else { return Ok(played?) };
+            in_vain = if sink.commits() > commits { 0 } else { in_vain + 1 };
+            commits = sink.commits();
+            if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.asked() {
+                return Ok(played?);
+            }
+            tracing::warn!(target: "kafka", "{}", error.cause());
+            tally.take_back();
+            part = match renew(sink) {
+                Err(failure) if failure.is_stop() => return Ok(tally.outcome(false, sink.acked(), &pacer)),
+                renewed => renewed?,
+            };
+        }
     }
 
     /// Not where standard output fills the same terminal.
@@ -247,76 +287,4 @@ pub(super) fn require_partitions(shard: Shard, layout: &Layout) -> Result<(), Fa
     Err(Failure::Usage(format!(
         "--shard {shard} owns no partition: no topic has more than {most}, so {most} workers are the most that have work"
     )))
-}
-
-/// What a plain consumer found.
-struct ReadBack {
-    counts: [Count; 4],
-    fingerprints: Fingerprints,
-    /// The first auction of the window that was clicked, for people to look at.
-    funnel: String,
-}
-
-impl ReadBack {
-    fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Stop) -> Result<Self, Failure> {
-        let mut counts = [Count::default(); 4];
-        let mut fingerprints = Fingerprints::new(cluster.layout());
-        let mut topics = Topics::open(cluster, stop)?;
-        let mut record = LogRecord::default();
-        for log in 0..topics.logs().len() {
-            let stage = topics.logs()[log].stage;
-            while topics.next(log, &mut record)? {
-                counts[stage.index()].add(record.value.as_ref().map_or(0, Vec::len));
-                record.add_to(&mut fingerprints, stage);
-            }
-        }
-        let clicked = |&ordinal: &u64| stream.auctions().plan(ordinal).event_ms(Stage::Click).is_some();
-        let clicked = (window.start()..window.end().unwrap_or(window.start())).find(clicked);
-        let funnel =
-            clicked.map(|ordinal| format!("\nThe first funnel with a click:\n\n{}", show::funnel(stream, ordinal)));
-        Ok(Self { counts, fingerprints, funnel: funnel.unwrap_or_default() })
-    }
-
-    /// Says what was found, and fails if it is not what was sent.
-    fn compare(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let records: u64 = self.counts.iter().map(|count| count.records).sum();
-        let fingerprint = self.fingerprints.total();
-        let equal = self.counts == outcome.counts && Some(fingerprint) == outcome.fingerprint;
-        let verdict = if equal { "equal to what was sent" } else { "NOT what was sent" };
-        to_stderr(&format!("read back    {} records, fingerprint {fingerprint}: {verdict}\n", grouped(records)));
-        if equal { Ok(()) } else { Err(Failure::ReadBack) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn topics_that_hold_something_else_are_a_failure() {
-        let stream = Stream::new(&StreamSpec::default(), &Layout::default());
-        let read = |count| {
-            let mut read = ReadBack {
-                counts: [Count::default(); 4],
-                fingerprints: Fingerprints::new(stream.layout()),
-                funnel: String::new(),
-            };
-            for record in stream.records(Window::auctions(0, count)) {
-                read.counts[record.stage.index()].add(record.value.len());
-                read.fingerprints.add(&record);
-            }
-            read
-        };
-        let sent = read(20);
-        let outcome = Outcome {
-            counts: sent.counts,
-            complete: true,
-            elapsed: Duration::from_secs(1),
-            acked: None,
-            fingerprint: Some(sent.fingerprints.total()),
-            lateness: None,
-        };
-        assert!(sent.compare(&outcome).is_ok());
-        assert!(matches!(read(19).compare(&outcome), Err(Failure::ReadBack)));
-    }
 }

@@ -1,6 +1,7 @@
 //! The start of a run into a real Kafka: look at the brokers, find out where the log ends, go on behind it.
 
 use std::fmt;
+use std::thread;
 use std::time::Duration;
 
 use super::play::{Beginning, Player, require_partitions, uneven_topics};
@@ -13,7 +14,7 @@ use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target};
 use crate::spec::Span;
 use crate::stream::{Part, Step, Stream};
-use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
+use crate::tail::{Ask, Standing, Start, TopicLog, find_end};
 use crate::timestamp::Timestamp;
 
 /// A hole that a live run fills without being asked, where the window starts now.
@@ -22,6 +23,9 @@ const CATCH_UP_MS: i64 = 24 * 3_600_000;
 const NEXT_WITHIN: u32 = 50_000_000;
 /// Meanwhile a signal is looked for this often.
 const LOOK_EVERY: u32 = 10_000;
+
+/// Brokers that do not answer a run under way are asked again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A hole that is too large to be filled unasked.
 #[derive(Debug)]
@@ -53,10 +57,7 @@ impl Player<'_> {
     /// Plays into Kafka.
     pub(super) fn play_kafka(&self, stream: &Stream) -> Result<(), Failure> {
         match self.play_kafka_to_its_end(stream) {
-            Err(
-                Failure::Kafka(KafkaError::Stopped)
-                | Failure::Tail(TailError::Stopped | TailError::Kafka(KafkaError::Stopped)),
-            ) if self.window.end().is_none() => Ok(()),
+            Err(failure) if failure.is_stop() && self.window.end().is_none() => Ok(()),
             played => played,
         }
     }
@@ -93,25 +94,56 @@ impl Player<'_> {
             }
             return self.play(&stream, &mut Kafka::new(&cluster, self.stop, self.metrics)?);
         }
+        if self.options.is_exactly_once() {
+            return self.play_exactly_once(&stream, &mut cluster);
+        }
         let Some(beginning) = self.begin(&stream, &mut cluster)? else { return Ok(()) };
-        self.play_on(&stream, &beginning, &mut Kafka::new(&cluster, self.stop, self.metrics)?)
+        self.play_on(&stream, &beginning, &mut Kafka::new(&cluster, self.stop, self.metrics)?, None)
     }
 
-    /// Finds out where the log ends; `None` if the window is complete there.
-    fn begin(&self, stream: &Stream, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
-        let ask = Ask {
+    /// Fences an earlier writer before it looks where the log ends.
+    fn play_exactly_once(&self, stream: &Stream, cluster: &mut Cluster) -> Result<(), Failure> {
+        let mut kafka = Kafka::transactional(cluster, self.shard, self.stop, self.metrics)?;
+        let Some(beginning) = self.begin(stream, cluster)? else { return Ok(()) };
+        kafka.append_behind(cluster.end_offsets());
+        let cluster = &*cluster;
+        let mut renew = |kafka: &mut Kafka| loop {
+            match self.renew(stream, cluster, kafka) {
+                Err(failure) if failure.is_silence() && !self.stop.asked() => {
+                    tracing::warn!(target: "kafka", "{failure}");
+                    thread::sleep(ASK_AGAIN);
+                }
+                renewed => return renewed,
+            }
+        };
+        self.play_on(stream, &beginning, &mut kafka, Some(&mut renew))
+    }
+
+    /// Goes on with another client, behind what the log holds.
+    fn renew(&self, stream: &Stream, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
+        kafka.replace(cluster, self.shard)?;
+        let ask = Ask { fresh: false, require: false, ..self.ask(stream, cluster) };
+        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
+        kafka.append_behind(&standing.end_offsets);
+        Ok(standing.part)
+    }
+
+    fn ask<'a>(&'a self, stream: &'a Stream, cluster: &Cluster) -> Ask<'a> {
+        Ask {
             stream,
             start: self.now_until.map_or(Start::Given(self.window), |end| Start::Now(self.window.start(), end)),
             shard: self.shard,
             require: self.options.resume == Some(Resume::Require),
             fresh: cluster.created().len() == stream.layout().topics().len(),
+            transactional: self.options.is_exactly_once(),
             stop: self.stop,
-        };
-        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
-        let Standing { part, records, furthest, first_alone, end_offsets } = standing;
-        let of_topic =
-            |ends: &Vec<i64>| (0u32..).zip(ends).all(|(partition, &end)| end == 0 || !self.shard.owns(partition));
-        let begins = end_offsets.iter().all(of_topic);
+        }
+    }
+
+    /// Finds out where the log ends; `None` if the window is complete there.
+    fn begin(&self, stream: &Stream, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
+        let standing = find_end(&self.ask(stream, cluster), &mut TopicLog::new(cluster, self.stop)?)?;
+        let Standing { part, begins, records, furthest, first_alone, end_offsets } = standing;
         cluster.set_end_offsets(end_offsets);
         if begins {
             return Ok(Some(Beginning { part, resumed: None, first_alone }));

@@ -68,6 +68,9 @@ pub(super) struct RunOptions {
     /// Copies of each partition of topics that are created [default: the broker's]
     #[arg(long, env = "MDG_REPLICATION_FACTOR", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=32767))]
     pub(super) replication_factor: Option<u16>,
+    /// What a reader may see of a run that is killed, or of two runs [default: idempotent]
+    #[arg(long, env = "MDG_DELIVERY", value_enum)]
+    pub(super) delivery: Option<Delivery>,
     /// What to do with topics that hold records already [default: auto]
     #[arg(long, env = "MDG_RESUME", value_enum)]
     pub(super) resume: Option<Resume>,
@@ -106,6 +109,14 @@ enum SinkKind {
     Files,
     /// Nowhere, for measuring
     Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Delivery {
+    /// Each record once and in order, as long as a dead writer has no request under way; damage is noticed, never built upon
+    Idempotent,
+    /// The same at every instant for readers that read committed records, about a second later; a second copy is shut out
+    ExactlyOnce,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -177,6 +188,7 @@ impl RunArgs {
     pub(super) fn resolve(&self) -> Result<Resolved, Failure> {
         self.options.check()?;
         let properties = self.options.kafka.properties()?;
+        self.options.require_certain_commits(&properties)?;
         let stream = Stream::new(&self.stream.spec()?, &self.layout.layout()?);
         self.options.require_envelope(&stream)?;
         let pace = self.options.pace();
@@ -209,6 +221,10 @@ impl RunOptions {
     /// Whether records go to a Kafka that is not ours.
     pub(super) fn is_kafka(&self) -> bool {
         self.sink == SinkKind::Kafka && !self.is_embedded()
+    }
+
+    pub(super) fn is_exactly_once(&self) -> bool {
+        self.delivery == Some(Delivery::ExactlyOnce)
     }
 
     fn is_embedded(&self) -> bool {

@@ -52,6 +52,10 @@ impl Sink for Counted<'_> {
     fn acked(&self) -> Option<u64> {
         self.sink.acked()
     }
+
+    fn commits(&self) -> u64 {
+        self.sink.commits()
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Apache Kafka: idempotent, gapless, every report counted.
+//! Apache Kafka: idempotent or exactly once, gapless, every report counted.
 //!
 //! ```text
 //! submit ──> librdkafka's queue (bounded) ──> broker
@@ -15,16 +15,17 @@ mod embedded;
 mod ends;
 mod error;
 mod last_error;
+mod producer;
 mod properties;
 mod reports;
 mod topics;
+mod transactions;
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -34,21 +35,18 @@ pub use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
 pub(crate) use self::ends::watermarks;
 pub use self::error::KafkaError;
+pub(crate) use self::last_error::LastError;
+pub use self::producer::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 pub use self::properties::{Property, PropertyError};
 use self::reports::Reports;
 pub use self::topics::{Existing, Times, TopicSettings};
+use self::transactions::Transactions;
 use super::{Sink, SinkError, Stop};
 use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::spec::Layout;
+use crate::stream::Shard;
 
-/// librdkafka's queue: records that are sent but not yet acknowledged live here.
-const QUEUE_KBYTES: u32 = 128 * 1024;
-/// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
-/// how far an earlier writer's last requests can reach.
-pub const BATCH_RECORDS_MAX: u32 = 2_000;
-/// Most produce requests that idempotent delivery has in flight to a partition.
-pub const REQUESTS_IN_FLIGHT: u32 = 5;
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
 /// While the queue is full or drains, reports are taken this often.
@@ -64,6 +62,8 @@ pub struct Kafka {
     producer: BaseProducer<Reports>,
     stop: Arc<Stop>,
     metrics: Arc<Metrics>,
+    /// Under exactly-once delivery.
+    transactions: Option<Transactions>,
     sent: u64,
     /// Acknowledged records when that number last grew, or when waiting was last told of.
     last_progress: Cell<(u64, Instant)>,
@@ -81,34 +81,45 @@ impl Kafka {
     /// # Errors
     /// If librdkafka refuses the configuration.
     pub fn new(cluster: &Cluster, stop: &Arc<Stop>, metrics: &Arc<Metrics>) -> Result<Self, KafkaError> {
-        let context = Reports::new(cluster.end_offsets(), metrics);
-        let producer = Self::config(cluster).create_with_context(context)?;
+        Self::of_shard(cluster, None, stop, metrics)
+    }
+
+    /// The same with a shard's transactions. When it returns an earlier writer of the same shard of these topics is fenced, and its
+    /// open transaction has ended; where the log ends is to be looked at now, and told by [`Kafka::append_behind`].
+    ///
+    /// # Errors
+    /// If librdkafka refuses the configuration, or the brokers refuse transactions or do not answer.
+    pub fn transactional(
+        cluster: &Cluster,
+        shard: Shard,
+        stop: &Arc<Stop>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, KafkaError> {
+        let kafka = Self::of_shard(cluster, Some(shard), stop, metrics)?;
+        kafka.take_over().map_err(|error| cluster.explain(error))?;
+        Ok(kafka)
+    }
+
+    fn of_shard(
+        cluster: &Cluster,
+        shard: Option<Shard>,
+        stop: &Arc<Stop>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, KafkaError> {
         Ok(Self {
             layout: cluster.layout().clone(),
-            producer,
+            producer: producer::producer(cluster, shard, metrics)?,
             stop: Arc::clone(stop),
             metrics: Arc::clone(metrics),
+            transactions: shard.map(|_| Transactions::default()),
             sent: 0,
             last_progress: Cell::new((0, Instant::now())),
         })
     }
 
-    fn config(cluster: &Cluster) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config
-            .set("linger.ms", cluster.transfer().linger_ms.to_string())
-            .set("compression.type", cluster.transfer().compression);
-        cluster.configure(&mut config);
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("enable.gapless.guarantee", "true")
-            .set("message.timeout.ms", "0")
-            .set("max.in.flight.requests.per.connection", REQUESTS_IN_FLIGHT.to_string())
-            .set("queue.buffering.max.messages", "0")
-            .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
-            .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());
-        config
+    /// The log ends at these offsets now, by stage.
+    pub fn append_behind(&mut self, end_offsets: &[Vec<i64>; 4]) {
+        self.producer.context().begin(end_offsets);
     }
 
     /// Takes the delivery reports that have come, and fails with the first problem that they brought.
@@ -123,7 +134,7 @@ impl Kafka {
             self.first_problem()?;
             thread::sleep(POLL_WAIT);
         }
-        Err(self.ended(KafkaError::Fatal { code, reason }))
+        Err(self.ended(KafkaError::fatal(code, reason)))
     }
 
     /// Takes what the client has to report, a batch of records at a time.
@@ -153,7 +164,11 @@ impl Kafka {
     /// An error that ends the run, with what was delivered until then. From here on the client's own complaints are about us.
     fn ended(&self, source: KafkaError) -> KafkaError {
         self.producer.context().end();
-        KafkaError::Ended { source: Box::new(source), sent: self.sent, acked: self.acked() }
+        let (source, sent, acked) = match &self.transactions {
+            Some(transactions) => (source.of_transaction(), transactions.sent(), transactions.committed()),
+            None => (source, self.sent, self.acked()),
+        };
+        KafkaError::Ended { source: Box::new(source), sent, acked }
     }
 
     /// Says now and then that nothing is acknowledged any more.
@@ -178,6 +193,15 @@ impl Kafka {
         self.producer.context().deliveries().acked_total()
     }
 
+    /// Waits until everything that was sent is acknowledged.
+    fn drain(&self) -> Result<(), KafkaError> {
+        while self.producer.in_flight_count() > 0 && !self.stop.drain_is_over() {
+            self.pause(POLL_WAIT)?;
+        }
+        self.take_reports()?;
+        if self.acked() == self.sent { Ok(()) } else { Err(self.ended(KafkaError::NotAcked)) }
+    }
+
     /// Reports without an offset counted one each; the end offsets now say whether that was right. Where a window ended by itself all
     /// partitions that it wrote to are asked: behind its last record in one, no delivery offset tells of another writer.
     fn settle(&self, complete: bool) -> Result<(), KafkaError> {
@@ -188,9 +212,10 @@ impl Kafka {
         for (stage, partition, expected) in ends {
             let topic = self.layout.topic(stage).name.clone();
             let give_up = || self.stop.drain_is_over();
-            match ends::watermarks(self.producer.client(), topic.as_str(), partition, give_up) {
-                Ok((_, found)) if found == expected => {}
-                Ok((_, found)) => return Err(self.ended(KafkaError::misplaced(topic, partition, expected, found))),
+            let patience = if self.transactions.is_some() { transactions::MARKED } else { Duration::ZERO };
+            match ends::end_offset(self.producer.client(), topic.as_str(), partition, (expected, patience), give_up) {
+                Ok(found) if found == expected => {}
+                Ok(found) => return Err(self.ended(KafkaError::misplaced(topic, partition, expected, found))),
                 Err(KafkaError::Stopped) => return Err(self.ended(KafkaError::Unsettled { topic, partition })),
                 Err(error) => return Err(self.ended(error)),
             }
@@ -201,6 +226,7 @@ impl Kafka {
 
 impl Sink for Kafka {
     fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
+        self.before_record()?;
         let topic = &self.layout.topic(record.stage).name;
         let mut message = BaseRecord::with_opaque_to(topic.as_str(), record.stage.index())
             .partition(record.partition.cast_signed())
@@ -245,23 +271,23 @@ impl Sink for Kafka {
     }
 
     fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
-        Ok(self.pause(span)?)
+        self.pause(span)?;
+        Ok(self.commit_if_due()?)
     }
 
     fn close(&mut self, complete: bool) -> Result<(), SinkError> {
-        while self.producer.in_flight_count() > 0 && !self.stop.drain_is_over() {
-            self.pause(POLL_WAIT)?;
-        }
-        self.take_reports()?;
-        if self.acked() != self.sent {
-            return Err(self.ended(KafkaError::NotAcked).into());
-        }
+        self.drain()?;
+        self.commit_last()?;
         self.settle(complete)?;
         self.producer.context().end();
         Ok(())
     }
 
     fn acked(&self) -> Option<u64> {
-        Some(Self::acked(self))
+        Some(self.transactions.as_ref().map_or_else(|| Self::acked(self), Transactions::committed))
+    }
+
+    fn commits(&self) -> u64 {
+        self.transactions.as_ref().map_or(0, Transactions::commits)
     }
 }

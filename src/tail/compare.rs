@@ -22,6 +22,14 @@ pub(super) struct Checked<'a> {
     pub(super) tails: &'a Tails,
 }
 
+/// What comparing has shown.
+pub(super) struct Compared {
+    /// Each partition's last record.
+    pub(super) lasts: BTreeMap<(Stage, u32), Position>,
+    /// Whether each offset that was compared has a record.
+    pub(super) are_gapless: bool,
+}
+
 /// The positions that the partitions' tails should have.
 type Sequences = BTreeMap<(Stage, u32), Sequence>;
 
@@ -74,7 +82,7 @@ impl Checked<'_> {
     }
 
     /// Refuses tails that are not the sequence, and finds each one's last record.
-    pub(super) fn tails(&self, log: &mut impl Log) -> Result<BTreeMap<(Stage, u32), Position>, TailError> {
+    pub(super) fn tails(&self, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Compared, TailError> {
         let mut sequences = self.sequences()?;
         let ranges: Vec<Range> = self
             .tails
@@ -98,24 +106,22 @@ impl Checked<'_> {
             let why = self.misfit(range, differing, found);
             Err(self.ask.refuse(range.stage, range.partition, Some(found.offset), why))
         })?;
-        let mut lasts = BTreeMap::new();
+        let mut compared = Compared { lasts: BTreeMap::new(), are_gapless: true };
         for range in ranges {
             let at = (range.stage, range.partition);
-            let refuse = |why| Err(self.ask.refuse(range.stage, range.partition, None, why));
-            let expected = range.end - range.from;
-            let missing = expected - seen.get(&at).map_or(0, |&seen| seen as i64);
-            if missing != 0 {
-                return refuse(Misfit::Gap { missing, expected });
-            }
-            match *sequences.get(&at).map_or_else(Vec::new, Sequence::lasts) {
+            let seen = seen.get(&at).copied().unwrap_or(0);
+            let Bounds { end, .. } = bounds[range.stage.index()][range.partition as usize];
+            compared.are_gapless &= seen as i64 == end - range.from;
+            match *sequences.get(&at).map_or_else(Vec::new, |sequence| sequence.lasts(seen)) {
                 [one, other, ..] => {
-                    return refuse(Misfit::Ambiguous { one: one.into(), emit_ms: [one.emit_ms, other.emit_ms] });
+                    let why = Misfit::Ambiguous { one: one.into(), emit_ms: [one.emit_ms, other.emit_ms] };
+                    return Err(self.ask.refuse(range.stage, range.partition, None, why));
                 }
-                [last] => drop(lasts.insert(at, last)),
+                [last] => drop(compared.lasts.insert(at, last)),
                 [] => {}
             }
         }
-        Ok(lasts)
+        Ok(compared)
     }
 
     /// Why a record is not the one that should stand there, from which it differs in a part.

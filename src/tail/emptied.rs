@@ -16,18 +16,31 @@ impl Checked<'_> {
         for (&(stage, partition), tail) in self.tails {
             held[stage.index()][partition as usize] = Some(tail.last());
         }
-        if self.ask.owned(bounds).iter().any(|(_, _, bounds)| bounds.is_empty() && bounds.end > 0) {
+        let is_emptied = |&(stage, partition, bounds): &(Stage, u32, Bounds)| {
+            bounds.low > 0 && !self.tails.contains_key(&(stage, partition))
+        };
+        let emptied: Vec<_> = self.ask.owned(bounds).into_iter().filter(is_emptied).collect();
+        if let Some(&(stage, partition, _)) = emptied.first() {
+            self.countable(&emptied, known).map_err(|why| self.ask.refuse(stage, partition, None, why))?;
             self.cut_heads(bounds)?;
         }
         for stage in Stage::ALL {
-            let owned =
-                self.ask.owned(bounds).into_iter().filter(|&(of, _, b)| of == stage && b.is_empty() && b.end > 0);
-            let emptied: BTreeMap<u32, i64> = owned.map(|(_, partition, bounds)| (partition, bounds.end)).collect();
-            for (partition, position) in self.counted(stage, emptied, known)? {
+            let of_stage = emptied.iter().filter(|&&(of, _, _)| of == stage);
+            let emptied: BTreeMap<u32, i64> = of_stage.map(|&(_, partition, bounds)| (partition, bounds.end)).collect();
+            for (partition, position) in self.counted(stage, emptied)? {
                 held[stage.index()][partition as usize] = Some(position);
             }
         }
         Ok(held)
+    }
+
+    /// Refuses partitions whose offsets do not say how many records they had.
+    fn countable(&self, emptied: &[(Stage, u32, Bounds)], known: bool) -> Result<(), Misfit> {
+        match emptied.iter().all(|(_, _, bounds)| bounds.is_empty()) {
+            true if !self.ask.transactional && known => Ok(()),
+            true if !self.ask.transactional => Err(Misfit::Emptied),
+            _ => Err(Misfit::Uncounted),
+        }
     }
 
     /// Refuses cut partitions whose first record is not the one that its offset counts. Emptied ones are placed by counting too,
@@ -54,24 +67,20 @@ impl Checked<'_> {
                 }
                 open.remove(&partition);
             }
+            if let Some((&partition, &(left, _))) = open.first_key_value()
+                && self.ask.stream.happens(stage)
+            {
+                let end = low(partition);
+                return Err(self.ask.refuse(stage, partition, None, Misfit::TooMany { end, expected: end - left }));
+            }
         }
         Ok(())
     }
 
     /// Of partitions that retention has emptied, the position of the last record that they had: its number is the end offset,
     /// because idempotent delivery stores nothing else.
-    fn counted(
-        &self,
-        stage: Stage,
-        mut emptied: BTreeMap<u32, i64>,
-        known: bool,
-    ) -> Result<BTreeMap<u32, Position>, TailError> {
+    fn counted(&self, stage: Stage, mut emptied: BTreeMap<u32, i64>) -> Result<BTreeMap<u32, Position>, TailError> {
         let mut lasts = BTreeMap::new();
-        if let Some((&partition, _)) = emptied.first_key_value()
-            && !known
-        {
-            return Err(self.ask.refuse(stage, partition, None, Misfit::Emptied));
-        }
         let ends = emptied.clone();
         let mut positions = self.positions(stage, self.window.start());
         while !emptied.is_empty() && self.ask.stream.happens(stage) {

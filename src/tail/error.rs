@@ -31,6 +31,19 @@ pub enum TailError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Somebody's transaction does not end.
+    #[error(
+        "topic `{topic}`, partition {partition} holds a transaction that has been open for {seconds} s, and no reader sees what stands behind it\n\
+         stop its writer, or wait until the brokers end it (its transaction.timeout.ms), then give the same command again"
+    )]
+    OpenTransaction {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: u32,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// There is nothing to go on with.
     #[error(
         "--resume require: the topics hold no records to go on behind\n\
@@ -175,21 +188,17 @@ pub enum Misfit {
         /// The record.
         found: Which,
     },
-    /// Offsets without records that a reader sees.
-    #[error(
-        "{missing} of the last {expected} offsets have no record that a reader sees: transactions or compaction were at work"
-    )]
-    Gap {
-        /// How many.
-        missing: i64,
-        /// Of how many.
-        expected: i64,
-    },
     /// Retention removed everything, and the start is not known.
     #[error(
         "retention has removed all of its records, and a window from `now` cannot tell how many they were meant to be: give the --from of the first run"
     )]
     Emptied,
+    /// Retention removed everything, and its offsets count more than records.
+    #[error(
+        "retention has removed all of its records, and under exactly-once delivery its offsets count the ends of transactions too, so nothing \
+         tells how many records there were: keep records longer than a partition stays silent (retention.ms)"
+    )]
+    Uncounted,
     /// It ended further than the window goes.
     #[error("it had {end} records before retention removed them, but the window has only {expected} for it")]
     TooMany {

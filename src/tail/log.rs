@@ -14,7 +14,7 @@ pub trait Log {
     fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError>;
 
     /// Shows the committed records of some ranges, in order within each, until `each` fails. A partition stands in one range at
-    /// most.
+    /// most. The ends of transactions, and the records of aborted ones, take offsets and are not shown.
     ///
     /// # Errors
     /// If a broker does not answer, or with what `each` says.
@@ -37,9 +37,17 @@ pub struct Bounds {
     pub low: i64,
     /// Offset that its next record will have.
     pub end: i64,
+    /// Offset of the first record of the first transaction that has not ended; `end` if all have.
+    pub last_stable: i64,
 }
 
 impl Bounds {
+    /// Whether somebody's transaction is open there: what stands behind it no reader sees yet.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self.last_stable < self.end
+    }
+
     /// Whether it holds no record now.
     #[must_use]
     pub fn is_empty(self) -> bool {

@@ -9,23 +9,13 @@ use crate::stream::Position;
 pub(super) struct Sequence {
     pub(super) positions: Vec<Position>,
     begins: Vec<usize>,
-    length: usize,
 }
 
 impl Sequence {
-    /// Where a tail can begin so that it ends as it does; if it cannot, at its first record, and comparing says what is wrong.
+    /// Where a tail can begin.
     pub(super) fn begin(&mut self, tail: &Tail) {
-        self.length = (tail.end - tail.from).unsigned_abs() as usize;
         let places = (0..).zip(&self.positions).filter(|(_, position)| tail.firsts.contains(position));
-        let ends_well = |&begin: &usize| {
-            let last = (begin + self.length).checked_sub(1).and_then(|last| self.positions.get(last));
-            last.is_some_and(|last| tail.lasts.contains(last))
-        };
-        let (first, begins): (Vec<usize>, Vec<usize>) = {
-            let all: Vec<usize> = places.map(|(begin, _)| begin).collect();
-            (all.iter().copied().take(1).collect(), all.into_iter().filter(ends_well).collect())
-        };
-        self.begins = if begins.is_empty() { first } else { begins };
+        self.begins = places.map(|(begin, _)| begin).collect();
     }
 
     /// Keeps the beginnings by which the tail's record `index` is the stream's. If none is left: what was expected, and in what it differs.
@@ -47,9 +37,9 @@ impl Sequence {
         self.begins.is_empty().then_some(why)
     }
 
-    /// The last record, and others that it can be, if nothing tells which.
-    pub(super) fn lasts(&self) -> Vec<Position> {
-        let at = |begin: &usize| self.positions.get((begin + self.length).checked_sub(1)?).copied();
+    /// The last of so many records, and others that it can be, if nothing tells which.
+    pub(super) fn lasts(&self, length: usize) -> Vec<Position> {
+        let at = |begin: &usize| self.positions.get((begin + length).checked_sub(1)?).copied();
         self.begins.iter().filter_map(at).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::edges::read_first;
 use super::log::{Bounds, Log, Range};
 use super::place::differing_part;
 use super::{Ask, Misfit, Tail, TailError, Tails};
@@ -79,12 +80,12 @@ fn least_held(
         }
     }
     let range = |(&(stage, partition), &count): (&(Stage, u32), &i64)| {
-        let Bounds { low, end } = bounds[stage.index()][partition as usize];
-        Range { stage, partition, from: low, end: end.min(low + count) }
+        let Bounds { low, end, .. } = bounds[stage.index()][partition as usize];
+        (Range { stage, partition, from: low, end }, count)
     };
-    let ranges: Vec<Range> = counts.iter().map(range).collect();
+    let ranges: Vec<(Range, i64)> = counts.iter().map(range).collect();
     let mut record = Record::default();
-    log.read(&ranges, &mut |range, found| {
+    read_first(log, &ranges, &mut |range, found| {
         let Some(Ok(key)) = found.key.map(<[u8; 36]>::try_from) else { return Ok(()) };
         let positions = candidates.get(&(range.stage, range.partition, found.timestamp_ms, key));
         for position in positions.into_iter().flatten() {
@@ -107,7 +108,11 @@ fn owes_nothing(ask: &Ask<'_>, bounds: &[Vec<Bounds>; 4], tails: &Tails, start: 
         // Of two equal records that it can be the earlier one: what stands between them may be owed.
         held[stage.index()][partition as usize] = tail.lasts.first().copied();
     }
-    let never = |stage: &Stage| bounds[stage.index()].iter().any(|bounds| bounds.end == 0) && stream.happens(*stage);
+    let holds_nothing = |&(stage, partition, bounds): &(Stage, u32, Bounds)| {
+        bounds.low == 0 && !tails.contains_key(&(stage, partition))
+    };
+    let nothing: Vec<_> = ask.owned(bounds).into_iter().filter(holds_nothing).collect();
+    let never = |stage: &Stage| nothing.iter().any(|(of, _, _)| of == stage) && stream.happens(*stage);
     if Stage::ALL.iter().any(never) {
         return Err(TailError::StartUnknown { what: "what the partitions should hold that hold nothing yet" });
     }

@@ -11,7 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, watermarks};
+use crate::sink::kafka::{Cluster, KafkaError, LastError, watermarks};
 use crate::source::topics::unless_passing;
 use crate::spec::{Layout, Stage};
 
@@ -28,7 +28,10 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// The four topics of a cluster.
 pub struct TopicLog<'a> {
-    consumer: BaseConsumer,
+    /// Reads committed records, and sees partitions end where the first open transaction begins.
+    consumer: BaseConsumer<LastError>,
+    /// Sees where they end.
+    uncommitted: BaseConsumer<LastError>,
     layout: &'a Layout,
     stop: &'a Stop,
     settle_time: Duration,
@@ -56,7 +59,10 @@ impl<'a> TopicLog<'a> {
             .set("queued.max.messages.kbytes", "4096")
             .set("isolation.level", "read_committed");
         let settle_time = if cluster.is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
-        Ok(Self { consumer: config.create()?, layout: cluster.layout(), stop, settle_time })
+        let consumer = config.create_with_context(LastError::default())?;
+        config.set("isolation.level", "read_uncommitted");
+        let uncommitted = config.create_with_context(LastError::default())?;
+        Ok(Self { consumer, uncommitted, layout: cluster.layout(), stop, settle_time })
     }
 
     fn stage_of(&self, topic: &str) -> Option<Stage> {
@@ -92,8 +98,9 @@ impl Log for TopicLog<'_> {
             let topic = self.layout.topic(stage);
             for partition in 0..topic.partitions.count().cast_signed() {
                 let stop = || self.stop.asked();
-                let (low, end) = watermarks(self.consumer.client(), topic.name.as_str(), partition, stop)?;
-                bounds[stage.index()].push(Bounds { low, end });
+                let (_, last_stable) = watermarks(self.consumer.client(), topic.name.as_str(), partition, stop)?;
+                let (low, end) = watermarks(self.uncommitted.client(), topic.name.as_str(), partition, stop)?;
+                bounds[stage.index()].push(Bounds { low, end, last_stable });
             }
         }
         Ok(bounds)

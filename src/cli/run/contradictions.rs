@@ -3,6 +3,7 @@
 use super::super::Failure;
 use super::{Resume, RunOptions, SinkKind};
 use crate::sink::files::require_empty;
+use crate::sink::kafka::Property;
 use crate::stream::{Stream, Window};
 
 impl RunOptions {
@@ -22,9 +23,15 @@ impl RunOptions {
         if !files && self.envelope {
             return usage("--envelope is for --sink files (standard output always has envelopes)");
         }
-        if !self.is_kafka() && (self.replication_factor.is_some() || self.resume.is_some()) {
+        let of_topics = self.replication_factor.is_some() || self.resume.is_some() || self.delivery.is_some();
+        if !self.is_kafka() && of_topics {
             return usage(
-                "--replication-factor and --resume are about the topics of a real Kafka: leave them away, or give its --bootstrap-servers (and --sink kafka)",
+                "--replication-factor, --delivery and --resume are about the topics of a real Kafka: leave them away, or give its --bootstrap-servers (and --sink kafka)",
+            );
+        }
+        if self.is_exactly_once() && self.resume == Some(Resume::Never) {
+            return usage(
+                "--delivery exactly-once goes on behind what the topics hold, and --resume never does not look: leave one of them away",
             );
         }
         let live = !self.fast && self.speed.is_none();
@@ -42,6 +49,17 @@ impl RunOptions {
             );
         }
         Ok(())
+    }
+
+    /// Refuses a property by which nobody could tell whether a commit was asked for twice.
+    pub(super) fn require_certain_commits(&self, properties: &[Property]) -> Result<(), Failure> {
+        match properties.iter().find(|property| property.key() == "retry.backoff.ms") {
+            Some(property) if self.is_exactly_once() => Err(Failure::Usage(format!(
+                "`{}` cannot be set with --delivery exactly-once: by its 1,000 ms the program knows whether a commit was asked for twice",
+                property.key()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses an answer key that cannot be written.

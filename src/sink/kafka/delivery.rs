@@ -27,6 +27,8 @@ struct Partition {
     next_offset: i64,
     /// What the next record of a batch without known offsets will seem to have; `None` if the last offset was known.
     unknown_next: Option<i64>,
+    /// Whether the open transaction has records there, where there are transactions.
+    is_open: bool,
 }
 
 /// The first thing that went wrong; later ones follow from it.
@@ -40,7 +42,8 @@ impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
     #[must_use]
     pub fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
-        let partition = |&end: &i64| Partition { first_offset: end, next_offset: end, unknown_next: None };
+        let partition =
+            |&end: &i64| Partition { first_offset: end, next_offset: end, unknown_next: None, is_open: false };
         Self {
             partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
             acked: 0,
@@ -59,12 +62,21 @@ impl Deliveries {
         };
         let expected = known.next_offset;
         known.next_offset += 1;
+        known.is_open = true;
         if offset == expected {
             known.unknown_next = None;
         } else if offset < 0 || known.unknown_next == Some(offset) {
             known.unknown_next = Some(offset + 1);
         } else {
             self.problem.get_or_insert(Problem::Misplaced { stage, partition, expected, found: offset });
+        }
+    }
+
+    /// The open transaction was committed: in each of its partitions a control record follows, which takes an offset.
+    pub fn committed(&mut self) {
+        for known in self.partitions.iter_mut().flatten().filter(|known| known.is_open) {
+            known.next_offset += 1;
+            known.is_open = false;
         }
     }
 
@@ -169,6 +181,22 @@ mod tests {
         deliveries.acked(Stage::Request, 1, -1);
         deliveries.acked(Stage::Request, 1, 12);
         assert!(problem(&deliveries).is_some());
+    }
+
+    #[test]
+    fn a_commit_takes_an_offset_in_each_partition_that_it_is_about() {
+        let mut deliveries = deliveries();
+        deliveries.acked(Stage::Request, 1, 7);
+        deliveries.committed();
+        deliveries.committed();
+        deliveries.acked(Stage::Request, 0, 0);
+        deliveries.acked(Stage::Request, 1, 9);
+        assert_eq!(problem(&deliveries), None);
+        deliveries.committed();
+        assert_eq!(deliveries.written(), [(Stage::Request, 0, 2), (Stage::Request, 1, 11)]);
+        // Somebody else's transaction ended between ours.
+        deliveries.acked(Stage::Request, 1, 12);
+        assert!(problem(&deliveries).unwrap().contains("expected offset 11, got 12"));
     }
 
     #[test]

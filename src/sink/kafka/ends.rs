@@ -1,7 +1,7 @@
 //! Where partitions begin and end.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
@@ -12,6 +12,9 @@ use super::KafkaError;
 use super::cluster::{CONNECT, LOOK, READY, SETTLING_WAIT};
 use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};
+
+/// A partition whose transaction is being ended is looked at this often.
+const MARKING_WAIT: Duration = Duration::from_millis(5);
 
 /// Where each of a topic's partitions ends.
 pub(super) fn end_offsets<C: ClientContext>(
@@ -59,6 +62,28 @@ pub(crate) fn watermarks<C: ClientContext>(
                 return Err(KafkaError::refused(&action, error, CONNECT));
             }
         }
+    }
+}
+
+/// Where a partition ends for a read-committed reader. Where it ends before `expected` it is asked again for so long: the control
+/// records of a transaction that has ended are on their way.
+pub(super) fn end_offset<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    partition: i32,
+    (expected, patience): (i64, Duration),
+    give_up: impl Fn() -> bool,
+) -> Result<i64, KafkaError> {
+    let begin = Instant::now();
+    loop {
+        let (_, found) = watermarks(client, topic, partition, &give_up)?;
+        if found >= expected || begin.elapsed() >= patience {
+            return Ok(found);
+        }
+        if give_up() {
+            return Err(KafkaError::Stopped);
+        }
+        thread::sleep(MARKING_WAIT);
     }
 }
 

@@ -1,10 +1,9 @@
 //! What can go wrong with Kafka, and what to do about it.
 
-use std::time::Duration;
+mod of_client;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
-use super::ends::is_silence;
 use crate::spec::TopicName;
 
 /// Why Kafka could not be written or read.
@@ -116,6 +115,8 @@ pub enum KafkaError {
         reason: String,
         /// A way out, on a line of its own, where there is one.
         advice: &'static str,
+        /// Whether another client may have it stored.
+        passes: bool,
     },
     /// A topic, or a partition of it, has gone.
     #[error(
@@ -144,6 +145,13 @@ pub enum KafkaError {
         /// The offset that it has.
         found: i64,
     },
+    /// Somebody else has taken over our transactions.
+    #[error(
+        "another writer is at work: it has taken over the transactions of these topics, and nothing that was not committed is seen by \
+         read-committed readers\n\
+         stop one of the two, or give each its own topics. If there is none, this run stood still for longer than its transaction.timeout.ms"
+    )]
+    Fenced,
     /// The partition does not hold what it held a moment ago: no writer can move an offset back.
     #[error(
         "topic `{topic}`, partition {partition} lost records: expected offset {expected}, got {found}: the topic was deleted and \
@@ -182,6 +190,18 @@ pub enum KafkaError {
     /// The run ended before everything was acknowledged.
     #[error("records were sent but not acknowledged: they may or may not be in Kafka")]
     NotAcked,
+    /// A commit was not answered before the run had to end.
+    #[error(
+        "the last transaction is not known to be committed: its records are seen by read-committed readers altogether or not at all\n\
+         the same command goes on behind what is committed"
+    )]
+    NotCommitted,
+    /// A transaction ended nobody knows how, and this client cannot go on.
+    #[error("how the last transaction ended is uncertain: {reason}\nthe same command goes on behind what is committed")]
+    Uncertain {
+        /// What happened.
+        reason: String,
+    },
     /// An error that ended a run under way.
     #[error("{source}\n{acked} of {sent} records that were sent are acknowledged")]
     Ended {
@@ -218,68 +238,24 @@ pub enum KafkaError {
     },
 }
 
-impl From<ClientError> for KafkaError {
-    fn from(error: ClientError) -> Self {
-        match error {
-            // It checks no more than the properties then, and that the system gives it threads.
-            ClientError::ClientCreation(reason) if !reason.starts_with("Failed to create thread") => {
-                Self::Properties(reason)
-            }
-            error => Self::Client(Box::new(error)),
-        }
-    }
-}
-
 impl KafkaError {
-    /// An answer that was not given, or was a refusal.
-    pub(super) fn refused(action: &str, error: ClientError, waited: Duration) -> Self {
-        let action = action.to_owned();
-        if is_silence(&error) {
-            Self::Unanswered { action, seconds: waited.as_secs(), detail: String::new() }
-        } else {
-            Self::Refused { action, source: Box::new(error) }
-        }
-    }
-
-    /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
-    /// them back.
-    pub(super) fn misplaced(topic: TopicName, partition: i32, expected: i64, found: i64) -> Self {
-        if found < expected {
-            Self::LostRecords { topic, partition, expected, found }
-        } else {
-            Self::AnotherWriter { topic, partition, expected, found }
-        }
-    }
-
-    /// A record that the client or the broker did not take. `fatal` is what the client says of it, where it cannot go on: of a
-    /// whole batch, it then knows more than the record's own report.
-    pub(super) fn not_stored(
-        topic: TopicName,
-        partition: i32,
-        key: String,
-        error: &ClientError,
-        fatal: Option<String>,
-    ) -> Self {
-        use RDKafkaErrorCode::{MessageSizeTooLarge, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-        let reason = fatal.unwrap_or_else(|| error.to_string());
-        let advice = match error.rdkafka_error_code() {
-            Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
-                return Self::TopicGone { topic, partition };
-            }
-            Some(MessageSizeTooLarge) => "\nraise the topic's max.message.bytes, then go on with the same command",
-            _ if reason.contains("Invalid timestamp") => {
-                "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, then go on with the \
-                 same command"
-            }
-            _ => "",
-        };
-        Self::Rejected { topic, partition, key, reason, advice }
-    }
-
     /// Whether it means that another writer is at work (exit code 4).
     #[must_use]
     pub fn is_another_writer(&self) -> bool {
-        matches!(self.cause(), Self::AnotherWriter { .. })
+        matches!(self.cause(), Self::AnotherWriter { .. } | Self::Fenced)
+    }
+
+    /// Whether brokers did not answer, or not yet.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        use KafkaError::{NotReady, Silent, Unanswered, Unreachable};
+        matches!(self.cause(), Unreachable { .. } | Unanswered { .. } | Silent { .. } | NotReady { .. })
+    }
+
+    /// Whether the run can go on by itself, with another client, behind what the log holds then.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self.cause(), Self::Uncertain { .. })
     }
 
     /// The error itself, without what was delivered until then.

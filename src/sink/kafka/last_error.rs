@@ -13,7 +13,7 @@ use super::cluster;
 
 /// Remembers the client's last error, which says more than the time-out that follows.
 #[derive(Default)]
-pub(super) struct LastError(Mutex<Option<String>>);
+pub(crate) struct LastError(Mutex<Option<String>>);
 
 impl LastError {
     pub(super) fn last(&self) -> Option<String> {

@@ -20,6 +20,8 @@ use crate::spec::Stage;
 pub(super) struct Reports {
     deliveries: Mutex<Deliveries>,
     metrics: Arc<Metrics>,
+    /// Records and bytes of the open transaction, by stage, where there are transactions: acknowledged, and nobody's yet.
+    open: Option<Mutex<[(u64, u64); 4]>>,
     told: Mutex<Option<(String, Instant)>>,
     /// The run is over: what the client says of records that it still holds is told by the run's own error.
     closing: AtomicBool,
@@ -27,12 +29,28 @@ pub(super) struct Reports {
 
 impl Reports {
     /// Bookkeeping for partitions that end at these offsets now.
-    pub(super) fn new(end_offsets: &[Vec<i64>; 4], metrics: &Arc<Metrics>) -> Self {
+    pub(super) fn new(end_offsets: &[Vec<i64>; 4], metrics: &Arc<Metrics>, transactional: bool) -> Self {
         Self {
             deliveries: Mutex::new(Deliveries::new(end_offsets)),
             metrics: Arc::clone(metrics),
+            open: transactional.then(Mutex::default),
             told: Mutex::new(None),
             closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Nothing was sent yet, and partitions end at these offsets.
+    pub(super) fn begin(&self, end_offsets: &[Vec<i64>; 4]) {
+        *self.deliveries() = Deliveries::new(end_offsets);
+    }
+
+    /// The open transaction is committed.
+    pub(super) fn committed(&self) {
+        self.deliveries().committed();
+        let Some(open) = &self.open else { return };
+        let counts = std::mem::take(&mut *open.lock().unwrap_or_else(PoisonError::into_inner));
+        for (stage, (records, bytes)) in Stage::ALL.into_iter().zip(counts) {
+            self.metrics.acked_all(stage, records, bytes);
         }
     }
 
@@ -48,8 +66,8 @@ impl Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // A fatal error ends the run, which tells it then.
-        if facility != "FATAL" && !self.closing.load(Ordering::Relaxed) {
+        // What ends the run, or this client, is told by who ends it.
+        if !matches!(facility, "FATAL" | "TXNERR") && !self.closing.load(Ordering::Relaxed) {
             cluster::log(level, facility, message);
         }
     }
@@ -60,7 +78,7 @@ impl ClientContext for Reports {
             return;
         }
         self.metrics.client_error(&code(&error));
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced)) {
             return;
         }
         let reason = cluster::without_statistics(reason);
@@ -82,7 +100,14 @@ impl ProducerContext for Reports {
         match report {
             Ok(message) => {
                 deliveries.acked(stage, message.partition(), message.offset());
-                self.metrics.acked(stage, message.payload_len());
+                let bytes = message.payload_len();
+                match &self.open {
+                    Some(open) => {
+                        let (records, sum) = &mut open.lock().unwrap_or_else(PoisonError::into_inner)[stage.index()];
+                        (*records, *sum) = (*records + 1, *sum + bytes as u64);
+                    }
+                    None => self.metrics.acked(stage, bytes),
+                }
             }
             Err((error, message)) => {
                 deliveries.failed(stage, message.partition(), message.key(), error);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::super::{LogRecord, Parts, refill};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, watermarks};
+use crate::sink::kafka::{Cluster, KafkaError, LastError, watermarks};
 use crate::spec::TopicName;
 
 /// How long a partition may stay silent before its end.
@@ -26,6 +26,9 @@ const QUEUES_KBYTES: u64 = 16 * 1024;
 const QUEUE_KBYTES: (u64, u64) = (16, 1024);
 /// What a broker may answer at once, all partitions together: the client takes an answer apart in one piece of memory.
 const FETCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// Its errors reach who reads; that a partition is read to its end is none.
+type Client = BaseConsumer<LastError>;
 
 /// A part of a partition, by offsets.
 #[derive(Debug, Clone)]
@@ -40,12 +43,7 @@ pub(super) struct Span {
 
 impl Span {
     /// All that a partition holds now.
-    pub(super) fn whole(
-        client: &BaseConsumer,
-        topic: &TopicName,
-        partition: u32,
-        stop: &Stop,
-    ) -> Result<Self, KafkaError> {
+    pub(super) fn whole(client: &Client, topic: &TopicName, partition: u32, stop: &Stop) -> Result<Self, KafkaError> {
         let partition = partition.cast_signed();
         let (start, end) = watermarks(client.client(), topic.as_str(), partition, || stop.asked())?;
         Ok(Self { topic: topic.clone(), partition, start, end })
@@ -73,7 +71,7 @@ impl Span {
 /// Reads spans, each at its own pace.
 pub(super) struct Reader {
     logs: Vec<Log>,
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<Client>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -85,7 +83,7 @@ impl std::fmt::Debug for Reader {
 struct Log {
     end: i64,
     /// `None` when it is read to its end.
-    queue: Option<PartitionQueue<DefaultConsumerContext>>,
+    queue: Option<PartitionQueue<LastError>>,
     /// Records that the client gave out before the queue was split off.
     early: VecDeque<LogRecord>,
 }
@@ -198,7 +196,7 @@ pub(crate) fn unless_passing(
 }
 
 /// A consumer that keeps so much of each partition.
-pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<BaseConsumer, KafkaError> {
+pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<Client, KafkaError> {
     let mut config: ClientConfig = cluster.client_config();
     // A group is never joined; the client wants a name all the same.
     config
@@ -214,7 +212,7 @@ pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<BaseConsume
         // A partition that is read to its end must not hold the others up, and a full queue is soon empty again.
         .set("fetch.wait.max.ms", "10")
         .set("fetch.queue.backoff.ms", "2");
-    Ok(config.create()?)
+    Ok(config.create_with_context(LastError::default())?)
 }
 
 fn fill(record: &mut LogRecord, message: &BorrowedMessage<'_>) {

@@ -1,0 +1,124 @@
+//! Why a command did not succeed, and its exit code.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::configuration::ConfigurationError;
+use super::resume;
+use crate::sink::{KafkaError, SinkError};
+use crate::source::SourceError;
+use crate::stream::WindowError;
+use crate::tail::TailError;
+use crate::verify::VerifyError;
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error("{0}\nchange --from, --to, --count or --duration (or --epoch)")]
+    Window(#[from] WindowError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// What `check` found.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
+    #[error(transparent)]
+    Tail(#[from] TailError),
+    #[error("{0}")]
+    Hole(resume::Hole),
+    #[error(transparent)]
+    Source(SourceError),
+    #[error("{0}")]
+    Empty(VerifyError),
+    #[error("what was read is not what the stream says")]
+    Different,
+    #[error("signals cannot be listened for: {0}")]
+    Signals(io::Error),
+    #[error(
+        "cannot listen on {address}: {source}\ngive --listen an address and a port of this machine that nobody else listens on"
+    )]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("{url}: {reason}")]
+    Unhealthy { url: String, reason: String },
+    #[error("the topics do not hold what was sent")]
+    ReadBack,
+    #[error("stopped by a signal before the window was complete")]
+    Stopped,
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Kafka(KafkaError::Stopped) => Self::Stopped,
+            SourceError::Kafka(error) => Self::Kafka(error),
+            error => Self::Source(error),
+        }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Source(error) => error.into(),
+            error @ VerifyError::Empty => Self::Empty(error),
+        }
+    }
+}
+
+impl Failure {
+    /// Kafka's part of it, if that is what it is.
+    fn kafka(&self) -> Option<&KafkaError> {
+        match self {
+            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
+                Some(error.cause())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a signal came before the first record.
+    pub(super) fn is_stop(&self) -> bool {
+        matches!(self, Self::Tail(TailError::Stopped)) || matches!(self.kafka(), Some(KafkaError::Stopped))
+    }
+
+    /// Whether brokers did not answer.
+    pub(super) fn is_silence(&self) -> bool {
+        self.kafka().is_some_and(KafkaError::is_silence)
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_)
+            | Self::Configuration(_)
+            | Self::Window(_)
+            | Self::Tail(TailError::Window(_) | TailError::NoPlainRequest)
+            | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
+            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
+                match error.cause() {
+                    KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,
+                    KafkaError::Stopped => 5,
+                    error if error.is_another_writer() => 4,
+                    _ => 3,
+                }
+            }
+            Self::Tail(TailError::Unsettled { .. }) => 4,
+            Self::Sink(SinkError::ReaderGone) => 0,
+            Self::Unhealthy { .. } | Self::Different => 1,
+            Self::Stopped | Self::Sink(SinkError::Stopped) | Self::Tail(TailError::Stopped) => 5,
+            Self::Sink(_)
+            | Self::Tail(_)
+            | Self::Hole(_)
+            | Self::Source(_)
+            | Self::Empty(_)
+            | Self::ReadBack
+            | Self::Signals(_)
+            | Self::Problems(_)
+            | Self::Listen { .. } => 3,
+        }
+    }
+}

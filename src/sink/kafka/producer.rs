@@ -1,0 +1,49 @@
+//! The client that sends: which settings the guarantees rest on.
+
+use std::sync::Arc;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::BaseProducer;
+
+use super::reports::Reports;
+use super::{Cluster, KafkaError, transactions};
+use crate::metrics::Metrics;
+use crate::stream::Shard;
+
+/// librdkafka's queue: records that are sent but not yet acknowledged live here.
+const QUEUE_KBYTES: u32 = 128 * 1024;
+/// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
+/// how far an earlier writer's last requests can reach.
+pub const BATCH_RECORDS_MAX: u32 = 2_000;
+/// Most produce requests that idempotent delivery has in flight to a partition.
+pub const REQUESTS_IN_FLIGHT: u32 = 5;
+
+/// A client that appends behind the end offsets that a cluster had when it was looked at; with transactions where it is a shard's.
+pub(super) fn producer(
+    cluster: &Cluster,
+    shard: Option<Shard>,
+    metrics: &Arc<Metrics>,
+) -> Result<BaseProducer<Reports>, KafkaError> {
+    let mut config = ClientConfig::new();
+    config
+        .set("linger.ms", cluster.transfer().linger_ms.to_string())
+        .set("compression.type", cluster.transfer().compression);
+    if shard.is_some() {
+        transactions::configure(&mut config);
+    }
+    cluster.configure(&mut config);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("enable.gapless.guarantee", "true")
+        .set("message.timeout.ms", "0")
+        .set("max.in.flight.requests.per.connection", REQUESTS_IN_FLIGHT.to_string())
+        .set("queue.buffering.max.messages", "0")
+        .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
+        .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());
+    if let Some(shard) = shard {
+        transactions::name(&mut config, cluster, shard);
+    }
+    let context = Reports::new(cluster.end_offsets(), metrics, shard.is_some());
+    Ok(config.create_with_context(context)?)
+}

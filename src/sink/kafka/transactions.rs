@@ -1,0 +1,212 @@
+//! Exactly-once delivery: what is sent between two commits is seen by read-committed readers altogether or not at all.
+//!
+//! ```text
+//! take over ──> begin ──> records ──> all acknowledged ──> commit ──> a control record in each partition
+//!     ^           ^                                          │ │
+//!     │           └───────────────── certain ────────────────┘ │
+//!     └── another client, the log is read again ── uncertain ──┘
+//! ```
+//!
+//! The protocol that the client speaks ends a producer's transaction, whichever that is: a request to end one that was held back
+//! on its way can end the next one (KAFKA-17754), and tear it. So a commit that may have been asked for more than once is not
+//! built upon. The client is replaced, whose new epoch fences what is still on its way, and the log is read again.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::producer::Producer;
+
+use super::cluster::{Cluster, READY};
+use super::producer::producer;
+use super::{Kafka, KafkaError, PATIENCE, POLL_WAIT};
+use crate::digest::Digest;
+use crate::spec::Layout;
+use crate::stream::Shard;
+
+/// A transaction is committed at this age, or with so many records: a read-committed reader waits so long, and so many are sent
+/// again after a crash.
+const AGE_MAX: Duration = Duration::from_secs(1);
+const RECORDS_MAX: u64 = 100_000;
+/// The client asks again after this time without an answer.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+/// A commit that took less was asked for once.
+const CERTAIN: Duration = Duration::from_millis(700);
+/// While the client waits for an answer, signals are looked for this often.
+const STEP: Duration = Duration::from_millis(500);
+/// What a broker allows by default (`transaction.max.timeout.ms`): a transaction whose brokers were away for less is not ended by them, which
+/// would look like another writer.
+const TIMEOUT: Duration = Duration::from_secs(900);
+/// A broker that is silent for longer is asked at another connection.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long the control records of a committed transaction may take to reach its partitions.
+pub(super) const MARKED: Duration = Duration::from_secs(30);
+
+/// Where a producer's transactions stand.
+#[derive(Debug, Default)]
+pub(super) struct Transactions {
+    /// When the open one began, and its records.
+    open: Option<(Instant, u64)>,
+    commits: u64,
+    committed: u64,
+}
+
+impl Transactions {
+    fn is_due(&self) -> bool {
+        self.open.is_some_and(|(begun, records)| records >= RECORDS_MAX || begun.elapsed() >= AGE_MAX)
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// Records of all transactions, the open one among them.
+    pub(super) fn sent(&self) -> u64 {
+        self.committed + self.open.map_or(0, |(_, records)| records)
+    }
+
+    /// Records of all transactions that are committed.
+    pub(super) fn committed(&self) -> u64 {
+        self.committed
+    }
+}
+
+impl Kafka {
+    /// Ends an earlier writer's transaction, and fences it.
+    pub(super) fn take_over(&self) -> Result<(), KafkaError> {
+        let begin = Instant::now();
+        loop {
+            match self.producer.init_transactions(STEP) {
+                Ok(()) => return Ok(()),
+                Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
+                Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
+                Err(error) => return Err(KafkaError::refused("taking over the topics' transactions", error, READY)),
+            }
+        }
+    }
+
+    /// Replaces a client whose transaction ended nobody knows how; where the log ends is to be looked at then.
+    ///
+    /// # Errors
+    /// As [`Kafka::transactional`].
+    pub fn replace(&mut self, cluster: &Cluster, shard: Shard) -> Result<(), KafkaError> {
+        let producer = producer(cluster, Some(shard), &self.metrics)?;
+        self.producer.context().end();
+        drop(std::mem::replace(&mut self.producer, producer));
+        self.sent = 0;
+        if let Some(transactions) = &mut self.transactions {
+            transactions.open = None;
+        }
+        self.take_over().map_err(|error| cluster.explain(error))
+    }
+
+    /// Makes room for a record in an open transaction.
+    pub(super) fn before_record(&mut self) -> Result<(), KafkaError> {
+        self.commit_if_due()?;
+        let Some(transactions) = &mut self.transactions else { return Ok(()) };
+        if let Some((_, records)) = &mut transactions.open {
+            *records += 1;
+            return Ok(());
+        }
+        transactions.open = Some((Instant::now(), 1));
+        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))
+    }
+
+    /// Commits a transaction that is old or large enough, and goes on only if it is certain how it ended.
+    pub(super) fn commit_if_due(&mut self) -> Result<(), KafkaError> {
+        if !self.transactions.as_ref().is_some_and(Transactions::is_due) {
+            return Ok(());
+        }
+        let took = self.commit()?;
+        if took < CERTAIN || self.stop.asked() {
+            return Ok(());
+        }
+        let reason = format!("a commit took {} ms and may have been asked for twice", took.as_millis());
+        Err(self.ended(KafkaError::Uncertain { reason }))
+    }
+
+    /// Commits what is left.
+    pub(super) fn commit_last(&mut self) -> Result<(), KafkaError> {
+        let is_open = self.transactions.as_ref().is_some_and(|transactions| transactions.open.is_some());
+        if is_open { self.commit().map(drop) } else { Ok(()) }
+    }
+
+    /// Commits the open transaction. How long the brokers took, acknowledgements aside.
+    fn commit(&mut self) -> Result<Duration, KafkaError> {
+        // The client would look for acknowledgements ten times a second only.
+        self.drain()?;
+        let begin = Instant::now();
+        let mut told = begin;
+        while let Err(error) = self.producer.commit_transaction(STEP) {
+            if !is_retriable(&error) {
+                return Err(self.ended(KafkaError::of_transactions(&error)));
+            }
+            if self.stop.drain_is_over() {
+                return Err(self.ended(KafkaError::NotCommitted));
+            }
+            self.metrics.tick();
+            if told.elapsed() >= PATIENCE {
+                told = Instant::now();
+                tracing::warn!(target: "kafka", "no answer to a commit for {} s, nothing is lost", begin.elapsed().as_secs());
+            }
+            thread::sleep(POLL_WAIT);
+        }
+        self.producer.context().committed();
+        if let Some(transactions) = &mut self.transactions {
+            transactions.committed += transactions.open.take().map_or(0, |(_, records)| records);
+            transactions.commits += 1;
+        }
+        Ok(begin.elapsed())
+    }
+}
+
+impl Drop for Kafka {
+    /// An open transaction hides what others write behind it from readers, so it is ended where that is quick.
+    fn drop(&mut self) {
+        if self.transactions.as_ref().is_some_and(|transactions| transactions.open.is_some()) {
+            drop(self.producer.abort_transaction(STEP));
+        }
+    }
+}
+
+/// Whether the same call is to be made again.
+fn is_retriable(error: &ClientError) -> bool {
+    matches!(error, ClientError::Transaction(error) if error.is_retriable())
+}
+
+/// The name by which a writer fences its predecessor: whoever writes to the same topics as the same worker has the same one.
+fn transactional_id(layout: &Layout, shard: Shard) -> String {
+    let names: Vec<&str> = layout.topics().iter().map(|topic| topic.name.as_str()).collect();
+    let topics: String = Digest::of(names.join(",")).to_string().chars().take(16).collect();
+    format!("mock-data-gen-{topics}-{}", shard.to_string().replace('/', "-of-"))
+}
+
+/// Adds what transactions need to a producer's settings, before the user's.
+pub(super) fn configure(config: &mut ClientConfig) {
+    config
+        .set("transaction.timeout.ms", TIMEOUT.as_millis().to_string())
+        .set("socket.timeout.ms", SILENCE.as_millis().to_string());
+}
+
+/// The same, which beats the user's.
+pub(super) fn name(config: &mut ClientConfig, cluster: &Cluster, shard: Shard) {
+    config
+        .set("transactional.id", transactional_id(cluster.layout(), shard))
+        .set("retry.backoff.ms", ASKED_AGAIN.as_millis().to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_worker_of_the_same_topics_has_the_same_name() {
+        let layout = Layout::default();
+        let worker = "1/3".parse().unwrap();
+        assert_eq!(transactional_id(&layout, worker), "mock-data-gen-@-1-of-3");
+        let more = layout.with_partitions([crate::spec::Partitions::new(7).unwrap(); 4]);
+        assert_eq!(transactional_id(&more, worker), transactional_id(&layout, worker));
+        assert_ne!(transactional_id(&layout, Shard::WHOLE), transactional_id(&layout, worker));
+    }
+}
