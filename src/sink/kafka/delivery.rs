@@ -8,7 +8,7 @@
 //! count one each, and the partition's next known offset, or its end offset when the run closes, settles them. A real offset is
 //! never taken for one of these: it is the expected one or, where another writer got in between, larger; they are smaller.
 
-use rdkafka::error::KafkaError as ClientError;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
 use super::KafkaError;
 use crate::spec::{Layout, Stage};
@@ -94,7 +94,11 @@ impl Deliveries {
 
     /// The first problem, if there was one. `fatal` is what the client says, where it cannot go on.
     #[must_use]
-    pub fn problem(&self, layout: &Layout, fatal: impl FnOnce() -> Option<String>) -> Option<KafkaError> {
+    pub fn problem(
+        &self,
+        layout: &Layout,
+        fatal: impl FnOnce() -> Option<(RDKafkaErrorCode, String)>,
+    ) -> Option<KafkaError> {
         let topic = |stage| layout.topic(stage).name.clone();
         Some(match self.problem.clone()? {
             Problem::Misplaced { stage, partition, expected, found } => {
@@ -130,8 +134,6 @@ impl Deliveries {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::error::RDKafkaErrorCode;
-
     use super::*;
 
     fn deliveries() -> Deliveries {
@@ -238,5 +240,16 @@ mod tests {
         deliveries.failed(Stage::Click, 0, Some(b"k1"), &error(RDKafkaErrorCode::MessageSizeTooLarge));
         deliveries.failed(Stage::Click, 0, Some(b"k2"), &error(RDKafkaErrorCode::PurgeQueue));
         assert!(problem(&deliveries).unwrap().contains("k1"));
+    }
+
+    #[test]
+    fn a_record_that_a_fenced_client_threw_away_tells_of_the_fence() {
+        let mut deliveries = deliveries();
+        let purged = ClientError::MessageProduction(RDKafkaErrorCode::PurgeQueue);
+        deliveries.failed(Stage::Request, 0, Some(b"key"), &purged);
+        let fatal = |code| move || Some((code, "said by the client".to_owned()));
+        let problem = |code| deliveries.problem(&Layout::default(), fatal(code));
+        assert!(matches!(problem(RDKafkaErrorCode::Fenced), Some(KafkaError::Fenced)));
+        assert!(matches!(problem(RDKafkaErrorCode::Fatal), Some(KafkaError::Rejected { .. })));
     }
 }
