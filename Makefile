@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-signals test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -48,6 +48,33 @@ torture: ## SIGKILL at random instants on a real Apache Kafka, resumed and compa
 torture-signals: ## Signals at 100 random instants (ROUNDS=N, SEED=N), with the broker up, slow, frozen or killed
 	cargo build --locked
 	tests/kafka/broker with tests/live/signals
+
+torture-exactly-once: ## A delivery broken at random and named points, by frozen brokers and a proxy, on a real Kafka (ROUNDS=10, SEED=n, DELIVERY=, PARTS=)
+	cargo build --locked
+	KAFKA_EXTRA_PROPERTIES=tests/torture/proxied.properties tests/kafka/broker with tests/torture/exactly_once.py
+
+torture-copies: ## A second copy of a live run, started again and again (ROUNDS=30, SEED=n, DELIVERY=, LOOPS_S=60)
+	cargo build --locked
+	tests/kafka/broker with tests/torture/copies.py
+
+torture-cluster: ## Brokers of a cluster of three killed, ended and frozen under a live run (ROUNDS=30, SEED=n, DELIVERY=, STOP_S="5 60")
+	cargo build --locked
+	KAFKA_NODES=3 tests/kafka/broker with tests/torture/cluster.py
+
+soak: ## An hour live at 500 requests a second beside a broker that is restarted and paused (SECONDS=3600, SEED=n, DELIVERY=)
+	cargo build --locked --release
+	GENERATOR=target/release/mock-data-gen tests/kafka/broker with tests/torture/soak.py
+
+torture-long: ## The long forms of all of that, one after the other; takes hours (SEED=n)
+	ROUNDS=200 $(MAKE) torture
+	ROUNDS=100 $(MAKE) torture-signals
+	ROUNDS=200 $(MAKE) torture-exactly-once
+	ROUNDS=200 PARTS=frozen DELIVERY=idempotent $(MAKE) torture-exactly-once
+	ROUNDS=200 PARTS=thaw $(MAKE) torture-exactly-once
+	ROUNDS=30 $(MAKE) torture-copies
+	ROUNDS=30 $(MAKE) torture-cluster
+	ROUNDS=30 DELIVERY=idempotent $(MAKE) torture-cluster
+	$(MAKE) soak
 
 test-oracles: ## Ids, stream law, planned faults, catalog, schemas and answer keys recomputed in Python and DuckDB (needs Python 3 with venv)
 	cargo build --locked

@@ -158,7 +158,7 @@ impl Kafka {
     }
 
     fn first_problem(&self) -> Result<(), KafkaError> {
-        let fatal = || self.producer.client().fatal_error().map(|(_, reason)| reason);
+        let fatal = || self.producer.client().fatal_error();
         let problem = self.producer.context().deliveries().problem(&self.layout, fatal);
         problem.map_or(Ok(()), |problem| Err(self.ended(problem)))
     }

@@ -110,7 +110,11 @@ impl Deliveries {
 
     /// The first problem, if there was one. `fatal` is what the client says, where it cannot go on.
     #[must_use]
-    pub fn problem(&self, layout: &Layout, fatal: impl FnOnce() -> Option<String>) -> Option<KafkaError> {
+    pub fn problem(
+        &self,
+        layout: &Layout,
+        fatal: impl FnOnce() -> Option<(RDKafkaErrorCode, String)>,
+    ) -> Option<KafkaError> {
         let topic = |stage| layout.topic(stage).name.clone();
         Some(match self.problem.clone()? {
             Problem::Misplaced { stage, partition, expected, found } => {
@@ -264,5 +268,16 @@ mod tests {
         deliveries.failed(Stage::Click, 0, Some(b"k3"), &error(RDKafkaErrorCode::PurgeQueue));
         assert!(problem(&deliveries).unwrap().contains("k2"));
         assert!(!deliveries.problem_follows_from_another());
+    }
+
+    #[test]
+    fn a_record_that_a_fenced_client_threw_away_tells_of_the_fence() {
+        let mut deliveries = deliveries();
+        let purged = ClientError::MessageProduction(RDKafkaErrorCode::PurgeQueue);
+        deliveries.failed(Stage::Request, 0, Some(b"key"), &purged);
+        let fatal = |code| move || Some((code, "said by the client".to_owned()));
+        let problem = |code| deliveries.problem(&Layout::default(), fatal(code));
+        assert!(matches!(problem(RDKafkaErrorCode::Fenced), Some(KafkaError::Fenced)));
+        assert!(matches!(problem(RDKafkaErrorCode::Fatal), Some(KafkaError::Rejected { .. })));
     }
 }

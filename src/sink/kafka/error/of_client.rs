@@ -48,11 +48,16 @@ impl KafkaError {
         partition: i32,
         key: String,
         error: &ClientError,
-        fatal: Option<String>,
+        fatal: Option<(RDKafkaErrorCode, String)>,
     ) -> Self {
         use RDKafkaErrorCode::{MessageSizeTooLarge, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-        let reason = fatal.unwrap_or_else(|| error.to_string());
         let code = error.rdkafka_error_code();
+        let reason = match fatal {
+            // What it had not sent yet, a client that was fenced throws away, and says only that of those records.
+            Some((code, _)) if is_fence(code) => return Self::Fenced,
+            Some((_, reason)) => reason,
+            None => error.to_string(),
+        };
         let advice = match code {
             Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
                 return Self::TopicGone { topic, partition };

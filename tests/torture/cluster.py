@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Brokers of a cluster of three are killed, ended and frozen: `make torture-cluster` (ROUNDS=30, SEED=n, DELIVERY=exactly-once, STOP_S="5 60").
+
+A live run writes with replication 3 and two in-sync replicas at least. In each round one broker (the leader of a random
+partition, the transaction coordinator, the controller, or a random one), in every fifth round two of them, gets SIGKILL, SIGTERM or SIGSTOP for some
+seconds and comes back. The run must go on: read-committed readers see new records within 30 s after a quorum is back. In the
+end the topics hold what one run writes, as far as they go. One line of JSON a round.
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from common import BROKER, COMMITTED, DONE, PARTITIONS, SEED, Node, Quiet, Window, ago, end_live, finish_live, number, say, tail, tool
+
+ROUNDS = number("ROUNDS", 30)
+STOP_S = [float(bound) for bound in (os.environ.get("STOP_S") or "5 60").split()]
+DELIVERY = os.environ.get("DELIVERY") or "exactly-once"
+RATE = 200
+RECOVERY_S = 30
+PATIENCE_S = 120
+# Records of a partition in a second and a half; a transaction takes one second.
+GROWN = int(RATE / PARTITIONS * 1.5)
+HEAP = "384m"
+WAYS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP}
+
+
+class Run:
+    """The live run, which may end with a documented exit code and is then started again by the same command."""
+
+    def __init__(self, window):
+        self.window, self.exits = window, []
+        self.begin()
+
+    def begin(self):
+        self.said = Quiet()
+        self.process = self.window.start("--replication-factor", "3", stderr=self.said.file)
+
+    def look(self):
+        """Starts it again if it ended; its exit code and words then."""
+        if self.process.poll() is None:
+            return None
+        ended = {"exit": self.process.returncode, "said": tail(self.said.text())}
+        self.exits.append(ended["exit"])
+        self.begin()
+        return ended
+
+
+def committed(window):
+    """How far each partition of the requests goes for readers; none where a leader does not answer."""
+    asked = [word for partition in range(PARTITIONS) for word in ("-t", f"{window.requests}:{partition}:-1")]
+    try:
+        query = subprocess.run(["kcat", "-b", BROKER, "-Q", "-X", COMMITTED, "-X", "socket.timeout.ms=1500", *asked], capture_output=True,
+                               text=True, timeout=4)
+    except subprocess.TimeoutExpired:
+        return None
+    ends = {int(partition): int(end) for partition, end in re.findall(r"\[(\d+)\] offset (\d+)$", query.stdout, re.M)}
+    return [ends[partition] for partition in range(PARTITIONS)] if len(ends) == PARTITIONS else None
+
+
+class Recovery:
+    """Waits for records that were committed since a quorum was there: in every partition of the requests more than those that a commit under way
+    may have brought."""
+
+    def __init__(self, window, since, before):
+        self.window, self.since, self.before, self.took_s = window, since, before, None
+
+    def look(self):
+        now = committed(self.window) if self.took_s is None else None
+        if now is None:
+            return
+        if self.before is None:
+            self.before = now
+        elif all(after - before >= GROWN for before, after in zip(self.before, now)):
+            self.took_s = time.monotonic() - self.since
+
+
+def leader(topic, partition):
+    look = subprocess.run(["kcat", "-b", BROKER, "-L", "-t", topic, "-m", "5"], capture_output=True, text=True)
+    found = re.search(rf"partition {partition}, leader (\d+)", look.stdout)
+    return int(found[1]) - 1 if found else None
+
+
+def controller():
+    look = subprocess.run(["kcat", "-b", BROKER, "-L", "-m", "5"], capture_output=True, text=True)
+    found = re.search(r"broker (\d+) at \S+ \(controller\)", look.stdout)
+    return int(found[1]) - 1 if found else None
+
+
+def coordinator():
+    """The broker that keeps the run's transactions, if there is one."""
+    listed = tool("TransactionsCommand", "--bootstrap-server", BROKER, "list")
+    found = re.search(r"^mock-data-gen\S*\s+(\d+)\s", listed, re.M)
+    return int(found[1]) - 1 if found else None
+
+
+def choose(rng, window):
+    """Whom to hit, and why: indices of brokers."""
+    role = rng.choice(["leader", "coordinator", "controller", "any"])
+    found = {"leader": lambda: leader(rng.choice(window.topics), rng.randrange(6)), "coordinator": coordinator, "controller": controller,
+             "any": lambda: rng.randrange(3)}[role]()
+    first = rng.randrange(3) if found is None else found
+    others = [index for index in range(3) if index != first]
+    return role, [first] + ([rng.choice(others)] if rng.random() < 0.2 else [])
+
+
+def hit(nodes, way, away_s, run, window):
+    """Does it, and brings them back; the recovery, and the ends of the run meanwhile."""
+    ended, before, begin = [], committed(window), time.monotonic()
+    for node in nodes:
+        if way == "SIGSTOP":
+            node.freeze()
+        else:
+            node.send(WAYS[way])
+    # Two of three are a quorum, so the loss of one has to be overcome without it.
+    recovery = Recovery(window, time.monotonic(), before) if len(nodes) == 1 else None
+    while time.monotonic() - begin < away_s:
+        ended.append(run.look())
+        if recovery:
+            recovery.look()
+        time.sleep(0.05)
+    for node in nodes:
+        if way == "SIGSTOP":
+            node.thaw()
+        else:
+            node.end(WAYS[way])
+            node.start(HEAP)
+    for node in nodes:
+        node.wait()
+    recovery = recovery or Recovery(window, time.monotonic(), None)
+    while recovery.took_s is None and time.monotonic() - recovery.since < PATIENCE_S:
+        ended.append(run.look())
+        recovery.look()
+        time.sleep(0.05)
+    return recovery.took_s, [one for one in ended if one]
+
+
+def rounds(window, run, nodes, failed):
+    rng, recoveries = random.Random(SEED), []
+    for done in range(1, ROUNDS + 1):
+        role, chosen = choose(rng, window)
+        way, away_s = rng.choice(list(WAYS)), rng.uniform(*STOP_S)
+        took_s, ended = hit([nodes[index] for index in chosen], way, away_s, run, window)
+        good = took_s is not None and took_s <= RECOVERY_S
+        recoveries.append(took_s if took_s is not None else PATIENCE_S)
+        say(round=done, seed=SEED, delivery=DELIVERY, good=good, role=role, brokers=[nodes[index].name for index in chosen], way=way, away_s=round(away_s, 1),
+            recovered_s=took_s and round(took_s, 2), ended=ended)
+        if not good:
+            failed.append(f"round {done}")
+        time.sleep(rng.uniform(1, 4))
+    return recoveries
+
+
+def main():
+    failed = []
+    nodes = [Node(index) for index in range(3)]
+    window = Window(f"cluster-{SEED}", delivery=DELIVERY, rate=RATE, epoch=ago(0.01))
+    say(seed=SEED, rounds=ROUNDS, delivery=DELIVERY, epoch=window.epoch)
+    run = Run(window)
+    try:
+        window.wait_for_growth(run.process, 0, 60)
+        recoveries = rounds(window, run, nodes, failed)
+        last = end_live(run.process)
+        result = finish_live(window)
+        say(summary=True, seed=SEED, delivery=DELIVERY, rounds=ROUNDS, **result, exits=run.exits, last_exit=last, recovered_s_max=round(max(recoveries), 2),
+            recovered_s_mean=round(sum(recoveries) / len(recoveries), 2), upper_bound_95=round(3 / ROUNDS, 4))
+        if result["verdict"] != "clean" or last != DONE:
+            failed.append(f"the log, or the last run: {tail(run.said.text())}")
+    finally:
+        end_live(run.process)
+        for node in nodes:
+            node.close()
+    if failed:
+        sys.exit(f"torture: SEED={SEED} DELIVERY={DELIVERY}: {failed}")
+
+
+if __name__ == "__main__":
+    main()
