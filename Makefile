@@ -35,7 +35,7 @@ kafka: ## A real Apache Kafka in the foreground, until Ctrl-C (needs Java 17 and
 
 test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat, promtool, faketime)
 	cargo build --locked --tests
-	tests/kafka/broker with cargo test --locked --test 'kafka_*' -- --ignored --test-threads=2
+	tests/kafka/broker with cargo test --locked --no-fail-fast --test 'kafka_*' -- --ignored --test-threads=3
 	tests/kafka/broker with cargo test --locked --test readme kafka -- --ignored
 
 test-linux: ## A full disk and a folder that is not ours (needs root, for setpriv)

@@ -69,6 +69,7 @@ pub struct Metrics {
     released: [AtomicU64; 4],
     acked: [AtomicU64; 4],
     acked_bytes: [AtomicU64; 4],
+    taken_back: AtomicU64,
     emit_ms: AtomicI64,
     /// When the record that is released now was due, in microseconds since `origin`.
     due_us: AtomicI64,
@@ -90,6 +91,8 @@ pub struct Snapshot {
     pub released: [u64; 4],
     /// Records acknowledged, of all stages.
     pub acked: u64,
+    /// Records that were released and not committed, and are released again.
+    pub taken_back: u64,
     /// Emit time of the last released record, in milliseconds since 1970.
     pub emit_ms: Option<i64>,
     /// How far the record that is released now lies behind its due time; zero if the run is on time, or has no due times.
@@ -110,7 +113,7 @@ impl Snapshot {
     /// Records sent that are not acknowledged. An acknowledgement may be counted a moment before its record is.
     #[must_use]
     pub fn queue(&self) -> u64 {
-        self.records().saturating_sub(self.acked)
+        self.records().saturating_sub(self.acked + self.taken_back)
     }
 }
 
@@ -126,6 +129,7 @@ impl Metrics {
             released: Default::default(),
             acked: Default::default(),
             acked_bytes: Default::default(),
+            taken_back: AtomicU64::default(),
             emit_ms: AtomicI64::new(NEVER),
             due_us: AtomicI64::new(ON_TIME),
             lateness: Default::default(),
@@ -133,6 +137,11 @@ impl Metrics {
             delivery_errors: Codes::default(),
             client_errors: Codes::default(),
         }
+    }
+
+    /// Counts records that were released and are released again: their transaction was not committed.
+    pub fn taken_back(&self, records: u64) {
+        self.taken_back.fetch_add(records, Relaxed);
     }
 
     /// Says where the run stands. Without records to release nothing is overdue.
@@ -202,6 +211,7 @@ impl Metrics {
             beats: released.iter().sum::<u64>() + self.ticks.load(Relaxed),
             released,
             acked: load(&self.acked).iter().sum(),
+            taken_back: self.taken_back.load(Relaxed),
             emit_ms: (emit_ms != NEVER).then_some(emit_ms),
             lag: self.lag(),
             measured: load(&self.lateness).iter().sum(),
@@ -271,7 +281,10 @@ mod tests {
         let seen = metrics.snapshot();
         assert_eq!((seen.released, seen.queue(), seen.beats, seen.emit_ms), ([1, 0, 0, 1], 2, 3, Some(7)));
         metrics.acked(Stage::Click, 10);
-        metrics.acked(Stage::Request, 20);
+        assert_eq!(metrics.snapshot().queue(), 1);
+        metrics.taken_back(1);
+        metrics.released(&record(Stage::Request, 5));
+        metrics.acked_all(Stage::Request, 1, 20);
         assert_eq!(metrics.snapshot().queue(), 0);
     }
 

@@ -104,9 +104,12 @@ impl Tally {
         }
     }
 
-    /// The open transaction was not committed: its records are played again.
-    pub fn take_back(&mut self) {
+    /// The open transaction was not committed: its records are played again. How many they are.
+    pub fn take_back(&mut self) -> u64 {
+        let records = |sums: &Sums| sums.counts.iter().map(|count| count.records).sum::<u64>();
+        let taken_back = records(&self.now) - records(&self.kept);
         self.now = self.kept.clone();
+        taken_back
     }
 
     /// What the run did, by what the sink and the pacer say.

@@ -190,7 +190,8 @@ impl Player<'_> {
             if let KafkaError::Uncertain { reason } = error.cause() {
                 tracing::warn!(target: "kafka", "{reason}: looking where the topics end, to go on there");
             }
-            tally.take_back();
+            self.metrics.enter(State::Starting);
+            self.metrics.taken_back(tally.take_back());
             part = match renew(sink) {
                 Err(failure) if failure.is_stop() => return Ok(tally.outcome(false, sink.acked(), &pacer)),
                 renewed => renewed?,

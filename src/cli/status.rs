@@ -145,6 +145,7 @@ mod tests {
             beats: 0,
             released: [records, 0, 0, 0],
             acked,
+            taken_back: 0,
             emit_ms: Some(1_767_225_600_000),
             lag: Duration::from_secs(lag_s),
             measured: records,

@@ -96,7 +96,8 @@ mod tests {
 
     fn seen(state: State, beats: u64, released: u64, acked: u64) -> Snapshot {
         let released = [released, 0, 0, 0];
-        Snapshot { state, beats, released, acked, emit_ms: None, lag: Duration::ZERO, measured: 0, late_us: 0 }
+        let (taken_back, lag) = (0, Duration::ZERO);
+        Snapshot { state, beats, released, acked, taken_back, emit_ms: None, lag, measured: 0, late_us: 0 }
     }
 
     /// Looks each second at what `at` says, and gives what the last look found.

@@ -207,6 +207,10 @@ impl Kafka {
     /// Reports without an offset counted one each; the end offsets now say whether that was right. Where a window ended by itself all
     /// partitions that it wrote to are asked: behind its last record in one, no delivery offset tells of another writer.
     fn settle(&self, complete: bool) -> Result<(), KafkaError> {
+        if self.transactions.is_some() && !complete {
+            self.wait_until_seen();
+            return Ok(());
+        }
         let ends = {
             let deliveries = self.producer.context().deliveries();
             if complete { deliveries.written() } else { deliveries.unsettled() }

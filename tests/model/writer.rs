@@ -169,7 +169,8 @@ impl<'a> Writer<'a> {
         let count = world.partitions.len() as u64;
         let pick = world.random.below(count) as usize;
         let &at = world.partitions.keys().nth(pick).unwrap();
-        let last = world.seen(at).last().map(|&last| last.clone());
+        // Where retention has left nothing, its last record once more looks like the first one that is left: nobody can tell.
+        let last = world.seen(at).last().filter(|_| !world.is_emptied(at)).map(|&last| last.clone());
         let record = last.filter(|_| world.random.percent(50)).unwrap_or_else(Stored::foreign);
         world.store(at, &[record]);
         world.beyond = true;

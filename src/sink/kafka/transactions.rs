@@ -15,12 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
-use rdkafka::error::KafkaError as ClientError;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 
 use super::cluster::{Cluster, READY};
 use super::producer::producer;
-use super::{Kafka, KafkaError, PATIENCE, POLL_WAIT};
+use super::{Kafka, KafkaError, PATIENCE, POLL_WAIT, ends};
 use crate::digest::Digest;
 use crate::spec::Layout;
 use crate::stream::Shard;
@@ -42,6 +42,8 @@ const TIMEOUT: Duration = Duration::from_secs(900);
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long the control records of a committed transaction may take to reach its partitions.
 pub(super) const MARKED: Duration = Duration::from_secs(30);
+/// So long that is waited for where a signal has ended the run.
+const SEEN: Duration = Duration::from_secs(1);
 
 /// Where a producer's transactions stand.
 #[derive(Debug, Default)]
@@ -84,7 +86,7 @@ impl Kafka {
                 Err(error) => {
                     return Err(match KafkaError::of_transactions(&error) {
                         KafkaError::Fenced => KafkaError::Fenced,
-                        _ => KafkaError::refused("taking over the topics' transactions", error, READY),
+                        _ => KafkaError::refused(taking_over(&error), error, READY),
                     });
                 }
             }
@@ -137,6 +139,18 @@ impl Kafka {
         if is_open { self.commit().map(drop) } else { Ok(()) }
     }
 
+    /// Readers see what is committed once the control records are written, which follow the answer. Where they are late that is
+    /// no failure.
+    pub(super) fn wait_until_seen(&self) {
+        let written = self.producer.context().deliveries().written();
+        let begin = Instant::now();
+        for (stage, partition, expected) in written {
+            let topic = self.layout.topic(stage).name.as_str();
+            let until = (expected, SEEN.saturating_sub(begin.elapsed()));
+            drop(ends::end_offset(self.producer.client(), topic, partition, until, || self.stop.drain_is_over()));
+        }
+    }
+
     /// Commits the open transaction. How long the brokers took, acknowledgements aside.
     fn commit(&mut self) -> Result<Duration, KafkaError> {
         // The client would look for acknowledgements ten times a second only.
@@ -175,9 +189,23 @@ impl Drop for Kafka {
     }
 }
 
+fn taking_over(error: &ClientError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::InvalidTransactionTimeout) => {
+            "taking over the topics' transactions (lower -X transaction.timeout.ms to the brokers' transaction.max.timeout.ms)"
+        }
+        _ => "taking over the topics' transactions",
+    }
+}
+
 /// Whether the same call is to be made again.
 fn is_retriable(error: &ClientError) -> bool {
-    matches!(error, ClientError::Transaction(error) if error.is_retriable())
+    match error {
+        ClientError::Transaction(error) => error.is_retriable(),
+        // Before it commits the client looks whether all is acknowledged.
+        ClientError::Flush(_) => true,
+        _ => false,
+    }
 }
 
 /// The name by which a writer fences its predecessor: whoever writes to the same topics as the same worker has the same one.
