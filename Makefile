@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint lint-docker kafka test-kafka torture torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions bench bench-peers bench-hot bench-live verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -17,7 +17,14 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run fixtures/make tests/docker/check tests/docker/contained tests/engines/run tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run fixtures/make tests/deny/check tests/deploy/check tests/docker/check tests/docker/contained fuzz/run tests/engines/run tests/kafka/broker tests/oracles/run
+
+deny: ## Licences, banned crates and sources of all dependencies (needs Python 3 with venv, git)
+	tests/deny/check
+
+lint-deploy: ## The Kubernetes manifests in deploy/, by Kubernetes' own schemas, without a cluster (needs Python 3 with venv)
+	cargo build --locked
+	tests/deploy/check
 
 lint-docker: ## Dockerfile, compose.yaml and launch.json, without a container engine (needs Python 3 with venv, Go, Java 17, Maven)
 	cargo build --locked
@@ -95,6 +102,9 @@ test-instructions: ## The hot paths in instructions, counted by callgrind, again
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo build --locked --no-default-features --target-dir target/soft-sha1 --profile golden --bench instructions
 	tests/instructions/check "$$(ls -t target/soft-sha1/golden/deps/instructions-* | grep -v '\.d$$' | head -1)"
 
+fuzz: ## Fuzz targets for configuration, properties and verify (SECONDS=60 each; needs a C++ compiler; takes minutes to build)
+	fuzz/run $(or $(SECONDS),60)
+
 bench: ## Whole runs against their limits and peers, the hot functions, the cost of a shard (takes a quarter of an hour; COUNT=, ROUNDS=)
 	cargo build --locked --release
 	cargo bench --locked --no-run
@@ -115,6 +125,10 @@ bench-hot: ## The functions that every record goes through, by Criterion
 bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECONDS=10 for the short form)
 	cargo bench --locked --bench live --no-run
 	tests/kafka/broker with cargo bench --locked --bench live
+
+bench-delivery: ## What exactly-once delivery costs: records a second, and the time to a read-committed reader (ROUNDS=, COUNT=, SECONDS=)
+	cargo build --locked --release
+	tests/kafka/broker with benches/delivery.py
 
 verify-memory: ## Verify 10 million auctions and 1 million: the memory is the same (takes minutes)
 	cargo test --locked --test verify_memory -- --ignored --nocapture

@@ -9,6 +9,8 @@ mod configuration;
 mod documents;
 mod failure;
 mod health;
+#[cfg(fuzzing)]
+mod judge;
 mod listen;
 mod options;
 mod origin;
@@ -34,6 +36,8 @@ use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, P
 
 use self::configuration::Configuration;
 use self::failure::Failure;
+#[cfg(fuzzing)]
+pub use self::judge::judge;
 use self::terminal::{TerminalArgs, to_stderr};
 use crate::sink::SinkError;
 use crate::spec::STREAM_VERSION;

@@ -97,7 +97,7 @@ fn due(emit_us: i64, timeline_us: i64) -> Due {
 }
 
 /// A wait is at least this long: many records may become due in it, and each wake-up costs.
-const TICK: Duration = Duration::from_micros(100);
+const TICK: Duration = Duration::from_micros(500);
 /// A wait is at most this long, so that a signal is seen in time.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 /// Wall clock and monotonic clock that part by more than this have been stepped, in microseconds.

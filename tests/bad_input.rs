@@ -110,6 +110,16 @@ const TABLE: &[Bad] = &[
         &[("embedded", &[("sink", "kafka"), ("replication-factor", "1")])],
     ),
     bad("replication-factor", NUMBER, &["0", "32768"], &[("1", &[("sink", "null")])]),
+    bad(
+        "delivery",
+        WORD,
+        &[],
+        &[
+            ("exactly-once", &[("sink", "null")]),
+            ("exactly-once", &[("bootstrap-servers", "embedded")]),
+            ("exactly-once", &[("resume", "never")]),
+        ],
+    ),
     bad("resume", WORD, &[], &[("never", &[("sink", "null")])]),
     bad(
         "catch-up",
@@ -184,7 +194,9 @@ impl Attempt {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
         command.env_clear().stdin(Stdio::null()).current_dir(folder.path());
         let is_given = |option: &str| given.contains(&option);
-        let kafka = ["bootstrap-servers", "replication-factor", "resume", "hold"].iter().any(|option| is_given(option));
+        let kafka = ["bootstrap-servers", "replication-factor", "resume", "delivery", "hold"]
+            .iter()
+            .any(|option| is_given(option));
         if !is_given("sink") && !is_given("out") && !kafka {
             command.args(["--sink", "files", "--out", "written"]);
         }
@@ -338,6 +350,10 @@ fn bad_properties_are_refused_wherever_they_are_given() {
         ("linger.ms", "soon"),
         ("sasl.pasword", "hunter2"),
         ("linger.ms", ""),
+        ("socket.timeout.ms", "30s"),
+        ("socket.timeout.ms", "1e5"),
+        ("fetch.wait.max.ms", "010"),
+        ("topic.acks", "1"),
         ("ssl.ca.location", "/nowhere"),
     ];
     for (key, value) in cases {

@@ -12,13 +12,14 @@ use mock_data_gen::digest::Digest;
 use mock_data_gen::fingerprint::Fingerprints;
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::run::{Manner, Outcome, run};
+use mock_data_gen::record::Record;
+use mock_data_gen::run::{Manner, Outcome, Tally, run};
 use mock_data_gen::sink::counted::Counted;
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
-use mock_data_gen::sink::{SinkError, Stop};
+use mock_data_gen::sink::{Sink, SinkError, Stop};
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::source::{LogRecord, Source};
-use mock_data_gen::spec::{Layout, StreamSpec};
+use mock_data_gen::spec::{Layout, Stage, StreamSpec};
 use mock_data_gen::stream::{Stream, Window};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -70,11 +71,40 @@ fn play_counted(
     metrics: &Arc<Metrics>,
     trouble: impl FnMut(u64),
 ) -> Result<Outcome, SinkError> {
-    let mut sink = Kafka::new(cluster, stop, metrics).unwrap();
+    let mut sink = Troubled { sink: Kafka::new(cluster, stop, metrics).unwrap(), trouble };
     let mut sink = Counted::new(&mut sink, metrics);
     let mut pacer = Pacer::new(Pace::Fast, 0);
-    let manner = Manner { fingerprint: true, first_alone: false, threads: 2 };
-    run(stream, &Window::auctions(0, count).into(), &mut sink, &mut pacer, stop, manner, trouble)
+    let manner = Manner { first_alone: false, threads: 2 };
+    let mut tally = Tally::new(Some(cluster.layout()));
+    run(stream, &Window::auctions(0, count).into(), &mut sink, &mut pacer, stop, manner, &mut tally)
+}
+
+/// A sink that tells the ordinal of each request that it has taken.
+struct Troubled<T> {
+    sink: Kafka,
+    trouble: T,
+}
+
+impl<T: FnMut(u64)> Sink for Troubled<T> {
+    fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
+        self.sink.submit(record)?;
+        if record.stage == Stage::Request {
+            (self.trouble)(record.ordinal);
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
+        self.sink.wait(span)
+    }
+
+    fn close(&mut self, complete: bool) -> Result<(), SinkError> {
+        self.sink.close(complete)
+    }
+
+    fn acked(&self) -> Option<u64> {
+        Sink::acked(&self.sink)
+    }
 }
 
 fn read(cluster: &Cluster) -> Digest {

@@ -798,6 +798,82 @@ fn what_a_run_writes_is_clean_with_any_faults() {
     }
 }
 
+/// One random change of a log, at most `NEAR` records from `at`, where changes meet.
+fn change(choices: &mut Choices, logs: &mut Logs, log: usize, at: usize) {
+    const NEAR: usize = 12;
+    let near = |choices: &mut Choices, len: usize| (at + choices.below(NEAR)).min(len - 1);
+    let len = logs[log].len();
+    if len < 2 {
+        return;
+    }
+    let (from, to) = (near(choices, len), near(choices, len));
+    match choices.below(9) {
+        0 => drop(logs[log].remove(from)),
+        1 | 2 => {
+            let again = logs[log][from].clone();
+            logs[log].insert(to, again);
+        }
+        3 | 4 => {
+            let moved = logs[log].remove(from);
+            logs[log].insert(to.min(len - 1), moved);
+        }
+        5 => {
+            let value = logs[log][from].value.get_or_insert_default();
+            let byte = choices.below(value.len().max(1));
+            value.resize(value.len().max(1), b' ');
+            value[byte] ^= 1 << choices.below(7);
+        }
+        6 => logs[log][from].timestamp_ms += 1,
+        7 => logs[log][from].value = None,
+        _ => {
+            let elsewhere = choices.below(logs.len());
+            let place = choices.below(logs[elsewhere].len() + 1);
+            let moved = logs[log].remove(from);
+            let place = place.min(logs[elsewhere].len());
+            logs[elsewhere].insert(place, moved);
+        }
+    }
+}
+
+/// forall streams, with faults or without, and any changes of one neighbourhood: each record, found or expected, is counted once.
+#[test]
+fn however_much_is_damaged_at_once_each_record_is_counted_once() {
+    for round in 0..500 {
+        let mut choices = Choices(29_000_000 + round);
+        let (stream, wanted) = if round % 4 == 0 { faulty_stream(&mut choices) } else { stream(&mut choices) };
+        let clean = logs(&stream, stream.records(wanted));
+        let log = choices.below(clean.len());
+        let at = choices.below(clean[log].len().max(1));
+        let mut damaged = clean.clone();
+        for _ in 0..=choices.below(12) {
+            change(&mut choices, &mut damaged, log, at);
+        }
+        renumber(&stream, &mut damaged);
+        if damaged == clean {
+            continue;
+        }
+        let found = verdict(&stream, &damaged, window(wanted));
+        let sums = [&clean, &damaged].map(|logs| logs.iter().map(Vec::len).sum::<usize>() as u64);
+        assert_counted(&found, sums.into(), &format!("round {round}: {found}"));
+    }
+}
+
+#[test]
+fn an_early_record_that_comes_early_once_more_is_one_more() {
+    let stream = Stream::new(&StreamSpec::default(), &Layout::default());
+    let wanted = Window::auctions(0, 100);
+    let clean = logs(&stream, stream.records(wanted));
+    let mut damaged = clean.clone();
+    let early = damaged[0].remove(5);
+    damaged[0].insert(1, early.clone());
+    damaged[0].insert(1, early);
+    renumber(&stream, &mut damaged);
+    let found = verdict(&stream, &damaged, window(wanted));
+    let sums = [&clean, &damaged].map(|logs| logs.iter().map(Vec::len).sum::<usize>() as u64);
+    assert_counted(&found, sums.into(), &found.to_string());
+    assert_eq!((found.counts().reordered, found.counts().duplicated), (1, 1), "{found}");
+}
+
 #[test]
 fn a_third_copy_and_a_lost_one_of_two_are_one_each() {
     let faults = Faults { duplicates: "1:2s".parse().unwrap(), ..Faults::default() };

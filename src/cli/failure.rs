@@ -29,6 +29,8 @@ pub(super) enum Failure {
     Problems(Vec<String>),
     #[error(transparent)]
     Tail(#[from] TailError),
+    #[error("another writer is at work: {0}")]
+    Intruded(#[source] TailError),
     #[error("{0}")]
     Hole(resume::Hole),
     #[error(transparent)]
@@ -106,7 +108,7 @@ impl Failure {
                     _ => 3,
                 }
             }
-            Self::Tail(TailError::Unsettled { .. }) => 4,
+            Self::Tail(TailError::Unsettled { .. }) | Self::Intruded(_) => 4,
             Self::Sink(SinkError::ReaderGone) => 0,
             Self::Unhealthy { .. } | Self::Different => 1,
             Self::Stopped | Self::Sink(SinkError::Stopped) | Self::Tail(TailError::Stopped) => 5,

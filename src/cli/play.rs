@@ -18,7 +18,7 @@ use crate::report::{Heading, Report, Resumed};
 use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
 use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
-use crate::sink::{Sink, SinkError, Stop};
+use crate::sink::{KafkaError, Sink, SinkError, Stop};
 use crate::spec::{KeyBy, Layout, StreamSpec};
 use crate::stream::{Part, Shard, Stream, Window, WindowEnd};
 
@@ -187,7 +187,9 @@ impl Player<'_> {
             if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.asked() {
                 return Ok(played?);
             }
-            tracing::warn!(target: "kafka", "{}", error.cause());
+            if let KafkaError::Uncertain { reason } = error.cause() {
+                tracing::warn!(target: "kafka", "{reason}: looking where the topics end, to go on there");
+            }
             tally.take_back();
             part = match renew(sink) {
                 Err(failure) if failure.is_stop() => return Ok(tally.outcome(false, sink.acked(), &pacer)),

@@ -14,7 +14,7 @@ use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target};
 use crate::spec::Span;
 use crate::stream::{Part, Step, Stream};
-use crate::tail::{Ask, Standing, Start, TopicLog, find_end};
+use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
 use crate::timestamp::Timestamp;
 
 /// A hole that a live run fills without being asked, where the window starts now.
@@ -123,7 +123,11 @@ impl Player<'_> {
     fn renew(&self, stream: &Stream, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
         kafka.replace(cluster, self.shard)?;
         let ask = Ask { fresh: false, require: false, ..self.ask(stream, cluster) };
-        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
+        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?).map_err(|error| match error {
+            // It was the stream's when the run began.
+            TailError::Refused { .. } => Failure::Intruded(error),
+            error => error.into(),
+        })?;
         kafka.append_behind(&standing.end_offsets);
         Ok(standing.part)
     }

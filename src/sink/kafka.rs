@@ -125,16 +125,18 @@ impl Kafka {
     /// Takes the delivery reports that have come, and fails with the first problem that they brought.
     fn take_reports(&self) -> Result<(), KafkaError> {
         self.poll();
-        self.first_problem()?;
-        let Some((code, reason)) = self.producer.client().fatal_error() else { return Ok(()) };
-        // The report of the record that did it is on its way, and says more.
-        let begin = Instant::now();
-        while begin.elapsed() < REASON_WAIT {
-            self.poll();
-            self.first_problem()?;
-            thread::sleep(POLL_WAIT);
+        let follows = || self.producer.context().deliveries().problem_follows_from_another();
+        let fatal = self.producer.client().fatal_error();
+        if fatal.is_some() || follows() {
+            // The report of the record that did it is on its way, and says more.
+            let begin = Instant::now();
+            while begin.elapsed() < REASON_WAIT && (follows() || self.first_problem().is_ok()) {
+                thread::sleep(POLL_WAIT);
+                self.poll();
+            }
         }
-        Err(self.ended(KafkaError::fatal(code, reason)))
+        self.first_problem()?;
+        fatal.map_or(Ok(()), |(code, reason)| Err(self.ended(KafkaError::Fatal { code, reason })))
     }
 
     /// Takes what the client has to report, a batch of records at a time.

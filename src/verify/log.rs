@@ -137,23 +137,7 @@ impl Log {
                 self.altered(with, expected);
                 Ok(true)
             }
-            Standing::Here(found) if found > position => {
-                let following = self.following(with, position)?;
-                if self.early.len() < EARLY_MAX && following.is_some_and(|next| next < found) {
-                    self.early.insert(found);
-                    self.early_one(with, found, expected);
-                    return Ok(false);
-                }
-                if following.is_none()
-                    && self.held.len() > LOOK
-                    && let Some(passed) = self.passed(with, position)
-                {
-                    self.late(with, passed, Some(expected));
-                    return Ok(false);
-                }
-                self.absent(with, expected, position);
-                Ok(true)
-            }
+            Standing::Here(found) if found > position => self.settle_one_to_come(with, expected, position, found),
             Standing::Here(found) => {
                 self.late(with, found, Some(expected));
                 Ok(false)
@@ -173,6 +157,37 @@ impl Log {
                 Ok(false)
             }
         }
+    }
+
+    /// The same where the next record belongs behind the expected one: it came early, or the expected one is missing.
+    fn settle_one_to_come(
+        &mut self,
+        with: &mut Comparison<'_>,
+        expected: &Record,
+        position: Position,
+        found: Position,
+    ) -> Result<bool, SourceError> {
+        let following = self.following(with, position)?;
+        let is_early = following.is_some_and(|next| next < found);
+        if is_early && self.early.contains(&found) {
+            // Another one came early before, and was counted as the expected one.
+            self.note(with, Class::Duplicated, Some(expected), Some(found));
+            return Ok(false);
+        }
+        if is_early && self.early.len() < EARLY_MAX {
+            self.early.insert(found);
+            self.early_one(with, found, expected);
+            return Ok(false);
+        }
+        if following.is_none()
+            && self.held.len() > LOOK
+            && let Some(passed) = self.passed(with, position)
+        {
+            self.late(with, passed, Some(expected));
+            return Ok(false);
+        }
+        self.absent(with, expected, position);
+        Ok(true)
     }
 
     /// Names what is left when all that was expected is through.

@@ -38,6 +38,15 @@ enum Problem {
     NotStored { stage: Stage, partition: i32, key: String, error: ClientError },
 }
 
+impl Problem {
+    /// Records that go with an aborted transaction may be told before the one that it is aborted for.
+    fn follows_from_another(&self) -> bool {
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+        let code = |error: &ClientError| error.rdkafka_error_code();
+        matches!(self, Self::NotStored { error, .. } if matches!(code(error), Some(PurgeInflight | PurgeQueue)))
+    }
+}
+
 impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
     #[must_use]
@@ -83,7 +92,14 @@ impl Deliveries {
     /// A record was not stored.
     pub(super) fn failed(&mut self, stage: Stage, partition: i32, key: Option<&[u8]>, error: &ClientError) {
         let key = || String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
-        self.problem.get_or_insert_with(|| Problem::NotStored { stage, partition, key: key(), error: error.clone() });
+        if self.problem.as_ref().is_none_or(Problem::follows_from_another) {
+            self.problem = Some(Problem::NotStored { stage, partition, key: key(), error: error.clone() });
+        }
+    }
+
+    /// Whether the first problem follows from another one that is still to be told.
+    pub(super) fn problem_follows_from_another(&self) -> bool {
+        self.problem.as_ref().is_some_and(Problem::follows_from_another)
     }
 
     /// Records acknowledged so far.
@@ -240,6 +256,18 @@ mod tests {
         deliveries.failed(Stage::Click, 0, Some(b"k1"), &error(RDKafkaErrorCode::MessageSizeTooLarge));
         deliveries.failed(Stage::Click, 0, Some(b"k2"), &error(RDKafkaErrorCode::PurgeQueue));
         assert!(problem(&deliveries).unwrap().contains("k1"));
+    }
+
+    #[test]
+    fn records_that_go_with_another_are_not_the_problem() {
+        let mut deliveries = deliveries();
+        let error = |code| ClientError::MessageProduction(code);
+        deliveries.failed(Stage::Click, 0, Some(b"k1"), &error(RDKafkaErrorCode::PurgeQueue));
+        assert!(deliveries.problem_follows_from_another());
+        deliveries.failed(Stage::Click, 0, Some(b"k2"), &error(RDKafkaErrorCode::MessageSizeTooLarge));
+        deliveries.failed(Stage::Click, 0, Some(b"k3"), &error(RDKafkaErrorCode::PurgeQueue));
+        assert!(problem(&deliveries).unwrap().contains("k2"));
+        assert!(!deliveries.problem_follows_from_another());
     }
 
     #[test]

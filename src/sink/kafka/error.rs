@@ -115,8 +115,8 @@ pub enum KafkaError {
         reason: String,
         /// A way out, on a line of its own, where there is one.
         advice: &'static str,
-        /// Whether another client may have it stored.
-        passes: bool,
+        /// librdkafka's code.
+        code: Option<RDKafkaErrorCode>,
     },
     /// A topic, or a partition of it, has gone.
     #[error(

@@ -1,47 +1,22 @@
 //! librdkafka properties that users set: any, except those that our guarantees rest on.
 
+mod refused;
+
 use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
 use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError as ClientError;
+
+use self::refused::{REFUSED, prefixed};
 
 /// Where Debian, Alpine and most images keep the CA certificates; the OpenSSL inside this program looks elsewhere.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// librdkafka's word for: look where certificates usually are.
 const PROBE: &str = "probe";
-
-/// Properties that are refused, and why.
-const REFUSED: [(&str, &str); 26] = [
-    ("bootstrap.servers", "give --bootstrap-servers"),
-    ("metadata.broker.list", "give --bootstrap-servers"),
-    ("enable.idempotence", "delivery is idempotent, always: without it a retry can double or reorder records"),
-    ("acks", "a record counts as delivered when all in-sync replicas have it"),
-    ("request.required.acks", "a record counts as delivered when all in-sync replicas have it"),
-    ("enable.gapless.guarantee", "a refused record must stop the run, not leave a gap"),
-    ("message.timeout.ms", "a record that timed out would be a gap; the run waits instead"),
-    ("delivery.timeout.ms", "a record that timed out would be a gap; the run waits instead"),
-    ("retries", "retries are endless: giving up on a record would be a gap"),
-    ("message.send.max.retries", "retries are endless: giving up on a record would be a gap"),
-    ("max.in.flight", "idempotent delivery allows 5, and resuming counts on it"),
-    ("max.in.flight.requests.per.connection", "idempotent delivery allows 5, and resuming counts on it"),
-    ("batch.num.messages", "resuming counts on batches of at most 2,000 records"),
-    ("partitioner", "partitions are chosen by this program, so that they are the same everywhere"),
-    ("transactional.id", "the program chooses it where delivery needs one"),
-    ("allow.auto.create.topics", "missing topics are created by this program, with settings that fit the window"),
-    ("enable.auto.commit", "the program keeps no consumer group"),
-    ("isolation.level", "logs are read committed"),
-    ("plugin.library.paths", "it would load a library into this process"),
-    ("sasl.kerberos.kinit.cmd", "it would run a shell command"),
-    ("delivery.report.only.error", "every report is counted"),
-    ("compression.codec", "give it as compression.type, its other name"),
-    ("queuing.strategy", "records are delivered in the stream's order"),
-    ("queue.buffering.max.ms", "give it as linger.ms, its other name"),
-    ("queue.buffering.max.kbytes", "the queue is bounded at 128 MiB"),
-    ("queue.buffering.max.messages", "the queue is bounded at 128 MiB, not by a count"),
-];
 
 /// A librdkafka property, as `key=value`. Its `Debug` form hides the value of a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,6 +39,22 @@ pub enum PropertyError {
         key: &'static str,
         /// Why.
         reason: &'static str,
+    },
+    /// librdkafka takes it under this name too, so that it would pass by what is refused.
+    #[error("`topic.{plain}` cannot be set: give it as {plain}")]
+    Prefixed {
+        /// Its other name.
+        plain: String,
+    },
+    /// Not a number, where librdkafka would take the beginning of it for one, or another one.
+    #[error("`{key}` cannot be `{value}`: give {wanted}")]
+    Number {
+        /// Which.
+        key: String,
+        /// As it was given.
+        value: String,
+        /// What is a number there.
+        wanted: &'static str,
     },
     /// It names a file that cannot be read.
     #[error("cannot read {path}: {reason}")]
@@ -98,7 +89,8 @@ impl Property {
 
     /// Whether its value must never be shown.
     fn is_secret(&self) -> bool {
-        ["password", "secret", ".pem", "token", "jaas"].iter().any(|word| self.key.contains(word))
+        const WORDS: [&str; 7] = ["password", "passphrase", "secret", ".pem", "token", "jaas", "oauthbearer.config"];
+        WORDS.iter().any(|word| self.key.contains(word))
     }
 
     /// The file of a certificate or a key that it names. librdkafka looks there only when it connects by TLS.
@@ -107,19 +99,78 @@ impl Property {
         is_file.then_some(Path::new(&self.value))
     }
 
-    /// Asks librdkafka whether it takes the property. What it says may quote the value, so a secret's answer is left out.
+    /// Asks librdkafka whether it takes the property, whole. What it says may quote the value, so a secret's answer is left out.
     fn check(&self) -> Result<(), PropertyError> {
-        let mut config = ClientConfig::new();
-        config.set(&self.key, &self.value);
-        config.create_native_config().map(|_| ()).map_err(|error| PropertyError::Unknown {
+        let wanted = number_wanted(&self.key);
+        let fits = |wanted: &Number| wanted.is_form_of(&self.value);
+        if let Some(wanted) = wanted.filter(|wanted| !fits(wanted) && !self.value.is_empty()) {
+            return Err(self.is_no(wanted));
+        }
+        let understood = understood(&self.key, &self.value).map_err(|error| PropertyError::Unknown {
             key: self.key.clone(),
             reason: match error {
                 _ if self.is_secret() => "the value is not of the form that it wants".to_owned(),
-                rdkafka::error::KafkaError::ClientConfig(_, reason, _, _) => reason,
+                ClientError::ClientConfig(_, reason, _, _) => reason.trim_end().to_owned(),
                 error => error.to_string(),
             },
-        })
+        })?;
+        match wanted {
+            // One of more than 32 bits loses those above.
+            Some(Number::Whole) if understood.as_ref() != Some(&self.value) => Err(self.is_no(Number::Whole)),
+            _ => Ok(()),
+        }
     }
+
+    fn is_no(&self, wanted: Number) -> PropertyError {
+        PropertyError::Number { key: self.key.clone(), value: self.value.clone(), wanted: wanted.words() }
+    }
+}
+
+/// What a property takes that is a number. librdkafka would read as much of a value as looks like one in C: `30s` is 30, `1e5` is 1,
+/// `010` is 8.
+#[derive(Debug, Clone, Copy)]
+enum Number {
+    Whole,
+    Decimal,
+}
+
+impl Number {
+    /// Whether a text is a number to everybody: digits, or digits with a point between them where that is taken.
+    fn is_form_of(self, text: &str) -> bool {
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        match self {
+            Self::Whole => is_digits(digits) && (digits == "0" || !digits.starts_with('0')),
+            Self::Decimal => digits
+                .split_once('.')
+                .map_or_else(|| is_digits(digits), |(whole, part)| is_digits(whole) && is_digits(part)),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Whole => "a whole number in plain digits, such as 30",
+            Self::Decimal => "a number in plain digits, such as 30 or 0.5",
+        }
+    }
+}
+
+/// What is wanted of a property, if it is a number by default.
+fn number_wanted(key: &str) -> Option<Number> {
+    let mut config = ClientConfig::new();
+    // Of a topic's properties it tells once one of them is set.
+    config.set("request.timeout.ms", "30000");
+    let default = config.create_native_config().ok()?.get(key).ok()?;
+    default.parse::<f64>().ok()?;
+    let takes_fractions = understood(key, "0.5").is_ok_and(|half| half.as_deref() == Some("0.5"));
+    Some(if takes_fractions { Number::Decimal } else { Number::Whole })
+}
+
+/// How librdkafka writes a property's value once it has taken it; `None` where it does not tell.
+fn understood(key: &str, value: &str) -> Result<Option<String>, ClientError> {
+    let mut config = ClientConfig::new();
+    config.set(key, value);
+    Ok(config.create_native_config()?.get(key).ok())
 }
 
 impl FromStr for Property {
@@ -133,6 +184,9 @@ impl FromStr for Property {
         }
         if key.starts_with("test.mock.") {
             return Err(PropertyError::Refused { key: "test.mock.*", reason: "give --bootstrap-servers embedded" });
+        }
+        if let Some(plain) = prefixed(key) {
+            return Err(PropertyError::Prefixed { plain: plain.to_owned() });
         }
         if let Some((key, reason)) = REFUSED.into_iter().find(|(refused, _)| *refused == key) {
             return Err(PropertyError::Refused { key, reason });
@@ -190,6 +244,59 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_taken_whole_or_refused() {
+        let cases = [
+            ("socket.timeout.ms", "30s", Number::Whole),
+            ("socket.timeout.ms", "3e4", Number::Whole),
+            ("socket.timeout.ms", "010000", Number::Whole),
+            ("socket.timeout.ms", "0x400", Number::Whole),
+            ("socket.timeout.ms", "+1000", Number::Whole),
+            ("socket.timeout.ms", " 1000", Number::Whole),
+            ("socket.timeout.ms", "60 000", Number::Whole),
+            ("socket.timeout.ms", "4294968296", Number::Whole),
+            ("socket.timeout.ms", "soon", Number::Whole),
+            ("compression.level", "1.5", Number::Whole),
+            ("linger.ms", "5ms", Number::Decimal),
+            ("linger.ms", "1e2", Number::Decimal),
+            ("linger.ms", "0x10", Number::Decimal),
+            ("linger.ms", "nan", Number::Decimal),
+            ("linger.ms", "1,5", Number::Decimal),
+            ("linger.ms", ".5", Number::Decimal),
+        ];
+        for (key, value, wanted) in cases {
+            let error = format!("{key}={value}").parse::<Property>().unwrap_err();
+            let [key, value] = [key, value].map(str::to_owned);
+            assert_eq!(error, PropertyError::Number { key, value, wanted: wanted.words() });
+        }
+        let error = "socket.timeout.ms=3".parse::<Property>().unwrap_err().to_string();
+        assert!(error.contains("outside allowed range 10..300000"), "{error}");
+        let taken = [
+            "socket.timeout.ms=30000",
+            "topic.metadata.refresh.interval.ms=-1",
+            "compression.level=-1",
+            "linger.ms=900000",
+            "linger.ms=0.25",
+            "linger.ms=10.0",
+            "client.id=007",
+            "client.id=5 stars",
+            "sasl.password=010",
+            "enable.random.seed=1",
+            "compression.type=zstd",
+        ];
+        for text in taken {
+            assert!(text.parse::<Property>().is_ok(), "{text}: {:?}", text.parse::<Property>());
+        }
+    }
+
+    #[test]
+    fn no_other_name_leads_around_what_is_refused() {
+        for (key, _) in REFUSED {
+            let error = format!("topic.{key}=1").parse::<Property>().unwrap_err();
+            assert_eq!(error, PropertyError::Prefixed { plain: key.to_owned() });
+        }
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_refused_before_anything_connects() {
         for key in ["ssl.ca.location", "ssl.key.location", "ssl.certificate.location", "ssl.keystore.location"] {
             let error = format!("{key}=/nowhere").parse::<Property>().unwrap_err().to_string();
@@ -202,6 +309,8 @@ mod tests {
     fn secrets_are_never_shown() {
         let property: Property = "sasl.password=hunter2".parse().unwrap();
         assert_eq!(format!("{property:?}"), "sasl.password=***");
+        let property: Property = "sasl.oauthbearer.config=hunter2".parse().unwrap();
+        assert_eq!(format!("{property:?}"), "sasl.oauthbearer.config=***");
         let error = "ssl.key.pem=hunter2".parse::<Property>().map_err(|error| error.to_string());
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }

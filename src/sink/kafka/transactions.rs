@@ -81,7 +81,12 @@ impl Kafka {
                 Ok(()) => return Ok(()),
                 Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
                 Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
-                Err(error) => return Err(KafkaError::refused("taking over the topics' transactions", error, READY)),
+                Err(error) => {
+                    return Err(match KafkaError::of_transactions(&error) {
+                        KafkaError::Fenced => KafkaError::Fenced,
+                        _ => KafkaError::refused("taking over the topics' transactions", error, READY),
+                    });
+                }
             }
         }
     }
@@ -204,7 +209,7 @@ mod tests {
     fn the_same_worker_of_the_same_topics_has_the_same_name() {
         let layout = Layout::default();
         let worker = "1/3".parse().unwrap();
-        assert_eq!(transactional_id(&layout, worker), "mock-data-gen-@-1-of-3");
+        assert_eq!(transactional_id(&layout, worker), "mock-data-gen-3183ae57c3727d58-1-of-3");
         let more = layout.with_partitions([crate::spec::Partitions::new(7).unwrap(); 4]);
         assert_eq!(transactional_id(&more, worker), transactional_id(&layout, worker));
         assert_ne!(transactional_id(&layout, Shard::WHOLE), transactional_id(&layout, worker));

@@ -24,18 +24,11 @@ impl KafkaError {
     /// An answer that was not given, or was a refusal.
     pub(in super::super) fn refused(action: &str, error: ClientError, waited: Duration) -> Self {
         let action = action.to_owned();
-        if error.rdkafka_error_code().is_some_and(is_fence) {
-            Self::Fenced
-        } else if is_silence(&error) {
+        if is_silence(&error) {
             Self::Unanswered { action, seconds: waited.as_secs(), detail: String::new() }
         } else {
             Self::Refused { action, source: Box::new(error) }
         }
-    }
-
-    /// The client cannot go on.
-    pub(in super::super) fn fatal(code: RDKafkaErrorCode, reason: String) -> Self {
-        if is_fence(code) { Self::Fenced } else { Self::Fatal { code, reason } }
     }
 
     /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
@@ -66,7 +59,6 @@ impl KafkaError {
             None => error.to_string(),
         };
         let advice = match code {
-            Some(code) if is_fence(code) => return Self::Fenced,
             Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
                 return Self::TopicGone { topic, partition };
             }
@@ -77,7 +69,7 @@ impl KafkaError {
             }
             _ => "",
         };
-        Self::Rejected { topic, partition, key, reason, advice, passes: !code.is_some_and(lasts) }
+        Self::Rejected { topic, partition, key, reason, advice, code }
     }
 
     /// A transaction could not be begun or committed.
@@ -91,12 +83,17 @@ impl KafkaError {
         }
     }
 
-    /// The same where transactions are written: what is only this client's trouble, or this transaction's, is over with them.
+    /// The same where transactions are written: what is only this client's trouble, or this transaction's, is over with them. So
+    /// is a batch that a broker stored twice; if somebody else wrote, the log says so.
     pub(in super::super) fn of_transaction(self) -> Self {
         match self {
-            Self::Fatal { .. } | Self::LostRecords { .. } | Self::Rejected { passes: true, .. } => {
-                Self::Uncertain { reason: self.to_string() }
-            }
+            Self::AnotherWriter { topic, partition, expected, found }
+            | Self::LostRecords { topic, partition, expected, found } => Self::Uncertain {
+                reason: format!("topic `{topic}`, partition {partition}: expected offset {expected}, got {found}"),
+            },
+            Self::Fatal { code, .. } | Self::Rejected { code: Some(code), .. } if is_fence(code) => Self::Fenced,
+            Self::Rejected { code: Some(code), .. } if lasts(code) => self,
+            Self::Fatal { .. } | Self::Rejected { .. } => Self::Uncertain { reason: self.to_string() },
             error => error,
         }
     }

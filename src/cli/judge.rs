@@ -1,0 +1,35 @@
+//! What the fuzz targets ask of the command line: to judge it, and to do nothing.
+
+use std::ffi::OsString;
+
+use super::configuration::{Configuration, Variables};
+use super::{Command, Failure, command, parse};
+
+/// The exit code of arguments and variables as far as they decide it, and what would be said.
+#[must_use]
+pub fn judge(typed: &[OsString], variables: &Variables) -> (u8, String) {
+    let (configuration, arguments) = match Configuration::resolve(&command(), typed, variables) {
+        Ok(resolved) => resolved,
+        Err(error) => return refused(&error.into(), &Configuration::default()),
+    };
+    let cli = match parse(&arguments) {
+        Ok((cli, _)) => cli,
+        Err(error) => {
+            let text = error.to_string();
+            let origins = configuration.explain(&text, false);
+            return (if error.use_stderr() { 2 } else { 0 }, text + &origins);
+        }
+    };
+    let resolved = match &cli.command {
+        None => cli.run.resolve().map(drop),
+        Some(Command::Run(args) | Command::Check(args)) => args.resolve().map(drop),
+        Some(_) => Ok(()),
+    };
+    resolved.map_or_else(|failure| refused(&failure, &configuration), |()| (0, String::new()))
+}
+
+fn refused(failure: &Failure, configuration: &Configuration) -> (u8, String) {
+    let message = failure.to_string();
+    let origins = configuration.explain(&message, true);
+    (failure.exit_code(), message + &origins)
+}
