@@ -287,9 +287,11 @@ class Quiet:
     def __init__(self):
         self.file = tempfile.TemporaryFile()
 
-    def text(self):
-        self.file.seek(0)
-        return self.file.read().decode(errors="replace")
+    def text(self, beginning=0):
+        return os.pread(self.file.fileno(), 1 << 24, beginning).decode(errors="replace")
+
+    def size(self):
+        return os.fstat(self.file.fileno()).st_size
 
 
 def finish(window, wanted, tries=5):
