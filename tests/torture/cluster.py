@@ -38,7 +38,7 @@ class Run:
 
     def begin(self):
         self.said = Quiet()
-        self.process = self.window.start("--replication-factor", "3", stderr=self.said.file)
+        self.process = self.window.start("--replication-factor", "3", "--log-format", "json", stderr=self.said.file)
 
     def look(self):
         """Starts it again if it ended; its exit code and words then."""
@@ -144,11 +144,12 @@ def rounds(window, run, nodes, failed):
     for done in range(1, ROUNDS + 1):
         role, chosen = choose(rng, window)
         way, away_s = rng.choice(list(WAYS)), rng.uniform(*STOP_S)
+        said, before = run.said, run.said.size()
         took_s, ended = hit([nodes[index] for index in chosen], way, away_s, run, window)
         good = took_s is not None and took_s <= RECOVERY_S
         recoveries.append(took_s if took_s is not None else PATIENCE_S)
         say(round=done, seed=SEED, delivery=DELIVERY, good=good, role=role, brokers=[nodes[index].name for index in chosen], way=way, away_s=round(away_s, 1),
-            recovered_s=took_s and round(took_s, 2), ended=ended)
+            recovered_s=took_s and round(took_s, 2), ended=ended, said=tail(said.text(before), 1_500))
         if not good:
             failed.append(f"round {done}")
         time.sleep(rng.uniform(1, 4))

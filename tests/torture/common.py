@@ -29,11 +29,13 @@ DONE, IO_OR_KAFKA, ANOTHER_WRITER, STOPPED = 0, 3, 4, 5
 # What starts a command again may count on these.
 GOES_ON = (DONE, IO_OR_KAFKA, ANOTHER_WRITER, STOPPED)
 LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),"(value|value_base64)":(.*)\}$', re.S)
+BEGIN = time.monotonic()
 COMMITTED, UNCOMMITTED = "isolation.level=read_committed", "isolation.level=read_uncommitted"
 
 
 def say(**fields):
-    print(json.dumps(fields), flush=True)
+    """A line of JSON, with the seconds since the program began."""
+    print(json.dumps({**fields, "t": round(time.monotonic() - BEGIN, 1)}), flush=True)
 
 
 def number(name, default):
@@ -285,9 +287,11 @@ class Quiet:
     def __init__(self):
         self.file = tempfile.TemporaryFile()
 
-    def text(self):
-        self.file.seek(0)
-        return self.file.read().decode(errors="replace")
+    def text(self, beginning=0):
+        return os.pread(self.file.fileno(), 1 << 24, beginning).decode(errors="replace")
+
+    def size(self):
+        return os.fstat(self.file.fileno()).st_size
 
 
 def finish(window, wanted, tries=5):
