@@ -13,7 +13,7 @@ use mock_data_gen::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
 use mock_data_gen::verify::{Demand, verify};
 
-const AUCTIONS: u64 = 40;
+const AUCTIONS: u64 = 24;
 
 type Logs = Vec<Vec<LogRecord>>;
 
