@@ -13,7 +13,7 @@ use mock_data_gen::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
 use mock_data_gen::verify::{Demand, verify};
 
-const AUCTIONS: u64 = 40;
+const AUCTIONS: u64 = 24;
 
 type Logs = Vec<Vec<LogRecord>>;
 
@@ -99,7 +99,10 @@ fn change(logs: &mut Logs, change: Change) {
     // What is to be changed in one record, or what stands elsewhere then.
     let (one, apply): (Place, Box<dyn FnOnce(&mut LogRecord)>) = match change {
         Change::Remove(at) => return drop(found(logs, at).map(|(log, at)| logs[log].remove(at))),
-        Change::Truncate(at) => return drop(found(logs, at).map(|(log, at)| logs[log].truncate(at))),
+        Change::Truncate(at) => {
+            let (log, at) = place(logs, at);
+            return logs[log].truncate(at);
+        }
         Change::Copy(from, to) => {
             let Some((log, at)) = found(logs, from) else { return };
             let record = logs[log][at].clone();
