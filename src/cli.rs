@@ -9,7 +9,7 @@ mod configuration;
 mod documents;
 mod health;
 #[cfg(fuzzing)]
-mod judge;
+pub mod judge;
 mod listen;
 mod options;
 mod origin;
@@ -34,8 +34,6 @@ use std::sync::LazyLock;
 use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::configuration::{Configuration, ConfigurationError};
-#[cfg(fuzzing)]
-pub use self::judge::judge;
 use self::terminal::{TerminalArgs, to_stderr};
 use crate::sink::{KafkaError, SinkError};
 use crate::source::SourceError;
@@ -205,11 +203,10 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let configuration = match configure(&typed) {
-        Ok(configuration) => configuration,
+    let (configuration, arguments) = match configure(&typed) {
+        Ok(resolved) => resolved,
         Err(failure) => return ended(&failure, &Configuration::default()),
     };
-    let (configuration, arguments) = configuration;
     let (cli, matches) = match parse(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
