@@ -10,7 +10,7 @@ mod documents;
 mod failure;
 mod health;
 #[cfg(fuzzing)]
-mod judge;
+pub mod judge;
 mod listen;
 mod options;
 mod origin;
@@ -36,8 +36,6 @@ use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, P
 
 use self::configuration::Configuration;
 use self::failure::Failure;
-#[cfg(fuzzing)]
-pub use self::judge::judge;
 use self::terminal::{TerminalArgs, to_stderr};
 use crate::sink::SinkError;
 use crate::spec::STREAM_VERSION;
@@ -111,11 +109,10 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let configuration = match configure(&typed) {
-        Ok(configuration) => configuration,
+    let (configuration, arguments) = match configure(&typed) {
+        Ok(resolved) => resolved,
         Err(failure) => return ended(&failure, &Configuration::default()),
     };
-    let (configuration, arguments) = configuration;
     let (cli, matches) = match parse(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
