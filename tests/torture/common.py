@@ -296,10 +296,14 @@ def forget(prefix):
 
 
 class Quiet:
-    """Standard error of a long run, kept in a file: a pipe that nobody reads would stop it."""
+    """Standard error of a long run, kept in a file: a pipe that nobody reads would stop it. LOGS=FOLDER keeps them there."""
 
-    def __init__(self):
-        self.file = tempfile.TemporaryFile()
+    made = 0
+
+    def __init__(self, name="run"):
+        Quiet.made += 1
+        folder = os.environ.get("LOGS")
+        self.file = open(f"{folder}/{Quiet.made:03}-{name}.log", "w+b") if folder else tempfile.TemporaryFile()
 
     def text(self, beginning=0):
         return os.pread(self.file.fileno(), 1 << 24, beginning).decode(errors="replace")

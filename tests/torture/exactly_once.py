@@ -207,10 +207,10 @@ def thaw(rng):
     fast, live, ends = Windows("thaw", DELIVERY), [], []
     for index in range(LIVE_WRITERS):
         window = Window(f"thaw-live-{index}-{SEED}", delivery=DELIVERY, rate=rng.choice([50, 200, 500]), epoch=ago(0), seed=SEED + index)
-        live.append([window, window.start(stderr=(said := Quiet()).file), said])
+        live.append([window, *begin_live(window)])
     for done in range(1, FEW + 1):
         window = fast.current()
-        process = window.start()
+        process = window.start("--log-format", "json", stderr=(fast_said := Quiet("fast")).file)
         window.wait_for_growth(process, 0, PATIENCE_S)
         time.sleep(rng.uniform(0, 1))
         NODE.freeze()
@@ -218,19 +218,20 @@ def thaw(rng):
         time.sleep(frozen_s)
         NODE.thaw()
         thawed = time.monotonic()
-        exit_code, said = ended_by_itself(process)
-        ended = [{"writer": "fast", "exit": exit_code, "said": tail(said)}]
+        exit_code, _ = ended_by_itself(process)
+        ended = [{"writer": "fast", "exit": exit_code, **unless_done(exit_code, fast_said.text())}]
         fast_s = time.monotonic() - thawed
+        say(part="thaw", round=done, seed=SEED, frozen_s=round(frozen_s, 2), fast_s=round(fast_s, 1), ended=ended)
+        behind = time.monotonic()
         for writer in live:
             window, process, said = writer
             begin = window.stored(COMMITTED)
             if window.wait_for_growth(process, begin, HUNG_S, COMMITTED) is None:
                 ended.append({"writer": window.prefix, "exit": process.poll(), "said": tail(said.text())})
                 process.kill()
-                said = Quiet()
-                writer[1:] = window.start(stderr=said.file), said
+                writer[1:] = begin_live(window)
         ends += [one["exit"] for one in ended]
-        say(part="thaw", round=done, seed=SEED, frozen_s=round(frozen_s, 2), fast_s=round(fast_s, 1), ended=ended)
+        say(part="thaw", round=done, seed=SEED, live_s=round(time.monotonic() - behind, 1), ended=ended[1:])
         fast.judge()
         time.sleep(rng.uniform(1, 3))
     for window, process, said in live:
@@ -242,6 +243,11 @@ def thaw(rng):
     if set(ends) - set(GOES_ON):
         FAILED.append(f"thaw: exits {ends}")
     fast.summary(freezes=FEW, writers=LIVE_WRITERS + 1, exits={str(code): ends.count(code) for code in sorted(set(ends), key=str)})
+
+
+def begin_live(window):
+    said = Quiet(window.prefix)
+    return window.start("--log-format", "json", stderr=said.file), said
 
 
 def ended_by_itself(process):
@@ -280,7 +286,7 @@ def network(rng):
 
 def unless_done(ended, said):
     """What a run said, where it did not simply end."""
-    return {} if ended == DONE and " WARN " not in said else {"said": tail(said)}
+    return {} if ended == DONE and "WARN" not in said else {"said": tail(said)}
 
 
 def stray_end(window, rng, of_a_dead_writer):
