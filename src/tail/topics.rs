@@ -56,6 +56,8 @@ impl<'a> TopicLog<'a> {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
             .set("fetch.wait.max.ms", "20")
+            // The client would wait a second each time that its queue was full, which is every 4 MB.
+            .set("fetch.queue.backoff.ms", "2")
             .set("queued.max.messages.kbytes", "4096")
             // A full queue is soon empty again; the client would look after a second.
             .set("fetch.queue.backoff.ms", "2")

@@ -4,6 +4,7 @@ judge that never uses our own client: kcat, read-committed, against what one run
 GENERATOR names the program, SEED and ROUNDS repeat a session, KAFKA_BOOTSTRAP and its like come from tests/kafka/broker.
 """
 
+import atexit
 import base64
 import collections
 import hashlib
@@ -31,6 +32,18 @@ GOES_ON = (DONE, IO_OR_KAFKA, ANOTHER_WRITER, STOPPED)
 LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),"(value|value_base64)":(.*)\}$', re.S)
 BEGIN = time.monotonic()
 COMMITTED, UNCOMMITTED = "isolation.level=read_committed", "isolation.level=read_uncommitted"
+
+
+# Whatever ends this program ends what it started: `timeout` and Ctrl-C, too.
+STARTED = []
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+@atexit.register
+def end_all():
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
 
 
 def say(**fields):
@@ -84,8 +97,9 @@ class Window:
         return [PROGRAM, "run", *pace, "--bootstrap-servers", self.bootstrap, *self.options, *delivery, *more]
 
     def start(self, *more, stderr=subprocess.PIPE):
-        with open(os.devnull, "wb") as nowhere:
-            return subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=nowhere, stderr=stderr)
+        started = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr)
+        STARTED.append(started)
+        return started
 
     def run(self, *more, limit_s=300):
         """A run to its end; its exit code is None if it hung and was killed."""
@@ -282,10 +296,14 @@ def forget(prefix):
 
 
 class Quiet:
-    """Standard error of a long run, kept in a file: a pipe that nobody reads would stop it."""
+    """Standard error of a long run, kept in a file: a pipe that nobody reads would stop it. LOGS=FOLDER keeps them there."""
 
-    def __init__(self):
-        self.file = tempfile.TemporaryFile()
+    made = 0
+
+    def __init__(self, name="run"):
+        Quiet.made += 1
+        folder = os.environ.get("LOGS")
+        self.file = open(f"{folder}/{Quiet.made:03}-{name}.log", "w+b") if folder else tempfile.TemporaryFile()
 
     def text(self, beginning=0):
         return os.pread(self.file.fileno(), 1 << 24, beginning).decode(errors="replace")
