@@ -59,8 +59,6 @@ impl<'a> TopicLog<'a> {
             // The client would wait a second each time that its queue was full, which is every 4 MB.
             .set("fetch.queue.backoff.ms", "2")
             .set("queued.max.messages.kbytes", "4096")
-            // A full queue is soon empty again; the client would look after a second.
-            .set("fetch.queue.backoff.ms", "2")
             .set("isolation.level", "read_committed");
         let settle_time = if cluster.is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
         let consumer = config.create_with_context(LastError::default())?;
