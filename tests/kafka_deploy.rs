@@ -140,7 +140,7 @@ fn a_backfill_of_which_one_pod_is_killed_and_replaced_is_whole() {
     }
     let window: Vec<&str> = victim.args.iter().map(String::as_str).filter(|arg| *arg != "--fast").take(4).collect();
     assert_eq!([window[0], window[2]], ["--from", "--duration"]);
-    victim.verify(&window);
+    assert!(victim.verify(&window).contains("all as they should be"));
 }
 
 #[test]
@@ -157,5 +157,5 @@ fn a_live_pod_is_ready_and_ends_within_its_grace_period() {
     let output = ended(child);
     assert!(begin.elapsed() < Duration::from_secs(grace.as_u64().unwrap()), "{:?}", begin.elapsed());
     assert!(output.status.success(), "{}\n{}", output.status, stderr(&output));
-    container.verify(&[]);
+    assert!(container.verify(&[]).contains("all as they should be"));
 }
