@@ -103,6 +103,15 @@ impl Case {
         }
     }
 
+    /// SIGKILL some time after the first records are seen: what is seen then is a prefix.
+    fn kill(&self, mut writer: Child, after: Duration) {
+        self.wait_for_records(&mut writer);
+        sleep(after);
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        self.assert_prefix();
+    }
+
     fn assert_goes_on_to_the_end(&self) {
         let output = self.fast();
         assert!(output.status.success(), "{}", stderr(&output));
@@ -135,12 +144,7 @@ fn a_run_is_committed_whole_and_found_complete() {
 fn what_a_killed_run_did_not_commit_is_seen_by_nobody_and_sent_again() {
     let case = Case::new("eo-killed");
     for round in 0..3 {
-        let mut child = case.paced(&[]);
-        case.wait_for_records(&mut child);
-        sleep(Duration::from_millis(150 + 310 * round));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        case.assert_prefix();
+        case.kill(case.paced(&[]), Duration::from_millis(150 + 310 * round));
     }
     case.assert_goes_on_to_the_end();
 }
@@ -151,12 +155,7 @@ fn a_log_of_idempotent_delivery_is_gone_on_with_and_back() {
     let case = Case::new("eo-mixed");
     for delivery in ["idempotent", "exactly-once", "idempotent"] {
         let mut command = case.command(&["--speed", "1", "--delivery", delivery]);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        case.wait_for_records(&mut child);
-        sleep(Duration::from_millis(700));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        case.assert_prefix();
+        case.kill(command.stderr(Stdio::piped()).spawn().unwrap(), Duration::from_millis(700));
     }
     case.assert_goes_on_to_the_end();
 }
@@ -209,7 +208,10 @@ fn somebody_elses_record_is_noticed() {
     intruder.flush(Duration::from_secs(5)).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), Some(4), "{}", stderr(&output));
-    assert!(stderr(&output).contains("another writer is at work"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("another writer is at work: topic `eo-intruder-bid-requests`, partition 2, offset ")
+    );
+    assert!(!stderr(&output).contains("nothing was written"), "{}", stderr(&output));
     let again = case.fast();
     assert_eq!(code(&again), Some(3), "{}", stderr(&again));
     assert!(stderr(&again).contains("is not of this stream"), "{}", stderr(&again));
@@ -219,10 +221,7 @@ fn somebody_elses_record_is_noticed() {
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn somebody_elses_open_transaction_is_waited_for() {
     let case = Case::new("eo-open");
-    let mut child = case.paced(&[]);
-    case.wait_for_records(&mut child);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    case.kill(case.paced(&[]), Duration::ZERO);
     // Once it has taken over there are no other transactions than the stranger's.
     assert_eq!(
         code(&run(&mut case.command(&["--fast", "--delivery", "exactly-once", "--resume", "require"]))),
@@ -273,11 +272,8 @@ fn a_record_that_is_refused_leaves_nothing_half_seen() {
 fn workers_have_transactions_of_their_own() {
     let case = Case::new("eo-workers");
     let workers = ["0/2", "1/2"].map(|shard| case.paced(&["--shard", shard]));
-    let [mut first, second] = workers;
-    case.wait_for_records(&mut first);
-    sleep(Duration::from_millis(500));
-    first.kill().unwrap();
-    first.wait().unwrap();
+    let [first, second] = workers;
+    case.kill(first, Duration::from_millis(500));
     let first = case.paced(&["--shard", "0/2"]);
     for worker in [first, second] {
         let output = worker.wait_with_output().unwrap();

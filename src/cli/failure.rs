@@ -29,7 +29,11 @@ pub(super) enum Failure {
     Problems(Vec<String>),
     #[error(transparent)]
     Tail(#[from] TailError),
-    #[error("another writer is at work: {0}")]
+    /// In the middle of a run the log turned out to hold something else. What it advises is for starts, before anything is written.
+    #[error(
+        "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …) or delete these",
+        .0.to_string().lines().next().unwrap_or_default()
+    )]
     Intruded(#[source] TailError),
     #[error("{0}")]
     Hole(resume::Hole),
