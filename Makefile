@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -129,6 +129,10 @@ bench-live: ## Live pace on a real Kafka, as an outside consumer sees it (SECOND
 bench-delivery: ## What exactly-once delivery costs: records a second, and the time to a read-committed reader (ROUNDS=, COUNT=, SECONDS=)
 	cargo build --locked --release
 	tests/kafka/broker with benches/delivery.py
+
+bench-sweep: ## Which linger, batch size and compression a backfill should have, on a real Kafka (ROUNDS=, COUNT=; takes ten minutes)
+	cargo build --locked --release
+	tests/kafka/broker with benches/sweep.py
 
 verify-memory: ## Verify 10 million auctions and 1 million: the memory is the same (takes minutes)
 	cargo test --locked --test verify_memory -- --ignored --nocapture

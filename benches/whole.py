@@ -225,4 +225,5 @@ def main():
     print(f"{'a process that prints auction 0':34}{started['start_ms_auction_0']:.1f} ms; auction 10^12: {started['start_ms_auction_1e12']:.1f} ms")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -107,8 +107,9 @@ impl Player<'_> {
         let Some(beginning) = self.begin(stream, cluster)? else { return Ok(()) };
         kafka.append_behind(cluster.end_offsets());
         let cluster = &*cluster;
+        let first = beginning.part.window().start();
         let mut renew = |kafka: &mut Kafka| loop {
-            match self.renew(stream, cluster, kafka) {
+            match self.renew(stream, first, cluster, kafka) {
                 Err(failure) if failure.is_silence() && !self.stop.asked() => {
                     tracing::warn!(target: "kafka", "{failure}");
                     thread::sleep(ASK_AGAIN);
@@ -119,10 +120,10 @@ impl Player<'_> {
         self.play_on(stream, &beginning, &mut kafka, Some(&mut renew))
     }
 
-    /// Goes on with another client, behind what the log holds.
-    fn renew(&self, stream: &Stream, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
+    /// Goes on with another client, behind what the log holds; if that is nothing yet, from the run's first auction.
+    fn renew(&self, stream: &Stream, first: u64, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
         kafka.replace(cluster, self.shard)?;
-        let ask = Ask { fresh: false, require: false, ..self.ask(stream, cluster) };
+        let ask = Ask { fresh: false, require: false, ..self.ask(stream, first, cluster) };
         let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?).map_err(|error| match error {
             // It was the stream's when the run began.
             TailError::Refused { .. } => Failure::Intruded(error),
@@ -132,10 +133,20 @@ impl Player<'_> {
         Ok(standing.part)
     }
 
-    fn ask<'a>(&'a self, stream: &'a Stream, cluster: &Cluster) -> Ask<'a> {
+    /// The first auction of a window that starts now. The topics are there by now: had it started when the program did, what became due
+    /// while they were made would be repaid in one piece, and make late what becomes due meanwhile.
+    fn first_now(&self, stream: &Stream) -> u64 {
+        let auctions = stream.auctions();
+        let all = self.window.end().unwrap_or_else(|| auctions.clock().auctions());
+        let now = auctions.first_from_ms(wall_clock_us() / 1_000);
+        // Neither behind the window's end nor, where the wall clock was set back, before its start.
+        now.min(all.saturating_sub(1)).max(self.window.start())
+    }
+
+    fn ask<'a>(&'a self, stream: &'a Stream, first: u64, cluster: &Cluster) -> Ask<'a> {
         Ask {
             stream,
-            start: self.now_until.map_or(Start::Given(self.window), |end| Start::Now(self.window.start(), end)),
+            start: self.now_until.map_or(Start::Given(self.window), |end| Start::Now(first, end)),
             shard: self.shard,
             require: self.options.resume == Some(Resume::Require),
             fresh: cluster.created().len() == stream.layout().topics().len(),
@@ -146,7 +157,8 @@ impl Player<'_> {
 
     /// Finds out where the log ends; `None` if the window is complete there.
     fn begin(&self, stream: &Stream, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
-        let standing = find_end(&self.ask(stream, cluster), &mut TopicLog::new(cluster, self.stop)?)?;
+        let ask = self.ask(stream, self.first_now(stream), cluster);
+        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
         let Standing { part, begins, records, furthest, first_alone, end_offsets } = standing;
         cluster.set_end_offsets(end_offsets);
         if begins {
