@@ -80,7 +80,7 @@ fn producer(count: u64, brokers: &str, prefix: &str, linger: &str, compression: 
         .set("compression.type", compression)
         .set("batch.num.messages", "2000")
         .set("queue.buffering.max.messages", "0")
-        .set("queue.buffering.max.kbytes", "131072")
+        .set("queue.buffering.max.kbytes", "65536")
         .create()
         .expect("a producer");
     let begin = Instant::now();

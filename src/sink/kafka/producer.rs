@@ -10,8 +10,8 @@ use super::{Cluster, KafkaError, transactions};
 use crate::metrics::Metrics;
 use crate::stream::Shard;
 
-/// librdkafka's queue: records that are sent but not yet acknowledged live here.
-const QUEUE_KBYTES: u32 = 128 * 1024;
+/// librdkafka's queue: records that are sent but not yet acknowledged live here. Half or twice as much is no faster (docs/performance.md).
+const QUEUE_KBYTES: u32 = 64 * 1024;
 /// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
 /// how far an earlier writer's last requests can reach.
 pub const BATCH_RECORDS_MAX: u32 = 2_000;
