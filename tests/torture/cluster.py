@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from common import BROKER, COMMITTED, DONE, PARTITIONS, SEED, Node, Quiet, Window, ago, end_live, finish_live, number, say, tail, tool
@@ -129,8 +130,14 @@ def hit(nodes, way, away_s, run, window):
         else:
             node.end(WAYS[way])
             node.start(HEAP)
-    for node in nodes:
-        node.wait()
+    # A broker takes seconds to start, and the run may recover meanwhile.
+    back = threading.Thread(target=lambda: [node.wait() for node in nodes])
+    back.start()
+    while back.is_alive():
+        ended.append(run.look())
+        if recovery:
+            recovery.look()
+        time.sleep(0.05)
     recovery = recovery or Recovery(window, time.monotonic(), None)
     while recovery.took_s is None and time.monotonic() - recovery.since < PATIENCE_S:
         ended.append(run.look())
