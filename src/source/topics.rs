@@ -9,8 +9,8 @@
 
 mod reader;
 
-pub(crate) use self::reader::unless_passing;
 use self::reader::{Reader, Span};
+pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
 use super::{LogPlace, LogRecord, Source, SourceError};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError};

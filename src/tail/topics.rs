@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -12,7 +11,7 @@ use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError, LastError, watermarks};
-use crate::source::topics::unless_passing;
+use crate::source::topics::{config, even_share_kbytes, unless_passing};
 use crate::spec::{Layout, Stage};
 
 /// A dead process has nothing more to send, but its kernel may have: what was in the socket when it died. That is on its way for
@@ -49,17 +48,9 @@ impl<'a> TopicLog<'a> {
     /// # Errors
     /// If librdkafka refuses the configuration.
     pub fn new(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
-        let mut config: ClientConfig = cluster.client_config();
-        // A group is never joined; the client wants a name all the same. Offsets that are gone are an error, not a place to go on.
-        config
-            .set("group.id", "mock-data-gen-reader")
-            .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "error")
-            .set("fetch.wait.max.ms", "20")
-            // The client would wait a second each time that its queue was full, which is every 4 MB.
-            .set("fetch.queue.backoff.ms", "2")
-            .set("queued.max.messages.kbytes", "4096")
-            .set("isolation.level", "read_committed");
+        let topics = cluster.layout().topics();
+        let partitions = topics.iter().map(|topic| u64::from(topic.partitions.count())).sum();
+        let mut config = config(cluster, even_share_kbytes(partitions));
         let settle_time = if cluster.is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
         let consumer = config.create_with_context(LastError::default())?;
         config.set("isolation.level", "read_uncommitted");

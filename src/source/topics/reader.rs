@@ -197,8 +197,19 @@ pub(crate) fn unless_passing(
 
 /// A consumer that keeps so much of each partition.
 pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<Client, KafkaError> {
-    let mut config: ClientConfig = cluster.client_config();
-    // A group is never joined; the client wants a name all the same.
+    Ok(config(cluster, queue_kbytes).create_with_context(LastError::default())?)
+}
+
+/// What the queue of each of so many partitions may hold, where all of them are read at the same pace.
+pub(crate) fn even_share_kbytes(partitions: u64) -> u64 {
+    let (least, most) = QUEUE_KBYTES;
+    (QUEUES_KBYTES / partitions.max(1)).clamp(least, most)
+}
+
+/// Settings of a consumer that keeps so much of each partition, and reads committed records.
+pub(crate) fn config(cluster: &Cluster, queue_kbytes: u64) -> ClientConfig {
+    let mut config = cluster.client_config();
+    // A group is never joined; the client wants a name all the same. Offsets that are gone are an error, not a place to go on.
     config
         .set("group.id", "mock-data-gen-reader")
         .set("enable.auto.commit", "false")
@@ -212,7 +223,7 @@ pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<Client, Kaf
         // A partition that is read to its end must not hold the others up, and a full queue is soon empty again.
         .set("fetch.wait.max.ms", "10")
         .set("fetch.queue.backoff.ms", "2");
-    Ok(config.create_with_context(LastError::default())?)
+    config
 }
 
 fn fill(record: &mut LogRecord, message: &BorrowedMessage<'_>) {
