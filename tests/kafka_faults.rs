@@ -17,7 +17,7 @@ use mock_data_gen::spec::{Faults, KeyBy, Layout, Stage, StreamSpec};
 use mock_data_gen::stream::{Stream, Window};
 use support::{bootstrap, generator, layout, run, stderr, topic_flags, wait_for_records};
 
-const COUNT: u64 = 20_000;
+const COUNT: u64 = 60_000;
 /// What `spec` says, as options.
 const FLAGS: [&str; 25] = [
     "--click-rate",
@@ -116,7 +116,7 @@ fn assert_whole(layout: &Layout) {
 }
 
 fn window<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    [&["--fast", "--from", "epoch", "--count", "20000"], &FLAGS[..], more].concat()
+    [&["--fast", "--from", "epoch", "--count", "60000"], &FLAGS[..], more].concat()
 }
 
 /// Runs the command that a report prints.

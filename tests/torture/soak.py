@@ -59,7 +59,7 @@ def live(process, node, rng, begin):
             due.pop(0)
             way, away_s = rng.choice(WAYS), rng.uniform(1, 10)
             disturb(node, way, away_s)
-            say(at_s=round(now), seed=SEED, way=way, away_s=round(away_s, 1))
+            say(at_s=round(now), seed=SEED, way=way, away_s=round(away_s, 1), memory_kb=state(process.pid)[0])
         samples.append((time.monotonic() - begin, *state(process.pid)))
         time.sleep(step_s)
     return samples
