@@ -22,7 +22,7 @@ use crate::stream::{Due, PartRecords, Position, Step};
 /// Positions of a block: enough that handing it on does not show, few enough that a block is made in under a millisecond.
 const BLOCK: usize = 512;
 /// Blocks that each worker may have made ahead, beside the one that it works at.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// A part's records, one after the other.
 pub trait Records {
