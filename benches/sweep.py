@@ -2,8 +2,8 @@
 """What chooses the defaults of a backfill: `make bench-sweep` (ROUNDS=5, COUNT=300000, ONLY=linger.ms).
 
 Plays the same window at full speed into a real Kafka, with one property of the client at a time other than the default; all of them in
-turn, in another order each time, ROUNDS times over, and medians of that. Prints one line of JSON a value, and a table. GENERATOR names another build, such as
-one with another bound of the queue or of a batch's records, which no property sets.
+turn, in another order each time, ROUNDS times over, and medians of that. Prints one line of JSON a value, and a table. GENERATOR
+names another build, such as one with another bound of the queue, which no property sets.
 """
 
 import json

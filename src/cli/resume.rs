@@ -13,7 +13,7 @@ use crate::report::{Heading, Resumed};
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target};
 use crate::spec::Span;
-use crate::stream::{Part, Step, Stream};
+use crate::stream::{Part, Step, Stream, Window};
 use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
 use crate::timestamp::Timestamp;
 
@@ -97,19 +97,19 @@ impl Player<'_> {
         if self.options.is_exactly_once() {
             return self.play_exactly_once(&stream, &mut cluster);
         }
-        let Some(beginning) = self.begin(&stream, &mut cluster)? else { return Ok(()) };
+        let Some(beginning) = self.begin(&stream, self.start(&stream), &mut cluster)? else { return Ok(()) };
         self.play_on(&stream, &beginning, &mut Kafka::new(&cluster, self.stop, self.metrics)?, None)
     }
 
     /// Fences an earlier writer before it looks where the log ends.
     fn play_exactly_once(&self, stream: &Stream, cluster: &mut Cluster) -> Result<(), Failure> {
         let mut kafka = Kafka::transactional(cluster, self.shard, self.stop, self.metrics)?;
-        let Some(beginning) = self.begin(stream, cluster)? else { return Ok(()) };
+        let start = self.start(stream);
+        let Some(beginning) = self.begin(stream, start, cluster)? else { return Ok(()) };
         kafka.append_behind(cluster.end_offsets());
         let cluster = &*cluster;
-        let first = beginning.part.window().start();
         let mut renew = |kafka: &mut Kafka| loop {
-            match self.renew(stream, first, cluster, kafka) {
+            match self.renew(stream, start, cluster, kafka) {
                 Err(failure) if failure.is_silence() && !self.stop.asked() => {
                     tracing::warn!(target: "kafka", "{failure}");
                     thread::sleep(ASK_AGAIN);
@@ -120,10 +120,10 @@ impl Player<'_> {
         self.play_on(stream, &beginning, &mut kafka, Some(&mut renew))
     }
 
-    /// Goes on with another client, behind what the log holds; if that is nothing yet, from the run's first auction.
-    fn renew(&self, stream: &Stream, first: u64, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
+    /// Goes on with another client, behind what the log holds; if that is nothing yet, from where the run started.
+    fn renew(&self, stream: &Stream, start: Start, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
         kafka.replace(cluster, self.shard)?;
-        let ask = Ask { fresh: false, require: false, ..self.ask(stream, first, cluster) };
+        let ask = Ask { fresh: false, require: false, ..self.ask(stream, start, cluster) };
         let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?).map_err(|error| match error {
             // It was the stream's when the run began.
             TailError::Refused { .. } => Failure::Intruded(error),
@@ -133,20 +133,19 @@ impl Player<'_> {
         Ok(standing.part)
     }
 
-    /// The first auction of a window that starts now. The topics are there by now: had it started when the program did, what became due
-    /// while they were made would be repaid in one piece, and make late what becomes due meanwhile.
-    fn first_now(&self, stream: &Stream) -> u64 {
-        let auctions = stream.auctions();
-        let all = self.window.end().unwrap_or_else(|| auctions.clock().auctions());
-        let now = auctions.first_from_ms(wall_clock_us() / 1_000);
-        // Neither behind the window's end nor, where the wall clock was set back, before its start.
-        now.min(all.saturating_sub(1)).max(self.window.start())
+    /// Where the window starts. The topics are there by now: had a window from now started when the program did, what became due while they
+    /// were made would be repaid in one piece, and make late what becomes due meanwhile.
+    fn start(&self, stream: &Stream) -> Start {
+        let Some(end) = self.now_until else { return Start::Given(self.window) };
+        // A window whose end has passed meanwhile starts where it was to start.
+        let window = Window::resolve(stream.auctions(), wall_clock_us() / 1_000, end).unwrap_or(self.window);
+        Start::Now(window.start(), end)
     }
 
-    fn ask<'a>(&'a self, stream: &'a Stream, first: u64, cluster: &Cluster) -> Ask<'a> {
+    fn ask<'a>(&'a self, stream: &'a Stream, start: Start, cluster: &Cluster) -> Ask<'a> {
         Ask {
             stream,
-            start: self.now_until.map_or(Start::Given(self.window), |end| Start::Now(first, end)),
+            start,
             shard: self.shard,
             require: self.options.resume == Some(Resume::Require),
             fresh: cluster.created().len() == stream.layout().topics().len(),
@@ -156,9 +155,8 @@ impl Player<'_> {
     }
 
     /// Finds out where the log ends; `None` if the window is complete there.
-    fn begin(&self, stream: &Stream, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
-        let ask = self.ask(stream, self.first_now(stream), cluster);
-        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?)?;
+    fn begin(&self, stream: &Stream, start: Start, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
+        let standing = find_end(&self.ask(stream, start, cluster), &mut TopicLog::new(cluster, self.stop)?)?;
         let Standing { part, begins, records, furthest, first_alone, end_offsets } = standing;
         cluster.set_end_offsets(end_offsets);
         if begins {

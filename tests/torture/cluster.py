@@ -138,6 +138,9 @@ def hit(nodes, way, away_s, run, window):
         if recovery:
             recovery.look()
         time.sleep(0.05)
+    # A thread ends alone where a broker does not come back.
+    for node in nodes:
+        node.wait(10)
     recovery = recovery or Recovery(window, time.monotonic(), None)
     while recovery.took_s is None and time.monotonic() - recovery.since < PATIENCE_S:
         ended.append(run.look())
