@@ -137,7 +137,7 @@ fn prepare(mock: &Mock, layout: &Layout) -> Cluster {
     let target = Target {
         brokers: &mock.bootstrap_servers(),
         properties: &[],
-        transfer: Transfer { compression: "none", linger_ms: 20 },
+        transfer: Transfer { compression: "none", linger_ms: 20, queue_kbytes: 64 * 1024 },
         layout,
         topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
         stop: &Stop::default(),

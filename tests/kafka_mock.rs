@@ -44,7 +44,7 @@ fn prepare_lingering(mock: &Mock, layout: &Layout, linger_ms: u32) -> Cluster {
     let target = Target {
         brokers: &mock.bootstrap_servers(),
         properties: &[],
-        transfer: Transfer { compression: "none", linger_ms },
+        transfer: Transfer { compression: "none", linger_ms, queue_kbytes: 64 * 1024 },
         layout,
         topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
         stop: &Stop::default(),

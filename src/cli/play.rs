@@ -236,9 +236,11 @@ impl Player<'_> {
         if outcome.complete || self.window.end().is_none() { Ok(()) } else { Err(Failure::Stopped) }
     }
 
-    /// At full speed throughput counts, else the time from release to reader.
+    /// At full speed throughput counts; else the time from release to reader, and what an outage leaves in memory: what is due
+    /// meanwhile need not be made before it can be sent.
     pub(super) fn transfer(&self) -> Transfer {
-        Transfer { compression: "lz4", linger_ms: if self.pace == Pace::Fast { 20 } else { 5 } }
+        let (linger_ms, queue_kbytes) = if self.pace == Pace::Fast { (20, 64 * 1024) } else { (5, 16 * 1024) };
+        Transfer { compression: "lz4", linger_ms, queue_kbytes }
     }
 
     pub(super) fn topic_settings(&self, stream: &Stream, existing: Existing) -> TopicSettings {

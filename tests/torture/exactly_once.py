@@ -251,13 +251,15 @@ def begin_live(window):
 
 
 def ended_by_itself(process):
-    """Exit code, none if it hung, and what it said."""
+    """Exit code, none if it hung, and what it said unless that went to a file."""
+    hung = False
     try:
-        said = process.communicate(timeout=HUNG_S)[1].decode()
-        return process.returncode, said
+        _, said = process.communicate(timeout=HUNG_S)
     except subprocess.TimeoutExpired:
+        hung = True
         process.kill()
-        return None, process.communicate()[1].decode()
+        _, said = process.communicate()
+    return None if hung else process.returncode, (said or b"").decode()
 
 
 def network(rng):

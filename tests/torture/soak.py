@@ -22,12 +22,14 @@ RATE = 500
 GROWTH_MAX, RATE_ERROR_MAX = 0.05, 0.0001
 # A signal is seen within this time; in a short form more than the rate's own bound.
 SIGNAL_S = 0.05
-# The first disturbance belongs to the warm-up: what is kept while a broker is away is room that stays.
-WARM_UP_S = max(20, LENGTH_S * 0.1)
+WAYS = ["pause", "SIGKILL", "SIGTERM"]
+AWAY_S, WARMING_AWAY_S = (1, 10), 20
+# The warm-up has one disturbance of each way, longer than any, which fills the queue (16 MiB, at 1 MB/s): what is kept while a broker
+# is away is room that stays.
+WARM_UP_S = max(150, LENGTH_S * 0.1)
 DISTURBANCES = max(2, LENGTH_S // 150)
 # Behind the last one the run catches up.
 QUIET_S = max(20, LENGTH_S * 0.05)
-WAYS = ["pause", "SIGKILL", "SIGTERM"]
 
 
 def state(pid):
@@ -50,14 +52,15 @@ def disturb(node, way, away_s):
 
 def live(process, node, rng, begin):
     """Plays until the end, disturbed; samples of the process by seconds since `begin`."""
-    # The last one must be over before the quiet: none is longer than 15 s, starting aside.
-    spread = (LENGTH_S - QUIET_S - WARM_UP_S / 2 - 20) / DISTURBANCES
-    due = [WARM_UP_S / 2 + spread * (index + rng.uniform(0, 0.8) * (index > 0)) for index in range(DISTURBANCES)]
+    # The last one must be over before the quiet: none is longer than 20 s, with the broker's start.
+    spread = (LENGTH_S - QUIET_S - WARM_UP_S - 20) / DISTURBANCES
+    warming = [(WARM_UP_S * (index + 0.5) / (len(WAYS) + 1), way, WARMING_AWAY_S) for index, way in enumerate(WAYS)]
+    due = warming + [(WARM_UP_S + spread * (index + rng.uniform(0, 0.8)), rng.choice(WAYS), rng.uniform(*AWAY_S))
+                     for index in range(DISTURBANCES)]
     samples, step_s = [], max(1, LENGTH_S / 1000)
     while (now := time.monotonic() - begin) < LENGTH_S and process.poll() is None:
-        if due and now >= due[0]:
-            due.pop(0)
-            way, away_s = rng.choice(WAYS), rng.uniform(1, 10)
+        if due and now >= due[0][0]:
+            _, way, away_s = due.pop(0)
             disturb(node, way, away_s)
             say(at_s=round(now), seed=SEED, way=way, away_s=round(away_s, 1), memory_kb=state(process.pid)[0])
         samples.append((time.monotonic() - begin, *state(process.pid)))
@@ -83,7 +86,7 @@ def last_request_ms(window):
 def main():
     failed, rng, node, said = [], random.Random(SEED), Node(), Quiet()
     window = Window(f"soak-{SEED}", delivery=DELIVERY, rate=RATE, epoch=ago(0))
-    say(seed=SEED, seconds=LENGTH_S, delivery=DELIVERY, epoch=window.epoch, disturbances=DISTURBANCES)
+    say(seed=SEED, seconds=LENGTH_S, delivery=DELIVERY, epoch=window.epoch, disturbances=len(WAYS) + DISTURBANCES)
     begin, begin_ms = time.monotonic(), time.time() * 1000
     process = window.start(stderr=said.file)
     try:

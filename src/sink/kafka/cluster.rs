@@ -36,6 +36,8 @@ pub struct Transfer {
     pub compression: &'static str,
     /// How long a batch may wait for more records, in milliseconds.
     pub linger_ms: u32,
+    /// How many KiB of records may be sent and not yet acknowledged. The client takes about twice as much memory for them.
+    pub queue_kbytes: u32,
 }
 
 /// What a run wants to write to.

@@ -10,8 +10,6 @@ use super::{Cluster, KafkaError, transactions};
 use crate::metrics::Metrics;
 use crate::stream::Shard;
 
-/// librdkafka's queue: records that are sent but not yet acknowledged live here. Half or twice as much is no faster (docs/performance.md).
-const QUEUE_KBYTES: u32 = 64 * 1024;
 /// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
 /// how far an earlier writer's last requests can reach.
 pub const BATCH_RECORDS_MAX: u32 = 2_000;
@@ -39,7 +37,7 @@ pub(super) fn producer(
         .set("message.timeout.ms", "0")
         .set("max.in.flight.requests.per.connection", REQUESTS_IN_FLIGHT.to_string())
         .set("queue.buffering.max.messages", "0")
-        .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
+        .set("queue.buffering.max.kbytes", cluster.transfer().queue_kbytes.to_string())
         .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());
     if let Some(shard) = shard {
         transactions::name(&mut config, cluster, shard);

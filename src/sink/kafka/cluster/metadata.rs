@@ -23,7 +23,7 @@ impl Cluster {
         let mut cluster = Self {
             brokers: brokers.to_owned(),
             properties: properties.to_vec(),
-            transfer: Transfer { compression: "none", linger_ms: 0 },
+            transfer: Transfer { compression: "none", linger_ms: 0, queue_kbytes: 1 },
             layout: layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),

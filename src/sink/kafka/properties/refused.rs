@@ -26,8 +26,8 @@ pub(super) const REFUSED: [(&str, &str); 26] = [
     ("compression.codec", "give it as compression.type, its other name"),
     ("queuing.strategy", "records are delivered in the stream's order"),
     ("queue.buffering.max.ms", "give it as linger.ms, its other name"),
-    ("queue.buffering.max.kbytes", "the queue is bounded at 64 MiB"),
-    ("queue.buffering.max.messages", "the queue is bounded at 64 MiB, not by a count"),
+    ("queue.buffering.max.kbytes", "the queue is bounded, at 64 MiB with --fast and else at 16 MiB"),
+    ("queue.buffering.max.messages", "the queue is bounded by its bytes, not by a count"),
 ];
 
 /// A topic's property may stand behind this in librdkafka.
