@@ -167,7 +167,9 @@ pub fn run(
     let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, tally };
     let complete = made_ahead(stream.records_of_part(part), manner.threads, |records| run.play(records))?;
     let Run { sink, pacer, tally, .. } = run;
-    sink.close(complete)?;
+    let closed = sink.close(complete);
+    tally.keep(sink.commits());
+    closed?;
     Ok(tally.outcome(complete, sink.acked(), pacer))
 }
 

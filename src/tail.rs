@@ -38,7 +38,7 @@ const SETTLE_ROUNDS: u32 = 10;
 /// An open transaction on the shard's partitions is waited for so long. Brokers end one whose writer is gone after that writer's
 /// `transaction.timeout.ms`; with other workers, or under another name, it was not ours to end.
 const OPEN_PATIENCE: Duration = Duration::from_secs(90);
-/// A writer's queue of 128 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
+/// A writer's queue of 64 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
 const QUEUE_AUCTIONS: u64 = 200_000;
 
 /// A window from now begins with a request that carries no planned fault, which is looked for among so many.
@@ -79,7 +79,7 @@ pub struct Standing {
     pub part: Part,
     /// Whether nothing is there yet.
     pub begins: bool,
-    /// Records that the shard's partitions hold, where offsets tell.
+    /// Records that the shard's partitions hold, where the last offsets of each show no gap: so many offsets as records.
     pub records: Option<u64>,
     /// The last record in the stream's order that they hold.
     pub furthest: Option<Position>,
@@ -153,7 +153,7 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     }
     let checked = compare::Checked { ask, window, tails: &tails };
     checked.no_new_topic(&bounds)?;
-    let held = checked.held(&bounds, known)?;
+    let held = checked.held(&bounds, known, are_gapless)?;
     stands_still(ask, log, &bounds)?;
     let furthest = tails.values().map(Tail::last).max();
     let owned = |(partition, bounds): (u32, &Bounds)| ask.shard.owns(partition).then_some(bounds.end - bounds.low);

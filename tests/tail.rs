@@ -88,11 +88,36 @@ impl Log for Held {
     }
 }
 
+/// The same as transactions of a record each leave it: behind each record stands an end, which a reader does not see.
+struct Committed(Held);
+
+impl Log for Committed {
+    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+        let twice = |bounds: &Bounds| Bounds { low: bounds.low * 2, end: bounds.end * 2, last_stable: bounds.end * 2 };
+        Ok(self.0.bounds()?.map(|partitions| partitions.iter().map(twice).collect()))
+    }
+
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+        let half = |range: &Range| Range { from: (range.from + 1) / 2, end: (range.end + 1) / 2, ..*range };
+        let ranges: Vec<Range> = ranges.iter().map(half).collect();
+        self.0.read(&ranges, &mut |range, found| {
+            let range = Range { from: range.from * 2, end: range.end * 2, ..*range };
+            each(&range, &LogRecord { offset: found.offset * 2, headers: found.headers.clone(), ..*found })
+        })
+    }
+
+    fn pause(&mut self, _span: Duration) {}
+
+    fn settle_time(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 fn stream(spec: &StreamSpec) -> Stream {
     Stream::new(spec, &Layout::default())
 }
 
-fn find(stream: &Stream, start: Start, mut held: Held) -> Result<Standing, TailError> {
+fn find(stream: &Stream, start: Start, mut held: impl Log) -> Result<Standing, TailError> {
     let stop = Stop::default();
     find_end(
         &Ask { stream, start, shard: Shard::WHOLE, require: false, fresh: false, transactional: false, stop: &stop },
@@ -165,6 +190,33 @@ fn emptied_partitions_are_placed_by_counting_from_the_start_that_the_others_have
     // Counted from another start, impressions would be left out.
     let why = misfit(find(&stream, Start::Given(Window::unbounded(5)), held()));
     assert!(matches!(why, Misfit::OtherStart { .. }), "{why}");
+}
+
+#[test]
+fn what_transactions_have_left_of_an_emptied_partition_is_not_counted_as_records() {
+    let stream = stream(&StreamSpec::default());
+    let window = Window::unbounded(0);
+    let whole = || Held::of(&stream, window, 3_000);
+    let standing = find(&stream, Start::Given(window), Committed(whole())).unwrap();
+    assert_eq!((next(&stream, &standing), standing.records), (stream.records(window).nth(3_000).unwrap(), None));
+    // Twice as many clicks would be counted as there were, and as many be left out.
+    let why = misfit(find(&stream, Start::Given(window), Committed(whole().emptied(Stage::Click))));
+    assert!(matches!(why, Misfit::Uncounted), "{why}");
+}
+
+#[test]
+fn an_emptied_partition_is_not_placed_far_behind_all_that_is_held() {
+    let rare = StreamSpec { click_rate: "0.001".parse().unwrap(), ..StreamSpec::default() };
+    let stream = stream(&rare);
+    let window = Window::unbounded(0);
+    let mut held = Held::of(&stream, window, 3_000);
+    // An earlier run's transactions: their ends were counted, and have gone with the records.
+    let later = stream.records(window).filter(|record| record.stage == Stage::Click && record.partition == 0);
+    let clicks: Vec<Record> = later.take(40).collect();
+    assert!(clicks[39].ordinal > 200_000 + 3_000);
+    held.0[Stage::Click.index()][0] = (clicks.len(), clicks);
+    let why = misfit(find(&stream, Start::Given(window), held));
+    assert!(matches!(why, Misfit::Uncounted), "{why}");
 }
 
 #[test]

@@ -195,6 +195,9 @@ impl Auctions {
     #[must_use]
     pub fn first_plain_request(&self, from: u64, within: u64) -> Option<u64> {
         let end = from.saturating_add(within).min(self.clock().auctions());
-        (from..end).find(|&ordinal| self.has_plain_request(&self.plan(ordinal)))
+        (from..end).find(|&ordinal| {
+            let plan = self.plan(ordinal);
+            self.has_plain_request(&plan) && self.first_from_ms(plan.request_ms) == ordinal
+        })
     }
 }

@@ -108,6 +108,8 @@ impl Player<'_> {
         let Some(beginning) = self.begin(stream, start, cluster)? else { return Ok(()) };
         kafka.append_behind(cluster.end_offsets());
         let cluster = &*cluster;
+        // By now it is known where the window starts, whatever retention removes of it.
+        let start = Start::Given(beginning.part.window());
         let mut renew = |kafka: &mut Kafka| loop {
             match self.renew(stream, start, cluster, kafka) {
                 Err(failure) if failure.is_silence() && !self.stop.asked() => {
@@ -125,8 +127,8 @@ impl Player<'_> {
         kafka.replace(cluster, self.shard)?;
         let ask = Ask { fresh: false, require: false, ..self.ask(stream, start, cluster) };
         let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?).map_err(|error| match error {
-            // It was the stream's when the run began.
-            TailError::Refused { .. } => Failure::Intruded(error),
+            // All that it held was the stream's when the run began.
+            TailError::Refused { ref why, .. } if why.is_of_a_writer() => Failure::Intruded(error),
             error => error.into(),
         })?;
         kafka.append_behind(&standing.end_offsets);
@@ -165,7 +167,8 @@ impl Player<'_> {
         if furthest.is_none() {
             tracing::warn!(
                 "retention has left nothing in the topics: the run goes on behind as many records of this stream as each partition had, \
-                 and nothing shows any more that they were this stream's"
+                 and nothing shows any more that they were this stream's, nor that none was written under --delivery exactly-once, whose ends of \
+                 transactions would be counted as records"
             );
         }
         let next = self.next_due(stream, &part)?;

@@ -63,7 +63,7 @@ impl Watch {
 }
 
 impl Health {
-    /// Whether the run's loop goes round, in words. A start has time limits of its own.
+    /// Whether the run's loop goes round, in words. A start has time limits of its own, and a renewal waits for brokers as long as it takes.
     ///
     /// # Errors
     /// With the reason why it is not alive.

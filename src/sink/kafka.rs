@@ -18,6 +18,7 @@ mod last_error;
 mod producer;
 mod properties;
 mod reports;
+mod settle;
 mod topics;
 mod transactions;
 
@@ -108,7 +109,7 @@ impl Kafka {
     ) -> Result<Self, KafkaError> {
         Ok(Self {
             layout: cluster.layout().clone(),
-            producer: producer::producer(cluster, shard, metrics)?,
+            producer: producer::producer(cluster, shard.map(|shard| (shard, transactions::ASKED_AGAIN)), metrics)?,
             stop: Arc::clone(stop),
             metrics: Arc::clone(metrics),
             transactions: shard.map(|_| Transactions::default()),
@@ -134,6 +135,10 @@ impl Kafka {
                 thread::sleep(POLL_WAIT);
                 self.poll();
             }
+        }
+        if let Some(error) = self.transaction_error().filter(|_| follows()) {
+            // No record's report says why the transaction cannot be committed.
+            return Err(self.ended(KafkaError::of_transactions(&error)));
         }
         self.first_problem()?;
         fatal.map_or(Ok(()), |(code, reason)| Err(self.ended(KafkaError::Fatal { code, reason })))
@@ -203,31 +208,6 @@ impl Kafka {
         self.take_reports()?;
         if self.acked() == self.sent { Ok(()) } else { Err(self.ended(KafkaError::NotAcked)) }
     }
-
-    /// Reports without an offset counted one each; the end offsets now say whether that was right. Where a window ended by itself all
-    /// partitions that it wrote to are asked: behind its last record in one, no delivery offset tells of another writer.
-    fn settle(&self, complete: bool) -> Result<(), KafkaError> {
-        if self.transactions.is_some() && !complete {
-            self.wait_until_seen();
-            return Ok(());
-        }
-        let ends = {
-            let deliveries = self.producer.context().deliveries();
-            if complete { deliveries.written() } else { deliveries.unsettled() }
-        };
-        for (stage, partition, expected) in ends {
-            let topic = self.layout.topic(stage).name.clone();
-            let give_up = || self.stop.drain_is_over();
-            let patience = if self.transactions.is_some() { transactions::MARKED } else { Duration::ZERO };
-            match ends::end_offset(self.producer.client(), topic.as_str(), partition, (expected, patience), give_up) {
-                Ok(found) if found == expected => {}
-                Ok(found) => return Err(self.ended(KafkaError::misplaced(topic, partition, expected, found))),
-                Err(KafkaError::Stopped) => return Err(self.ended(KafkaError::Unsettled { topic, partition })),
-                Err(error) => return Err(self.ended(error)),
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Sink for Kafka {
@@ -270,6 +250,9 @@ impl Sink for Kafka {
             }
         }
         self.sent += 1;
+        if let Some(transactions) = &mut self.transactions {
+            transactions.sent_one();
+        }
         if self.sent.is_multiple_of(POLL_EVERY) {
             self.take_reports()?;
         }

@@ -30,8 +30,8 @@ pub(super) struct Compared {
     pub(super) are_gapless: bool,
 }
 
-/// The positions that the partitions' tails should have.
-type Sequences = BTreeMap<(Stage, u32), Sequence>;
+/// The positions that the tails of a stage's partitions should have.
+type Sequences = BTreeMap<u32, Sequence>;
 
 impl Checked<'_> {
     /// Refuses records from outside the window.
@@ -81,21 +81,34 @@ impl Checked<'_> {
         Ok(())
     }
 
-    /// Refuses tails that are not the sequence, and finds each one's last record.
+    /// Refuses tails that are not the sequence, and finds each one's last record. A stage at a time, because sequences take room.
     pub(super) fn tails(&self, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Compared, TailError> {
-        let mut sequences = self.sequences()?;
-        let ranges: Vec<Range> = self
-            .tails
-            .iter()
-            .map(|(&(stage, partition), tail)| Range { stage, partition, from: tail.from, end: tail.end })
-            .collect();
-        let mut seen: BTreeMap<(Stage, u32), usize> = BTreeMap::new();
+        let mut compared = Compared { lasts: BTreeMap::new(), are_gapless: true };
+        for stage in Stage::ALL {
+            let of_stage = self.tails.iter().filter(|&(&(of, _), _)| of == stage);
+            let ranges: Vec<Range> = of_stage
+                .map(|(&(_, partition), tail)| Range { stage, partition, from: tail.from, end: tail.end })
+                .collect();
+            self.compare(log, ranges, bounds, &mut compared)?;
+        }
+        Ok(compared)
+    }
+
+    fn compare(
+        &self,
+        log: &mut impl Log,
+        ranges: Vec<Range>,
+        bounds: &[Vec<Bounds>; 4],
+        compared: &mut Compared,
+    ) -> Result<(), TailError> {
+        let Some(&Range { stage, .. }) = ranges.first() else { return Ok(()) };
+        let mut sequences = self.sequences(stage)?;
+        let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
         let mut record = Record::default();
         log.read(&ranges, &mut |range, found| {
             self.ask.go_on()?;
-            let at = (range.stage, range.partition);
-            let index = seen.entry(at).or_default();
-            let expected = sequences.get_mut(&at).and_then(|sequence| {
+            let index = seen.entry(range.partition).or_default();
+            let expected = sequences.get_mut(&range.partition).and_then(|sequence| {
                 sequence.keep(*index, |position| {
                     self.ask.stream.fill(position, &mut record);
                     differing_part(&record, found)
@@ -106,22 +119,20 @@ impl Checked<'_> {
             let why = self.misfit(range, differing, found);
             Err(self.ask.refuse(range.stage, range.partition, Some(found.offset), why))
         })?;
-        let mut compared = Compared { lasts: BTreeMap::new(), are_gapless: true };
         for range in ranges {
-            let at = (range.stage, range.partition);
-            let seen = seen.get(&at).copied().unwrap_or(0);
+            let seen = seen.get(&range.partition).copied().unwrap_or(0);
             let Bounds { end, .. } = bounds[range.stage.index()][range.partition as usize];
             compared.are_gapless &= seen as i64 == end - range.from;
-            match *sequences.get(&at).map_or_else(Vec::new, |sequence| sequence.lasts(seen)) {
+            match *sequences.get(&range.partition).map_or_else(Vec::new, |sequence| sequence.lasts(seen)) {
                 [one, other, ..] => {
                     let why = Misfit::Ambiguous { one: one.into(), emit_ms: [one.emit_ms, other.emit_ms] };
                     return Err(self.ask.refuse(range.stage, range.partition, None, why));
                 }
-                [last] => drop(compared.lasts.insert(at, last)),
+                [last] => drop(compared.lasts.insert((stage, range.partition), last)),
                 [] => {}
             }
         }
-        Ok(compared)
+        Ok(())
     }
 
     /// Why a record is not the one that should stand there, from which it differs in a part.
@@ -158,41 +169,39 @@ impl Checked<'_> {
         Misfit::Drained { found: which, expected: wanted, end, end_ms }
     }
 
-    /// The sequences of all tails, each from its first to its last record, or until it is longer than the tail.
-    fn sequences(&self) -> Result<Sequences, TailError> {
-        let mut sequences: Sequences = self.tails.keys().map(|&at| (at, Sequence::default())).collect();
-        for stage in Stage::ALL {
-            let tails: BTreeMap<u32, &Tail> =
-                self.tails.iter().filter(|((of, _), _)| *of == stage).map(|(&(_, p), tail)| (p, tail)).collect();
-            let Some(from) = tails.values().map(|tail| tail.first()).min() else { continue };
-            let mut open: BTreeSet<u32> = tails.keys().copied().collect();
-            let auctions = self.ask.stream.auctions();
-            let lag_ms_max = emit_lag_ms_max(&auctions.spec().faults, stage);
-            let start = auctions.first_from_ms(from.emit_ms - lag_ms_max).max(self.window.start());
-            for position in self.positions(stage, start).skip_while(|&position| position < from) {
-                self.ask.go_on()?;
-                let partition = self.ask.stream.partition(position);
-                if let Some(tail) = tails.get(&partition)
-                    && (tail.first()..=tail.last()).contains(&position)
-                    && open.contains(&partition)
-                {
-                    let sequence = sequences.entry((stage, partition)).or_default();
-                    sequence.positions.push(position);
-                    let between = if tail.firsts.len() > 1 { BETWEEN_COPIES_MAX } else { 0 };
-                    if sequence.positions.len() as i64 > tail.end - tail.from + between {
-                        // One record alone can be the other one, however far it is.
-                        sequence.positions.extend(tail.firsts.iter().filter(|first| **first > position));
-                        open.remove(&partition);
-                    }
-                }
-                open.retain(|partition| position < tails[partition].last());
-                if open.is_empty() {
-                    break;
+    /// The sequences of a stage's tails, each from its first to its last record, or until it is longer than the tail.
+    fn sequences(&self, stage: Stage) -> Result<Sequences, TailError> {
+        let tails: BTreeMap<u32, &Tail> =
+            self.tails.iter().filter(|((of, _), _)| *of == stage).map(|(&(_, p), tail)| (p, tail)).collect();
+        let mut sequences: Sequences = tails.keys().map(|&partition| (partition, Sequence::default())).collect();
+        let Some(from) = tails.values().map(|tail| tail.first()).min() else { return Ok(sequences) };
+        let mut open: BTreeSet<u32> = tails.keys().copied().collect();
+        let auctions = self.ask.stream.auctions();
+        let lag_ms_max = emit_lag_ms_max(&auctions.spec().faults, stage);
+        let start = auctions.first_from_ms(from.emit_ms - lag_ms_max).max(self.window.start());
+        for position in self.positions(stage, start).skip_while(|&position| position < from) {
+            self.ask.go_on()?;
+            let partition = self.ask.stream.partition(position);
+            if let Some(tail) = tails.get(&partition)
+                && (tail.first()..=tail.last()).contains(&position)
+                && open.contains(&partition)
+            {
+                let sequence = sequences.entry(partition).or_default();
+                sequence.positions.push(position);
+                let between = if tail.firsts.len() > 1 { BETWEEN_COPIES_MAX } else { 0 };
+                if sequence.positions.len() as i64 > tail.end - tail.from + between {
+                    // One record alone can be the other one, however far it is.
+                    sequence.positions.extend(tail.firsts.iter().filter(|first| **first > position));
+                    open.remove(&partition);
                 }
             }
+            open.retain(|partition| position < tails[partition].last());
+            if open.is_empty() {
+                break;
+            }
         }
-        for (at, sequence) in &mut sequences {
-            sequence.begin(&self.tails[at]);
+        for (partition, sequence) in &mut sequences {
+            sequence.begin(tails[partition]);
         }
         Ok(sequences)
     }

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use super::compare::Checked;
 use super::error::Misfit;
 use super::log::Bounds;
-use super::{Tail, TailError};
+use super::{QUEUE_AUCTIONS, Tail, TailError};
 use crate::spec::Stage;
 use crate::stream::Position;
 
 impl Checked<'_> {
     /// The last record that each partition holds, or held before retention removed it.
-    pub(super) fn held(&self, bounds: &[Vec<Bounds>; 4], known: bool) -> Result<[Vec<Option<Position>>; 4], TailError> {
+    pub(super) fn held(
+        &self,
+        bounds: &[Vec<Bounds>; 4],
+        known: bool,
+        are_gapless: bool,
+    ) -> Result<[Vec<Option<Position>>; 4], TailError> {
         let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
         for (&(stage, partition), tail) in self.tails {
             held[stage.index()][partition as usize] = Some(tail.last());
@@ -21,7 +26,7 @@ impl Checked<'_> {
         };
         let emptied: Vec<_> = self.ask.owned(bounds).into_iter().filter(is_emptied).collect();
         if let Some(&(stage, partition, _)) = emptied.first() {
-            self.countable(&emptied, known).map_err(|why| self.ask.refuse(stage, partition, None, why))?;
+            self.countable(&emptied, known, are_gapless).map_err(|why| self.ask.refuse(stage, partition, None, why))?;
             self.cut_heads(bounds)?;
         }
         for stage in Stage::ALL {
@@ -35,10 +40,12 @@ impl Checked<'_> {
     }
 
     /// Refuses partitions whose offsets do not say how many records they had.
-    fn countable(&self, emptied: &[(Stage, u32, Bounds)], known: bool) -> Result<(), Misfit> {
+    fn countable(&self, emptied: &[(Stage, u32, Bounds)], known: bool, are_gapless: bool) -> Result<(), Misfit> {
+        // Where the others have gaps, an earlier run wrote transactions here, too.
+        let records_only = !self.ask.transactional && are_gapless;
         match emptied.iter().all(|(_, _, bounds)| bounds.is_empty()) {
-            true if !self.ask.transactional && known => Ok(()),
-            true if !self.ask.transactional => Err(Misfit::Emptied),
+            true if records_only && known => Ok(()),
+            true if records_only => Err(Misfit::Emptied),
             _ => Err(Misfit::Uncounted),
         }
     }
@@ -78,10 +85,13 @@ impl Checked<'_> {
     }
 
     /// Of partitions that retention has emptied, the position of the last record that they had: its number is the end offset,
-    /// because idempotent delivery stores nothing else.
+    /// because idempotent delivery stores nothing else. What is placed far behind all that is held was counted wrongly: its early
+    /// transactions have gone, and left no gap.
     fn counted(&self, stage: Stage, mut emptied: BTreeMap<u32, i64>) -> Result<BTreeMap<u32, Position>, TailError> {
         let mut lasts = BTreeMap::new();
         let ends = emptied.clone();
+        let furthest = self.tails.values().map(Tail::last).max();
+        let reach = furthest.map_or(u64::MAX, |furthest| furthest.ordinal.saturating_add(QUEUE_AUCTIONS));
         let mut positions = self.positions(stage, self.window.start());
         while !emptied.is_empty() && self.ask.stream.happens(stage) {
             self.ask.go_on()?;
@@ -90,6 +100,9 @@ impl Checked<'_> {
             let Some(left) = emptied.get_mut(&partition) else { continue };
             *left -= 1;
             if *left == 0 {
+                if position.ordinal > reach {
+                    return Err(self.ask.refuse(stage, partition, None, Misfit::Uncounted));
+                }
                 emptied.remove(&partition);
                 lasts.insert(partition, position);
             }

@@ -195,7 +195,7 @@ pub enum Misfit {
     Emptied,
     /// Retention removed everything, and its offsets count more than records.
     #[error(
-        "retention has removed all of its records, and under exactly-once delivery its offsets count the ends of transactions too, so nothing \
+        "retention has removed all of its records, and where transactions were written its offsets count their ends too, so nothing \
          tells how many records there were: keep records longer than a partition stays silent (retention.ms)"
     )]
     Uncounted,
@@ -217,6 +217,18 @@ pub enum Misfit {
         /// How far the others are.
         furthest: Which,
     },
+}
+
+impl Misfit {
+    /// Whether somebody has written it; other misfits are what retention leaves, or follow from the options.
+    #[must_use]
+    pub fn is_of_a_writer(&self) -> bool {
+        use Misfit::{Altered, BehindWindow, Elsewhere, Foreign, Missing, Repeated};
+        matches!(
+            self,
+            Foreign { .. } | Elsewhere { .. } | Altered { .. } | BehindWindow { .. } | Missing { .. } | Repeated { .. }
+        )
+    }
 }
 
 /// A record of the stream, named for people.

@@ -53,9 +53,10 @@ impl RunOptions {
 
     /// Refuses a property by which nobody could tell whether a commit was asked for twice.
     pub(super) fn require_certain_commits(&self, properties: &[Property]) -> Result<(), Failure> {
-        match properties.iter().find(|property| property.key() == "retry.backoff.ms") {
+        let decides = |property: &&Property| matches!(property.key(), "retry.backoff.ms" | "retry.backoff.max.ms");
+        match properties.iter().find(decides) {
             Some(property) if self.is_exactly_once() => Err(Failure::Usage(format!(
-                "`{}` cannot be set with --delivery exactly-once: by its 1,000 ms the program knows whether a commit was asked for twice",
+                "`{}` cannot be set with --delivery exactly-once: by the 1,000 ms of these the program knows whether a commit was asked for twice",
                 property.key()
             ))),
             _ => Ok(()),

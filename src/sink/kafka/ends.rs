@@ -57,6 +57,14 @@ pub(crate) fn watermarks<C: ClientContext>(
             Err(_) if give_up() => return Err(KafkaError::Stopped),
             Err(error) if is_settling(&error) && begin.elapsed() < READY => thread::sleep(SETTLING_WAIT),
             Err(error) if is_silence(&error) && begin.elapsed() < CONNECT => thread::sleep(SETTLING_WAIT),
+            Err(error) if has_no_leader(&error) => {
+                return Err(KafkaError::NoLeader {
+                    topic: topic.to_owned(),
+                    partition,
+                    seconds: READY.as_secs(),
+                    source: Box::new(error),
+                });
+            }
             Err(error) => {
                 let action = format!("reading the end offset of `{topic}`, partition {partition}");
                 return Err(KafkaError::refused(&action, error, CONNECT));
@@ -89,9 +97,21 @@ pub(super) fn end_offset<C: ClientContext>(
 
 /// Whether an answer means that a new leader is not at work yet.
 fn is_settling(error: &ClientError) -> bool {
-    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) || has_no_leader(error)
+}
+
+/// The same of a partition that is there: a new leader says so until it knows how far its followers are, or while it opens its log.
+fn has_no_leader(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{
+        KafkaStorageError, LeaderNotAvailable, NotLeaderForPartition, OffsetNotAvailable, ReplicaNotAvailable,
+    };
     let code = error.rdkafka_error_code();
-    code.is_some_and(|code| matches!(code, LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition))
+    code.is_some_and(|code| {
+        matches!(
+            code,
+            KafkaStorageError | LeaderNotAvailable | NotLeaderForPartition | OffsetNotAvailable | ReplicaNotAvailable
+        )
+    })
 }
 
 /// Whether there was no answer, or none yet: a new client may try an address that is dead first, and says that all brokers are down

@@ -91,6 +91,19 @@ pub enum KafkaError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The leader of a partition is not at work.
+    #[error("topic `{topic}`, partition {partition} had no leader at work for {seconds} s: {source}")]
+    NoLeader {
+        /// Which topic.
+        topic: String,
+        /// Which partition.
+        partition: i32,
+        /// How long was waited.
+        seconds: u64,
+        /// What its broker answers.
+        #[source]
+        source: Box<ClientError>,
+    },
     /// A topic is missing beside others that hold records.
     #[error(
         "topic `{missing}` does not exist, although `{held}` holds records: was it deleted?\n\
@@ -248,8 +261,9 @@ impl KafkaError {
     /// Whether brokers did not answer, or not yet.
     #[must_use]
     pub fn is_silence(&self) -> bool {
-        use KafkaError::{NotReady, Silent, Unanswered, Unreachable};
-        matches!(self.cause(), Unreachable { .. } | Unanswered { .. } | Silent { .. } | NotReady { .. })
+        use KafkaError::{NoLeader, NotReady, Silent, Unanswered, Unreachable};
+        let cause = self.cause();
+        matches!(cause, Unreachable { .. } | Unanswered { .. } | Silent { .. } | NotReady { .. } | NoLeader { .. })
     }
 
     /// Whether the run can go on by itself, with another client, behind what the log holds then.

@@ -1,6 +1,7 @@
 //! The client that sends: which settings the guarantees rest on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
@@ -19,14 +20,14 @@ pub const REQUESTS_IN_FLIGHT: u32 = 5;
 /// A client that appends behind the end offsets that a cluster had when it was looked at; with transactions where it is a shard's.
 pub(super) fn producer(
     cluster: &Cluster,
-    shard: Option<Shard>,
+    transactions: Option<(Shard, Duration)>,
     metrics: &Arc<Metrics>,
 ) -> Result<BaseProducer<Reports>, KafkaError> {
     let mut config = ClientConfig::new();
     config
         .set("linger.ms", cluster.transfer().linger_ms.to_string())
         .set("compression.type", cluster.transfer().compression);
-    if shard.is_some() {
+    if transactions.is_some() {
         transactions::configure(&mut config);
     }
     cluster.configure(&mut config);
@@ -39,9 +40,9 @@ pub(super) fn producer(
         .set("queue.buffering.max.messages", "0")
         .set("queue.buffering.max.kbytes", cluster.transfer().queue_kbytes.to_string())
         .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());
-    if let Some(shard) = shard {
-        transactions::name(&mut config, cluster, shard);
+    if let Some((shard, asked_again)) = transactions {
+        transactions::name(&mut config, cluster, shard, asked_again);
     }
-    let context = Reports::new(cluster.end_offsets(), metrics, shard.is_some());
+    let context = Reports::new(cluster.end_offsets(), metrics, transactions.is_some());
     Ok(config.create_with_context(context)?)
 }

@@ -20,7 +20,7 @@ use rdkafka::producer::Producer;
 
 use super::cluster::{Cluster, READY};
 use super::producer::producer;
-use super::{Kafka, KafkaError, PATIENCE, POLL_WAIT, ends};
+use super::{Kafka, KafkaError, PATIENCE, POLL_WAIT, SinkError};
 use crate::digest::Digest;
 use crate::spec::Layout;
 use crate::stream::Shard;
@@ -29,10 +29,13 @@ use crate::stream::Shard;
 /// again after a crash.
 const AGE_MAX: Duration = Duration::from_secs(1);
 const RECORDS_MAX: u64 = 100_000;
-/// The client asks again after this time without an answer.
-const ASKED_AGAIN: Duration = Duration::from_secs(1);
-/// A commit that took less was asked for once.
-const CERTAIN: Duration = Duration::from_millis(700);
+/// A client whose connection broke, or that was refused, asks again after this time, a fifth more or less and never more
+/// ([`name`]); one that gets no answer, after [`SILENCE`].
+pub(super) const ASKED_AGAIN: Duration = Duration::from_secs(1);
+/// It is longer where commits take long again and again, but no longer than that: what a broken connection had on its way waits so long too.
+const ASKED_AGAIN_MAX: Duration = Duration::from_secs(4);
+/// A commit that took less than this part of it, in percent, was asked for once.
+const CERTAIN_PERCENT: u32 = 70;
 /// While the client waits for an answer, signals are looked for this often.
 const STEP: Duration = Duration::from_millis(500);
 /// What a broker allows by default (`transaction.max.timeout.ms`): a transaction whose brokers were away for less is not ended by them, which
@@ -40,18 +43,26 @@ const STEP: Duration = Duration::from_millis(500);
 const TIMEOUT: Duration = Duration::from_secs(900);
 /// A broker that is silent for longer is asked at another connection.
 const SILENCE: Duration = Duration::from_secs(10);
-/// How long the control records of a committed transaction may take to reach its partitions.
-pub(super) const MARKED: Duration = Duration::from_secs(30);
-/// So long that is waited for where a signal has ended the run.
-const SEEN: Duration = Duration::from_secs(1);
+/// An open transaction is ended for so long where a run fails.
+const ENDING: Duration = Duration::from_millis(500);
 
 /// Where a producer's transactions stand.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Transactions {
     /// When the open one began, and its records.
     open: Option<(Instant, u64)>,
     commits: u64,
     committed: u64,
+    /// After which time this client asks again.
+    asked_again: Duration,
+    /// Commits since the last one that was certain.
+    uncertain: u32,
+}
+
+impl Default for Transactions {
+    fn default() -> Self {
+        Self { open: None, commits: 0, committed: 0, asked_again: ASKED_AGAIN, uncertain: 0 }
+    }
 }
 
 impl Transactions {
@@ -59,8 +70,35 @@ impl Transactions {
         self.open.is_some_and(|(begun, records)| records >= RECORDS_MAX || begun.elapsed() >= AGE_MAX)
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// A record was sent within the open one.
+    pub(super) fn sent_one(&mut self) {
+        if let Some((_, records)) = &mut self.open {
+            *records += 1;
+        }
+    }
+
     pub(super) fn commits(&self) -> u64 {
         self.commits
+    }
+
+    /// Whether a commit that took so long was asked for once.
+    fn is_certain(&mut self, took: Duration) -> bool {
+        let certain = took < self.asked_again * CERTAIN_PERCENT / 100;
+        self.uncertain = if certain { 0 } else { self.uncertain + 1 };
+        certain
+    }
+
+    /// Another client will write them. Where brokers take long each time, it is given more patience.
+    fn replaced(&mut self) -> Duration {
+        self.open = None;
+        if self.uncertain > 1 {
+            self.asked_again = (self.asked_again * 2).min(ASKED_AGAIN_MAX);
+        }
+        self.asked_again
     }
 
     /// Records of all transactions, the open one among them.
@@ -98,26 +136,25 @@ impl Kafka {
     /// # Errors
     /// As [`Kafka::transactional`].
     pub fn replace(&mut self, cluster: &Cluster, shard: Shard) -> Result<(), KafkaError> {
-        let producer = producer(cluster, Some(shard), &self.metrics)?;
+        let asked_again = self.transactions.as_mut().map_or(ASKED_AGAIN, Transactions::replaced);
+        let producer = producer(cluster, Some((shard, asked_again)), &self.metrics)?;
         self.producer.context().end();
         drop(std::mem::replace(&mut self.producer, producer));
         self.sent = 0;
-        if let Some(transactions) = &mut self.transactions {
-            transactions.open = None;
-        }
         self.take_over().map_err(|error| cluster.explain(error))
     }
 
-    /// Makes room for a record in an open transaction.
-    pub(super) fn before_record(&mut self) -> Result<(), KafkaError> {
+    /// Sees to it that a transaction is open for a record; after a signal none is begun.
+    pub(super) fn before_record(&mut self) -> Result<(), SinkError> {
         self.commit_if_due()?;
-        let Some(transactions) = &mut self.transactions else { return Ok(()) };
-        if let Some((_, records)) = &mut transactions.open {
-            *records += 1;
+        let Some(transactions) = self.transactions.as_mut().filter(|transactions| !transactions.is_open()) else {
             return Ok(());
+        };
+        if self.stop.asked() {
+            return Err(SinkError::Stopped);
         }
-        transactions.open = Some((Instant::now(), 1));
-        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))
+        transactions.open = Some((Instant::now(), 0));
+        Ok(self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))?)
     }
 
     /// Commits a transaction that is old or large enough, and goes on only if it is certain how it ended.
@@ -126,29 +163,25 @@ impl Kafka {
             return Ok(());
         }
         let took = self.commit()?;
-        if took < CERTAIN || self.stop.asked() {
+        let is_certain = self.transactions.as_mut().is_none_or(|transactions| transactions.is_certain(took));
+        if is_certain || self.stop.asked() {
             return Ok(());
         }
         let reason = format!("a commit took {} ms and may have been asked for twice", took.as_millis());
         Err(self.ended(KafkaError::Uncertain { reason }))
     }
 
-    /// Commits what is left.
-    pub(super) fn commit_last(&mut self) -> Result<(), KafkaError> {
-        let is_open = self.transactions.as_ref().is_some_and(|transactions| transactions.open.is_some());
-        if is_open { self.commit().map(drop) } else { Ok(()) }
+    /// Why the open transaction has to be aborted, if it has to be.
+    pub(super) fn transaction_error(&self) -> Option<ClientError> {
+        self.transactions.as_ref().filter(|transactions| transactions.is_open())?;
+        // None is begun within an open one, and the refusal tells what is wrong with that.
+        let refused = self.producer.begin_transaction().err()?;
+        matches!(&refused, ClientError::Transaction(error) if error.txn_requires_abort()).then_some(refused)
     }
 
-    /// Readers see what is committed once the control records are written, which follow the answer. Where they are late that is
-    /// no failure.
-    pub(super) fn wait_until_seen(&self) {
-        let written = self.producer.context().deliveries().written();
-        let begin = Instant::now();
-        for (stage, partition, expected) in written {
-            let topic = self.layout.topic(stage).name.as_str();
-            let until = (expected, SEEN.saturating_sub(begin.elapsed()));
-            drop(ends::end_offset(self.producer.client(), topic, partition, until, || self.stop.drain_is_over()));
-        }
+    /// Commits what is left.
+    pub(super) fn commit_last(&mut self) -> Result<(), KafkaError> {
+        if self.transactions.as_ref().is_some_and(Transactions::is_open) { self.commit().map(drop) } else { Ok(()) }
     }
 
     /// Commits the open transaction. How long the brokers took, acknowledgements aside.
@@ -183,8 +216,16 @@ impl Kafka {
 impl Drop for Kafka {
     /// An open transaction hides what others write behind it from readers, so it is ended where that is quick.
     fn drop(&mut self) {
-        if self.transactions.as_ref().is_some_and(|transactions| transactions.open.is_some()) {
-            drop(self.producer.abort_transaction(STEP));
+        if !self.transactions.as_ref().is_some_and(Transactions::is_open) {
+            return;
+        }
+        let begin = Instant::now();
+        // The client waits until what it throws away is taken, which nobody else does meanwhile.
+        while let Err(error) = self.producer.abort_transaction(POLL_WAIT) {
+            if !is_retriable(&error) || begin.elapsed() >= ENDING || self.stop.drain_is_over() {
+                return;
+            }
+            self.poll();
         }
     }
 }
@@ -223,10 +264,11 @@ pub(super) fn configure(config: &mut ClientConfig) {
 }
 
 /// The same, which beats the user's.
-pub(super) fn name(config: &mut ClientConfig, cluster: &Cluster, shard: Shard) {
+pub(super) fn name(config: &mut ClientConfig, cluster: &Cluster, shard: Shard, asked_again: Duration) {
     config
         .set("transactional.id", transactional_id(cluster.layout(), shard))
-        .set("retry.backoff.ms", ASKED_AGAIN.as_millis().to_string());
+        .set("retry.backoff.ms", asked_again.as_millis().to_string())
+        .set("retry.backoff.max.ms", asked_again.as_millis().to_string());
 }
 
 #[cfg(test)]

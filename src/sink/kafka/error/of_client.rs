@@ -52,6 +52,7 @@ impl KafkaError {
     ) -> Self {
         use RDKafkaErrorCode::{MessageSizeTooLarge, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
         let code = error.rdkafka_error_code();
+        let cause = fatal.as_ref().map(|(code, _)| *code).or(code);
         let reason = match fatal {
             // What it had not sent yet, a client that was fenced throws away, and says only that of those records.
             Some((code, _)) if is_fence(code) => return Self::Fenced,
@@ -69,7 +70,7 @@ impl KafkaError {
             }
             _ => "",
         };
-        Self::Rejected { topic, partition, key, reason, advice, code }
+        Self::Rejected { topic, partition, key, reason, advice, code: cause }
     }
 
     /// A transaction could not be begun or committed.
@@ -94,6 +95,7 @@ impl KafkaError {
             Self::Fatal { code, .. } | Self::Rejected { code: Some(code), .. } if is_fence(code) => Self::Fenced,
             Self::Rejected { code: Some(code), .. } if lasts(code) => self,
             Self::Fatal { .. } | Self::Rejected { .. } => Self::Uncertain { reason: self.to_string() },
+            Self::NotAcked => Self::NotCommitted,
             error => error,
         }
     }
