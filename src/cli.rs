@@ -136,7 +136,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
-        Some(Command::Verify(args)) => verify::run(args),
+        Some(Command::Verify(args)) => verify::run(args, &configuration),
         Some(Command::AnswerKey(args)) => answer_key::run(args),
         Some(Command::Show(args)) => show::show(args),
         Some(Command::Schema(args)) => schema::schema(args),

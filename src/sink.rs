@@ -103,8 +103,13 @@ pub enum SinkError {
     #[error("topic `{0}` has too long a name for a file: 248 characters fit beside .ndjson")]
     LongName(TopicName),
     /// The output folder is in use.
-    #[error("{path} is not empty: give --out a folder that is new or empty", path = .0.display())]
-    NotEmpty(PathBuf),
+    #[error("{path} is not empty: give {option} a folder that is new or empty", path = .path.display())]
+    NotEmpty {
+        /// Which.
+        path: PathBuf,
+        /// The option that names it.
+        option: &'static str,
+    },
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),

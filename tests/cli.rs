@@ -517,8 +517,11 @@ fn a_reader_that_has_enough_is_no_failure() {
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(program.stdout.take().unwrap()), &mut line).unwrap();
     let output = program.wait_with_output().unwrap();
-    // The heading was said before; nothing more.
-    assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(0), 2), "{}", stderr(&output));
+    // The heading was said before.
+    let said = stderr(&output);
+    let last = said.lines().nth(2).unwrap_or_default();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 3), "{said}");
+    assert_eq!(last, "the reader of standard output has gone: the run ends there");
 }
 
 #[test]
@@ -540,6 +543,14 @@ fn a_signal_stops_an_unfinished_window_with_code_5() {
     assert!(stderr(&output).contains("stopped after"));
     let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["complete"], false);
+    assert!(stderr(&output).contains("give --out another folder"), "{}", stderr(&output));
+    // What was to be there is not; what is there is as it should be.
+    let verify = |more: &[&str]| run(&[&["verify", "--files", &out.display().to_string()], more].concat());
+    let short = verify(&[]);
+    assert_eq!(short.status.code(), Some(1), "{}", seen(&short));
+    assert!(stderr(&short).contains("its run was ended before the window was complete"), "{}", seen(&short));
+    let prefix = verify(&["--prefix"]);
+    assert_eq!(prefix.status.code(), Some(0), "{}", seen(&prefix));
     let request = lines(&out.join("bid-requests.ndjson")).pop().unwrap();
     assert!(serde_json::from_str::<Value>(&request).is_ok(), "ended within a record");
 }

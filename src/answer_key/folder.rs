@@ -53,7 +53,7 @@ pub(super) struct WrittenFile {
 impl Folder {
     /// A folder that is new or empty.
     pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
-        require_empty(path)?;
+        require_empty(path, "--out")?;
         fs::create_dir_all(path).map_err(|source| SinkError::File { path: path.to_owned(), source })?;
         let (sender, receiver) = sync_channel(CHUNKS_WAITING);
         let writer = thread::spawn(move || write(&receiver));

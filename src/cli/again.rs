@@ -19,7 +19,10 @@ pub(super) enum Written<'a> {
 /// secret must be filled in.
 pub(super) fn verify_command(stream: &Stream, window: Window, written: Written<'_>) -> String {
     let mut words = vec!["mock-data-gen".to_owned(), "verify".to_owned()];
-    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), quoted(value)]);
+    let mut add = |option: &str, value: &str| match value.starts_with('-') {
+        true => words.push(format!("{option}={}", quoted(value))),
+        false => words.extend([option.to_owned(), quoted(value)]),
+    };
     match written {
         Written::Folder(folder) => add("--files", folder),
         Written::Topics { brokers, properties } => {
@@ -115,5 +118,7 @@ mod tests {
         );
         let folder = verify_command(&stream, Window::auctions(0, 1), Written::Folder("it's here"));
         assert!(folder.starts_with(r"mock-data-gen verify --files 'it'\''s here' --seed 7"), "{folder}");
+        let folder = verify_command(&stream, Window::auctions(0, 1), Written::Folder("-dash"));
+        assert!(folder.starts_with("mock-data-gen verify --files=-dash --seed 7"), "{folder}");
     }
 }

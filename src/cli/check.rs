@@ -71,9 +71,8 @@ struct TopicFinding {
 pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &ArgMatches) -> Result<(), Failure> {
     let resolved = args.resolve()?;
     let mut findings = Findings::new(&resolved, options(&resolved, configuration, matches));
-    if args.options.is_kafka() {
-        findings.look_at_brokers(args, &resolved)?;
-    }
+    // What does not depend on brokers is said without them, too.
+    let looked = if args.options.is_kafka() { findings.look_at_brokers(args, &resolved) } else { Ok(()) };
     let text = match args.options.report {
         ReportForm::Text => findings.to_string(),
         ReportForm::Json => serde_json::to_string(&findings).map_err(|e| Failure::Usage(e.to_string()))? + "\n",
@@ -82,6 +81,7 @@ pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &Arg
     for warning in &findings.warnings {
         to_stderr(&format!("warning: {warning}\n"));
     }
+    looked?;
     if findings.problems.is_empty() { Ok(()) } else { Err(Failure::Problems(findings.problems)) }
 }
 

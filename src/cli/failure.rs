@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::configuration::ConfigurationError;
 use super::resume;
@@ -43,6 +44,11 @@ pub(super) enum Failure {
     Empty(VerifyError),
     #[error("what was read is not what the stream says")]
     Different,
+    #[error(
+        "{}: its run was ended before the window was complete\nadd --prefix to verify what is there, or write it anew into another folder",
+        .0.display()
+    )]
+    Incomplete(PathBuf),
     #[error("signals cannot be listened for: {0}")]
     Signals(io::Error),
     #[error(
@@ -55,6 +61,9 @@ pub(super) enum Failure {
     ReadBack,
     #[error("stopped by a signal before the window was complete")]
     Stopped,
+    /// The same, where somebody could try to go on.
+    #[error("stopped by a signal before the window was complete\n{0}")]
+    Unfinished(&'static str),
 }
 
 impl From<SourceError> for Failure {
@@ -103,7 +112,7 @@ impl Failure {
             | Self::Configuration(_)
             | Self::Window(_)
             | Self::Tail(TailError::Window(_) | TailError::NoPlainRequest)
-            | Self::Sink(SinkError::NotEmpty(_) | SinkError::LongName(_)) => 2,
+            | Self::Sink(SinkError::NotEmpty { .. } | SinkError::LongName(_)) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
                 match error.cause() {
                     KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,
@@ -114,8 +123,8 @@ impl Failure {
             }
             Self::Tail(TailError::Unsettled { .. }) | Self::Intruded(_) => 4,
             Self::Sink(SinkError::ReaderGone) => 0,
-            Self::Unhealthy { .. } | Self::Different => 1,
-            Self::Stopped | Self::Sink(SinkError::Stopped) | Self::Tail(TailError::Stopped) => 5,
+            Self::Unhealthy { .. } | Self::Different | Self::Incomplete(_) => 1,
+            Self::Stopped | Self::Unfinished(_) | Self::Sink(SinkError::Stopped) | Self::Tail(TailError::Stopped) => 5,
             Self::Sink(_)
             | Self::Tail(_)
             | Self::Hole(_)

@@ -21,6 +21,7 @@ use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, T
 use crate::sink::{KafkaError, Sink, SinkError, Stop};
 use crate::spec::{KeyBy, Layout, StreamSpec};
 use crate::stream::{Part, Shard, Stream, Window, WindowEnd};
+use crate::timestamp::Timestamp;
 
 /// A run that is about to begin.
 #[derive(Debug)]
@@ -151,6 +152,7 @@ impl Player<'_> {
         if self.options.report == ReportForm::Text {
             to_stderr(&Heading::new(stream.auctions(), part).resumed(*resumed).to_string());
         }
+        self.tell_of_a_start_to_come(stream, part);
         let window = part.window();
         let resumed_ms = resumed.and_then(|resumed| resumed.from).map(|from| from.0);
         let start_us = resumed_ms.unwrap_or_else(|| stream.auctions().plan(window.start()).request_ms) * 1_000;
@@ -164,6 +166,16 @@ impl Player<'_> {
         let outcome = self.play_parts(stream, beginning, sink, renew, (pacer, tally));
         drop(status);
         outcome
+    }
+
+    /// Nothing moves before a live window starts.
+    fn tell_of_a_start_to_come(&self, stream: &Stream, part: &Part) {
+        let start_ms = stream.auctions().plan(part.window().start()).request_ms;
+        let ahead_s = (start_ms - wall_clock_us() / 1_000) / 1_000;
+        if self.pace == Pace::Live && ahead_s > 0 && !self.terminal.is_quiet() {
+            let span = humantime::format_duration(Duration::from_secs(ahead_s.unsigned_abs()));
+            to_stderr(&format!("waiting      {span} for the window's start, {}\n", Timestamp(start_ms)));
+        }
     }
 
     /// Plays a part, and where a transaction's end is uncertain what is left then, until nothing is.
@@ -182,14 +194,15 @@ impl Player<'_> {
             let mut counted = Counted::new(sink, self.metrics);
             let played = run::run(stream, &part, &mut counted, &mut pacer, self.stop, manner, &mut tally);
             let (Err(SinkError::Kafka(error)), Some(renew)) = (&played, &mut renew) else { return Ok(played?) };
-            in_vain = if sink.commits() > commits { 0 } else { in_vain + 1 };
+            let has_waited = matches!(error.cause(), KafkaError::Standstill { .. });
+            in_vain = if sink.commits() > commits || has_waited { 0 } else { in_vain + 1 };
             commits = sink.commits();
             if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.asked() {
                 return Ok(played?);
             }
-            if let KafkaError::Uncertain { reason } = error.cause() {
-                tracing::warn!(target: "kafka", "{reason}: looking where the topics end, to go on there");
-            }
+            let reason = error.cause().to_string();
+            let reason = reason.lines().next().unwrap_or_default();
+            tracing::warn!(target: "kafka", "{reason}: looking where the topics end, to go on there");
             self.metrics.enter(State::Starting);
             self.metrics.taken_back(tally.take_back());
             part = match renew(sink) {
@@ -233,7 +246,13 @@ impl Player<'_> {
 
     /// A window without end cannot be left incomplete.
     fn verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
-        if outcome.complete || self.window.end().is_none() { Ok(()) } else { Err(Failure::Stopped) }
+        if outcome.complete || self.window.end().is_none() {
+            return Ok(());
+        }
+        Err(match self.options.way_on() {
+            Some(way_on) => Failure::Unfinished(way_on),
+            None => Failure::Stopped,
+        })
     }
 
     /// At full speed throughput counts; else the time from release to reader, and what an outage leaves in memory: what is due

@@ -14,9 +14,10 @@ use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use super::play::{Player, require_partitions};
 use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
-use super::{Failure, signals};
+use super::{Failure, signals, to_stderr};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed, wall_clock_us};
+use crate::sink::SinkError;
 use crate::sink::files::Files;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
@@ -173,7 +174,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         metrics: &metrics,
     };
     match options.sink {
-        SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())),
+        SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())).inspect_err(|failure| {
+            // `| head` has what it wanted, but a reader that broke must not look like the end.
+            if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
+                to_stderr("the reader of standard output has gone: the run ends there\n");
+            }
+        }),
         SinkKind::Null => player.play(&stream, &mut Null),
         SinkKind::Files => {
             player.play(&stream, &mut Files::create(options.folder()?, options.envelope, &stream, &player.part())?)
@@ -245,6 +251,17 @@ impl RunOptions {
     fn folder(&self) -> Result<&Path, Failure> {
         let missing = || Failure::Usage("--sink files needs a folder: give --out DIR".to_owned());
         self.out.as_deref().ok_or_else(missing)
+    }
+
+    /// How a run that was ended is gone on with, where that is a question.
+    pub(super) fn way_on(&self) -> Option<&'static str> {
+        match self.sink {
+            SinkKind::Files => Some(
+                "files are not gone on with: give --out another folder, or verify these as far as they go (--prefix)",
+            ),
+            _ if self.is_kafka() && self.resume != Some(Resume::Never) => Some("the same command goes on"),
+            _ => None,
+        }
     }
 
     pub(super) fn is_stdout(&self) -> bool {

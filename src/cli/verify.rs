@@ -6,7 +6,9 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Command};
 
+use super::configuration::Configuration;
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
+use super::origin::Origin;
 use super::run::ReportForm;
 use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
@@ -16,7 +18,7 @@ use crate::sink::{SinkError, Stop};
 use crate::source::Source;
 use crate::source::files::{Files, Manifest};
 use crate::source::topics::Topics;
-use crate::spec::StreamSpec;
+use crate::spec::{Layout, StreamSpec};
 use crate::stream::Stream;
 use crate::verify::{Demand, Verdict, verify};
 
@@ -66,7 +68,7 @@ pub(super) fn with_own_help(command: Command) -> Command {
 }
 
 /// Reads back, compares and prints the verdict.
-pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<(), Failure> {
     let spec = args.stream.spec()?;
     let layout = args.layout.layout()?;
     let options = &args.options;
@@ -84,7 +86,22 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
                     "-X sets properties of the Kafka client: leave it or --files away".to_owned(),
                 ));
             }
+            if configuration.origin("bootstrap-servers") == Origin::Flag {
+                return Err(Failure::Usage(
+                    "--files and --bootstrap-servers name two logs to verify: give one of them".to_owned(),
+                ));
+            }
             let mut files = Files::open(folder, &layout)?;
+            let counts = |layout: &Layout| layout.topics().each_ref().map(|topic| topic.partitions.count());
+            let (written, given) = (counts(files.layout()), counts(&layout));
+            if written != given && configuration.origin("partitions") == Origin::Flag {
+                return Err(Failure::Usage(format!(
+                    "--partitions {} is not what {} says, which is {}: leave it away",
+                    given[0],
+                    folder.join("manifest.json").display(),
+                    written[0]
+                )));
+            }
             if options.fingerprint && !files.has_envelopes() {
                 return Err(Failure::Usage(format!(
                     "--fingerprint needs keys and timestamps, and {} holds bare values: leave it away, or write the files with --envelope",
@@ -129,7 +146,11 @@ fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Dema
         ));
     }
     if demand.window.is_none() {
-        demand.window = Some(manifest.window());
+        let window = manifest.window();
+        if window.end().is_some() && !manifest.is_complete() && !demand.prefix {
+            return Err(Failure::Incomplete(folder.join("manifest.json")));
+        }
+        demand.window = Some(window);
         to_stderr("the window is the one of manifest.json\n");
     }
     Ok(())

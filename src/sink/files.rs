@@ -75,7 +75,7 @@ impl Files {
     /// # Errors
     /// If the folder cannot be made or read, or is not empty.
     pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
-        require_empty(folder)?;
+        require_empty(folder, "--out")?;
         let layout = stream.layout();
         if let Some(topic) = layout.topics().iter().find(|topic| file_name(topic).len() > FILE_NAME_MAX) {
             return Err(SinkError::LongName(topic.name.clone()));
@@ -183,10 +183,10 @@ impl NdjsonFile {
 ///
 /// # Errors
 /// If it is not empty, or cannot be read.
-pub fn require_empty(folder: &Path) -> Result<(), SinkError> {
+pub fn require_empty(folder: &Path, option: &'static str) -> Result<(), SinkError> {
     let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
     if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
-        return Err(SinkError::NotEmpty(folder.to_owned()));
+        return Err(SinkError::NotEmpty { path: folder.to_owned(), option });
     }
     Ok(())
 }

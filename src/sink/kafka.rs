@@ -21,8 +21,8 @@ mod reports;
 mod settle;
 mod topics;
 mod transactions;
+mod waiting;
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,6 +42,7 @@ pub use self::properties::{Property, PropertyError};
 use self::reports::Reports;
 pub use self::topics::{Existing, Times, TopicSettings};
 use self::transactions::Transactions;
+use self::waiting::Waiting;
 use super::{Sink, SinkError, Stop};
 use crate::metrics::Metrics;
 use crate::record::Record;
@@ -54,8 +55,6 @@ const POLL_EVERY: u64 = 256;
 const POLL_WAIT: Duration = Duration::from_millis(2);
 /// A client that cannot go on is given this long to report the record that did it.
 const REASON_WAIT: Duration = Duration::from_secs(1);
-/// A wait without any acknowledgement is told this often.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A producer of one run's records.
 pub struct Kafka {
@@ -66,8 +65,7 @@ pub struct Kafka {
     /// Under exactly-once delivery.
     transactions: Option<Transactions>,
     sent: u64,
-    /// Acknowledged records when that number last grew, or when waiting was last told of.
-    last_progress: Cell<(u64, Instant)>,
+    waiting: Waiting,
 }
 
 impl std::fmt::Debug for Kafka {
@@ -114,7 +112,7 @@ impl Kafka {
             metrics: Arc::clone(metrics),
             transactions: shard.map(|_| Transactions::default()),
             sent: 0,
-            last_progress: Cell::new((0, Instant::now())),
+            waiting: Waiting::default(),
         })
     }
 
@@ -157,7 +155,7 @@ impl Kafka {
     /// longer when that is stepped back by an hour. A signal would not be seen meanwhile.
     fn pause(&self, span: Duration) -> Result<(), KafkaError> {
         self.take_reports()?;
-        self.tell_of_waiting();
+        self.look_for_progress()?;
         thread::sleep(span);
         Ok(())
     }
@@ -176,24 +174,6 @@ impl Kafka {
             None => (source, self.sent, self.acked()),
         };
         KafkaError::Ended { source: Box::new(source), sent, acked }
-    }
-
-    /// Says now and then that nothing is acknowledged any more.
-    fn tell_of_waiting(&self) {
-        self.metrics.tick();
-        let acked = self.acked();
-        let (seen, since) = self.last_progress.get();
-        if acked != seen || acked == self.sent {
-            self.last_progress.set((acked, Instant::now()));
-        } else if since.elapsed() >= PATIENCE {
-            let waiting = self.sent - acked;
-            tracing::warn!(
-                target: "kafka",
-                "no acknowledgement for {} s: {waiting} records wait for the brokers, nothing is lost",
-                PATIENCE.as_secs()
-            );
-            self.last_progress.set((acked, Instant::now()));
-        }
     }
 
     fn acked(&self) -> u64 {

@@ -74,7 +74,10 @@ impl fmt::Display for TopicName {
     }
 }
 
-/// A topic's partition count: 1 to 2^31 − 1, Kafka's own range.
+/// Kafka's own range ends at 2^31 − 1, but clusters have so many partitions at most, and a run takes some 700 bytes for each.
+const PARTITIONS_MAX: u32 = 100_000;
+
+/// A topic's partition count: 1 to 100,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Partitions(u32);
 
@@ -88,9 +91,9 @@ impl Partitions {
     /// A partition count.
     ///
     /// # Errors
-    /// If it is 0 or above 2^31 − 1.
+    /// If it is 0 or above 100,000.
     pub fn new(count: u32) -> Result<Self, LayoutError> {
-        if (1..=0x7fff_ffff).contains(&count) { Ok(Self(count)) } else { Err(LayoutError::Partitions) }
+        if (1..=PARTITIONS_MAX).contains(&count) { Ok(Self(count)) } else { Err(LayoutError::Partitions) }
     }
 }
 
@@ -183,7 +186,7 @@ pub enum LayoutError {
     #[error("not a whole number: {0}")]
     Integer(#[from] ParseIntError),
     /// Zero, or more than Kafka can number.
-    #[error("out of range: give 1 to 2147483647")]
+    #[error("out of range: give 1 to 100000")]
     Partitions,
     /// One topic for two stages.
     #[error("topic `{name}` is named for both {first}s and {second}s: each stage needs a topic of its own")]

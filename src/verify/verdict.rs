@@ -177,9 +177,13 @@ fn hints(counts: &Counts, logs: &[Log]) -> Vec<String> {
     }
     let short = logs.iter().filter(|log| log.missing_at_end > 0).count();
     if short > 0 && counts.matched > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {
+        let way_on = if logs.iter().any(|log| log.place.partition.is_none()) {
+            "was ended before (files are not gone on with: write them anew into another folder)"
+        } else {
+            "was killed (the same run command goes on)"
+        };
         hints.push(format!(
-            "nothing is missing but at the end of {short} of {} logs: a run that still goes on (--prefix accepts that), or \
-             that was killed (the same run command goes on)",
+            "nothing is missing but at the end of {short} of {} logs: a run that still goes on (--prefix accepts that), or that {way_on}",
             logs.len()
         ));
     }

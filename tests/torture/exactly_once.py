@@ -9,7 +9,8 @@ run that nothing interrupted. ROUNDS=200 is the long form: 200 random kills, and
   points    SIGKILL at named points of a transaction, which a proxy between generator and broker sees go by
   frozen    SIGKILL while the broker is stopped by SIGSTOP, then broker and generator go on
   thaw      SIGSTOP of the broker for FREEZE_S seconds (30 to 70), several writers left alone
-  network   requests delayed or reset, and ends of transactions held back beyond their timeout and released in the next transaction
+  network   requests delayed or reset; ends of transactions held back beyond their timeout and released in the next transaction; clients
+            that no answer reaches until they are replaced (three times at most)
   controls  the same faults without transactions, and a position that is not the log's: this harness and the program have to see it
 
 With DELIVERY=idempotent a round is good when it ends clean or when the damage is named; with exactly-once only clean is good.
@@ -266,14 +267,17 @@ def network(rng):
     windows = Windows("network", DELIVERY, PROXIED)
     kinds = ["delays", "resets"]
     if DELIVERY == "exactly-once":
-        kinds = ["end in the next transaction", "end in the successor's transaction", *kinds]
+        kinds = ["end in the next transaction", "end in the successor's transaction", *kinds, "no answers"]
     for kind in kinds:
         proven = tries = 0
-        while proven < FEW and tries < FEW + 5:
+        wanted_times = min(FEW, 3) if kind == "no answers" else FEW
+        while proven < wanted_times and tries < wanted_times + 5:
             tries += 1
             window = windows.current()
             if kind.startswith("end"):
                 result = stray_end(window, rng, kind == "end in the successor's transaction")
+            elif kind == "no answers":
+                result = stand_still(window, rng)
             else:
                 result = disturb(window, rng, kind)
             proven += result["proven"]
@@ -281,7 +285,7 @@ def network(rng):
             if result["exit"] not in GOES_ON:
                 FAILED.append(f"network: {kind}: exit {result['exit']}")
             windows.judge()
-        if proven < FEW:
+        if proven < wanted_times:
             FAILED.append(f"network: {kind}: proven only {proven} times")
     windows.summary(rounds=FEW, kinds=kinds)
 
@@ -325,6 +329,24 @@ def stray_end(window, rng, of_a_dead_writer):
     held.release()
     PROXY.watch()
     return {"proven": bool(released), "nth": nth, "behind_produces": behind, "caught": held.caught.is_set(), "exit": ended, **unless_done(ended, said)}
+
+
+def stand_still(window, rng):
+    """No record of a client arrives any more, however often it asks, until it is replaced; then all of them come at once, fenced."""
+    nth, held, replaced = rng.randint(2, 30), Held(HUNG_S), []
+
+    def rule(at, key, counted):
+        if key == INIT_PRODUCER_ID and at == RETURNED and held.caught.is_set():
+            replaced.append(time.monotonic())
+            held.release()
+        return held if key == PRODUCE and at == ARRIVED and counted >= nth and not replaced else PASS
+
+    PROXY.watch(rule)
+    process = window.start()
+    ended, said = ended_by_itself(process)
+    held.release()
+    PROXY.watch()
+    return {"proven": bool(replaced), "nth": nth, "exit": ended, **unless_done(ended, said)}
 
 
 def disturb(window, rng, kind):

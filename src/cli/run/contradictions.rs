@@ -2,6 +2,7 @@
 
 use super::super::Failure;
 use super::{Resume, RunOptions, SinkKind};
+use crate::sink::SinkError;
 use crate::sink::files::require_empty;
 use crate::sink::kafka::Property;
 use crate::stream::{Stream, Window};
@@ -75,7 +76,13 @@ impl RunOptions {
                 "--answer-key is of all partitions, so every worker of --shard would write the same: give it to the command answer-key, once",
             );
         }
-        Ok(require_empty(folder)?)
+        if self.out.as_ref() == Some(folder) {
+            return usage("--out and --answer-key name the same folder, and each has a manifest.json: give them two");
+        }
+        require_empty(folder, "--answer-key")?;
+        // It is written last, and hours may lie between.
+        std::fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.to_owned(), source })?;
+        Ok(())
     }
 
     /// Refuses bare values that are none: a line cannot hold them.

@@ -215,6 +215,12 @@ pub enum KafkaError {
         /// What happened.
         reason: String,
     },
+    /// A client has waited in vain for long; another one may do better.
+    #[error("the brokers have acknowledged nothing for {seconds} s\nthe same command goes on behind what is committed")]
+    Standstill {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// An error that ended a run under way.
     #[error("{source}\n{acked} of {sent} records that were sent are acknowledged")]
     Ended {
@@ -269,7 +275,7 @@ impl KafkaError {
     /// Whether the run can go on by itself, with another client, behind what the log holds then.
     #[must_use]
     pub fn is_uncertain(&self) -> bool {
-        matches!(self.cause(), Self::Uncertain { .. })
+        matches!(self.cause(), Self::Uncertain { .. } | Self::Standstill { .. })
     }
 
     /// The error itself, without what was delivered until then.

@@ -11,8 +11,9 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::cluster;
 use super::delivery::Deliveries;
-use super::{PATIENCE, cluster};
+use super::waiting::PATIENCE;
 use crate::metrics::Metrics;
 use crate::spec::Stage;
 

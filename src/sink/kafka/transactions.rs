@@ -20,7 +20,8 @@ use rdkafka::producer::Producer;
 
 use super::cluster::{Cluster, READY};
 use super::producer::producer;
-use super::{Kafka, KafkaError, PATIENCE, POLL_WAIT, SinkError};
+use super::waiting::{PATIENCE, Waiting};
+use super::{Kafka, KafkaError, POLL_WAIT, SinkError};
 use crate::digest::Digest;
 use crate::spec::Layout;
 use crate::stream::Shard;
@@ -140,7 +141,7 @@ impl Kafka {
         let producer = producer(cluster, Some((shard, asked_again)), &self.metrics)?;
         self.producer.context().end();
         drop(std::mem::replace(&mut self.producer, producer));
-        self.sent = 0;
+        (self.sent, self.waiting) = (0, Waiting::default());
         self.take_over().map_err(|error| cluster.explain(error))
     }
 
@@ -198,6 +199,7 @@ impl Kafka {
                 return Err(self.ended(KafkaError::NotCommitted));
             }
             self.metrics.tick();
+            self.replace_after(begin)?;
             if told.elapsed() >= PATIENCE {
                 told = Instant::now();
                 tracing::warn!(target: "kafka", "no answer to a commit for {} s, nothing is lost", begin.elapsed().as_secs());

@@ -82,11 +82,17 @@ impl Manifest {
         self.shard.as_deref()
     }
 
-    /// The window that it was written for. Without an end where the run had none, or did not come to it.
+    /// Whether the run came to its window's end. One without an end never does.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The window that it was written for.
     #[must_use]
     pub fn window(&self) -> Window {
         let ManifestWindow { first_ordinal, end_ordinal } = self.window;
-        match end_ordinal.filter(|_| self.complete) {
+        match end_ordinal {
             Some(end) => Window::auctions(first_ordinal, end.saturating_sub(first_ordinal)),
             None => Window::unbounded(first_ordinal),
         }

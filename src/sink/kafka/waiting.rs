@@ -1,0 +1,60 @@
+//! Waiting for acknowledgements: it is told, and where the client can be replaced it has an end.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::{Kafka, KafkaError};
+
+/// A wait without any acknowledgement is told this often.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long a client that writes transactions is replaced. One was seen to stand still for ever though its broker, which had been stopped for
+/// 42 s, answered others again.
+pub(super) const STANDSTILL: Duration = Duration::from_secs(60);
+
+/// Since when nothing was acknowledged.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// Acknowledged records when that number last grew, or nothing was waited for.
+    progress: Cell<(u64, Instant)>,
+    told: Cell<Instant>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { progress: Cell::new((0, Instant::now())), told: Cell::new(Instant::now()) }
+    }
+}
+
+impl Kafka {
+    /// Says now and then that nothing is acknowledged any more.
+    pub(super) fn look_for_progress(&self) -> Result<(), KafkaError> {
+        self.metrics.tick();
+        let Waiting { progress, told } = &self.waiting;
+        let (acked, now) = (self.acked(), Instant::now());
+        let (seen, since) = progress.get();
+        if acked != seen || acked == self.sent {
+            progress.set((acked, now));
+            told.set(now);
+        } else if self.transactions.is_some() {
+            self.replace_after(since)?;
+        }
+        if told.get().elapsed() >= PATIENCE {
+            let waiting = self.sent - acked;
+            tracing::warn!(
+                target: "kafka",
+                "no acknowledgement for {} s: {waiting} records wait for the brokers, nothing is lost",
+                since.elapsed().as_secs()
+            );
+            told.set(now);
+        }
+        Ok(())
+    }
+
+    /// An error after which another client goes on, if this one has waited long enough; a signal leaves no time for that.
+    pub(super) fn replace_after(&self, since: Instant) -> Result<(), KafkaError> {
+        if since.elapsed() < STANDSTILL || self.stop.asked() {
+            return Ok(());
+        }
+        Err(self.ended(KafkaError::Standstill { seconds: STANDSTILL.as_secs() }))
+    }
+}
