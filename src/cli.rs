@@ -14,6 +14,7 @@ pub mod judge;
 mod listen;
 mod options;
 mod origin;
+mod partitions;
 mod play;
 mod read_back;
 mod resume;

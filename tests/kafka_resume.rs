@@ -124,10 +124,18 @@ fn addresses_that_are_dead_stop_no_restart() {
 fn create(topic: &str, partitions: u32) {
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", bootstrap()).create().unwrap();
-    let topic = NewTopic::new(topic, partitions.cast_signed(), TopicReplication::Fixed(1)).set("retention.ms", "-1");
+    let new = NewTopic::new(topic, partitions.cast_signed(), TopicReplication::Fixed(1)).set("retention.ms", "-1");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let created = runtime.block_on(admin.create_topics(&[topic], &AdminOptions::new())).unwrap();
+    let created = runtime.block_on(admin.create_topics(&[new], &AdminOptions::new())).unwrap();
     assert!(created[0].is_ok(), "{created:?}");
+    // The controller has it; a busy broker learns of it a moment later.
+    let is_known = || {
+        let metadata = admin.inner().fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
+        metadata.topics()[0].partitions().len() == partitions as usize
+    };
+    while !is_known() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn producer() -> BaseProducer {

@@ -8,7 +8,8 @@ use clap::ArgMatches;
 use serde::Serialize;
 
 use super::configuration::Configuration;
-use super::play::{Player, uneven_topics};
+use super::partitions::uneven_topics;
+use super::play::Player;
 use super::run::{ReportForm, Resolved, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::emit_lag_ms_max;
@@ -73,6 +74,9 @@ pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &Arg
     let mut findings = Findings::new(&resolved, options(&resolved, configuration, matches));
     // What does not depend on brokers is said without them, too.
     let looked = if args.options.is_kafka() { findings.look_at_brokers(args, &resolved) } else { Ok(()) };
+    if looked.as_ref().is_err_and(|failure| !failure.is_silence()) {
+        return looked;
+    }
     let text = match args.options.report {
         ReportForm::Text => findings.to_string(),
         ReportForm::Json => serde_json::to_string(&findings).map_err(|e| Failure::Usage(e.to_string()))? + "\n",

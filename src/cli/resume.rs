@@ -4,7 +4,8 @@ use std::fmt;
 use std::thread;
 use std::time::Duration;
 
-use super::play::{Beginning, Player, require_partitions, uneven_topics};
+use super::partitions::{require_partitions, uneven_topics};
+use super::play::{Beginning, Player};
 use super::run::{ReportForm, Resume};
 use super::{Failure, to_stderr};
 use crate::pace::{Pace, wall_clock_us};
