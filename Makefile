@@ -63,7 +63,7 @@ torture-cluster: ## Brokers of a cluster of three killed, ended and frozen under
 
 soak: ## An hour live at 500 requests a second beside a broker that is restarted and paused (SECONDS=3600, SEED=n, DELIVERY=)
 	cargo build --locked --release
-	GENERATOR=target/release/mock-data-gen tests/kafka/broker with tests/torture/soak.py
+	MALLOC_CONF=narenas:1 GENERATOR=target/release/mock-data-gen tests/kafka/broker with tests/torture/soak.py
 
 torture-long: ## The long forms of all of that, one after the other; takes hours (SEED=n)
 	ROUNDS=200 $(MAKE) torture

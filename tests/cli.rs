@@ -508,6 +508,30 @@ fn a_file_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn what_names_one_thing_twice_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let [out, key] = ["out", "key"].map(|name| folder.path().join(name).display().to_string());
+    let files = ["--sink", "files", "--out", &out, "--fast", "--count", "10", "--envelope"];
+    assert_refused(&[&files[..], &["--answer-key", &out]].concat(), "--out and --answer-key name the same folder");
+    assert!(run(&[&files[..], &["--answer-key", &key]].concat()).status.success());
+    let again = out.replace("out", "another");
+    let files = ["--sink", "files", "--out", &again, "--fast", "--count", "10", "--answer-key", &key];
+    assert_refused(&files, "give --answer-key a folder that is new or empty");
+    let verify = ["verify", "--files", &out];
+    assert_refused(&[&verify[..], &["--bootstrap-servers", "localhost:1"]].concat(), "name two logs to verify");
+    assert_refused(&[&verify[..], &["--partitions", "7"]].concat(), "manifest.json says, which is 6");
+    // As it was written, it does no harm.
+    let right = run(&[&verify[..], &["--partitions", "6"]].concat());
+    assert_eq!(right.status.code(), Some(0), "{}", seen(&right));
+}
+
+fn assert_refused(args: &[&str], why: &str) {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(2), "{}", seen(&output));
+    assert!(stderr(&output).contains(why), "{}", stderr(&output));
+}
+
+#[test]
 fn a_reader_that_has_enough_is_no_failure() {
     let mut program = program(&["--sink", "stdout", "--fast", "--count", "1000000"])
         .stdout(Stdio::piped())

@@ -129,6 +129,20 @@ impl Case {
         std::fs::remove_file(&offsets).unwrap();
     }
 
+    /// Another program, with a record of an open transaction in a partition.
+    fn stranger(&self, stage: Stage, partition: i32) -> BaseProducer {
+        let stranger: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("transactional.id", format!("{}-stranger", self.prefix))
+            .create()
+            .unwrap();
+        stranger.init_transactions(Duration::from_secs(10)).unwrap();
+        stranger.begin_transaction().unwrap();
+        stranger.send(BaseRecord::to(self.topic(stage)).partition(partition).key("k").payload("v")).unwrap();
+        stranger.flush(Duration::from_secs(5)).unwrap();
+        stranger
+    }
+
     fn assert_goes_on_to_the_end(&self) {
         let output = self.fast();
         assert!(output.status.success(), "{}", stderr(&output));
@@ -244,15 +258,7 @@ fn somebody_elses_open_transaction_is_waited_for() {
         code(&run(&mut case.command(&["--fast", "--delivery", "exactly-once", "--resume", "require"]))),
         Some(0)
     );
-    let stranger: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &case.brokers)
-        .set("transactional.id", "eo-open-stranger")
-        .create()
-        .unwrap();
-    stranger.init_transactions(Duration::from_secs(10)).unwrap();
-    stranger.begin_transaction().unwrap();
-    stranger.send(BaseRecord::to(case.topic(Stage::Click)).partition(1).key("k").payload("v")).unwrap();
-    stranger.flush(Duration::from_secs(5)).unwrap();
+    let stranger = case.stranger(Stage::Click, 1);
     for delivery in ["exactly-once", "idempotent"] {
         let waiting = case.command(&["--fast", "--delivery", delivery]).stderr(Stdio::piped()).spawn().unwrap();
         sleep(Duration::from_secs(3));
@@ -334,16 +340,13 @@ fn partitions_that_retention_has_emptied_are_not_counted() {
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_run_knows_its_window_though_retention_has_removed_its_head_meanwhile() {
-    let broker = OwnBroker::start();
-    let case = Case::on(broker.bootstrap.clone(), "eo-cut");
+    let case = Case::new("eo-cut");
     let mut command = case.without_window(&["--delivery", "exactly-once", "--duration", "20s"]);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     case.wait_for_records(&mut child);
     case.remove(Stage::Request, 0, 20);
-    // A commit takes so long that the log is looked at again, which shows no more where a window from now began.
-    broker.signal("-STOP");
-    sleep(Duration::from_secs(2));
-    broker.signal("-CONT");
+    // A stranger's offsets make the run look at the log again, which shows no more where a window from now began.
+    case.stranger(Stage::Request, 2).abort_transaction(Duration::from_secs(5)).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).contains("looking where the topics end"), "{}", stderr(&output));

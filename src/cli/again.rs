@@ -19,9 +19,12 @@ pub(super) enum Written<'a> {
 /// secret must be filled in.
 pub(super) fn verify_command(stream: &Stream, window: Window, written: Written<'_>) -> String {
     let mut words = vec!["mock-data-gen".to_owned(), "verify".to_owned()];
-    let mut add = |option: &str, value: &str| match value.starts_with('-') {
-        true => words.push(format!("{option}={}", quoted(value))),
-        false => words.extend([option.to_owned(), quoted(value)]),
+    let mut add = |option: &str, value: &str| {
+        if value.starts_with('-') {
+            words.push(format!("{option}={}", quoted(value)));
+        } else {
+            words.extend([option.to_owned(), quoted(value)]);
+        }
     };
     match written {
         Written::Folder(folder) => add("--files", folder),

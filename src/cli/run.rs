@@ -2,6 +2,7 @@
 
 mod contradictions;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -160,6 +161,10 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::new(stream.layout()));
     if let Some(address) = options.listen {
         listen(address, &metrics)?;
+    }
+    if let Some(folder) = &options.answer_key {
+        // It is written last, and hours may lie between.
+        fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.clone(), source })?;
     }
     let (properties, terminal) = (&*properties, args.terminal);
     let player = Player {

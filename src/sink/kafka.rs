@@ -134,7 +134,9 @@ impl Kafka {
                 self.poll();
             }
         }
-        if let Some(error) = self.transaction_error().filter(|_| follows()) {
+        if follows()
+            && let Some(error) = self.transaction_error()
+        {
             // No record's report says why the transaction cannot be committed.
             return Err(self.ended(KafkaError::of_transactions(&error)));
         }

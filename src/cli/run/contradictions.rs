@@ -2,7 +2,6 @@
 
 use super::super::Failure;
 use super::{Resume, RunOptions, SinkKind};
-use crate::sink::SinkError;
 use crate::sink::files::require_empty;
 use crate::sink::kafka::Property;
 use crate::stream::{Stream, Window};
@@ -79,10 +78,7 @@ impl RunOptions {
         if self.out.as_ref() == Some(folder) {
             return usage("--out and --answer-key name the same folder, and each has a manifest.json: give them two");
         }
-        require_empty(folder, "--answer-key")?;
-        // It is written last, and hours may lie between.
-        std::fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.to_owned(), source })?;
-        Ok(())
+        Ok(require_empty(folder, "--answer-key")?)
     }
 
     /// Refuses bare values that are none: a line cannot hold them.

@@ -14,6 +14,9 @@ use crate::stream::Shard;
 /// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
 /// how far an earlier writer's last requests can reach.
 pub const BATCH_RECORDS_MAX: u32 = 2_000;
+/// A broker that is silent for longer is asked at another connection. By the client's own 60 s a run would wait as long for a leader that stands still,
+/// though another one was elected after 10.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
 /// Most produce requests that idempotent delivery has in flight to a partition.
 pub const REQUESTS_IN_FLIGHT: u32 = 5;
 
@@ -26,6 +29,7 @@ pub(super) fn producer(
     let mut config = ClientConfig::new();
     config
         .set("linger.ms", cluster.transfer().linger_ms.to_string())
+        .set("socket.timeout.ms", SILENCE.as_millis().to_string())
         .set("compression.type", cluster.transfer().compression);
     if transactions.is_some() {
         transactions::configure(&mut config);

@@ -31,7 +31,7 @@ use crate::stream::Shard;
 const AGE_MAX: Duration = Duration::from_secs(1);
 const RECORDS_MAX: u64 = 100_000;
 /// A client whose connection broke, or that was refused, asks again after this time, a fifth more or less and never more
-/// ([`name`]); one that gets no answer, after [`SILENCE`].
+/// ([`name`]); one that gets no answer, after [`SILENCE`](super::producer::SILENCE).
 pub(super) const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// It is longer where commits take long again and again, but no longer than that: what a broken connection had on its way waits so long too.
 const ASKED_AGAIN_MAX: Duration = Duration::from_secs(4);
@@ -42,8 +42,6 @@ const STEP: Duration = Duration::from_millis(500);
 /// What a broker allows by default (`transaction.max.timeout.ms`): a transaction whose brokers were away for less is not ended by them, which
 /// would look like another writer.
 const TIMEOUT: Duration = Duration::from_secs(900);
-/// A broker that is silent for longer is asked at another connection.
-const SILENCE: Duration = Duration::from_secs(10);
 /// An open transaction is ended for so long where a run fails.
 const ENDING: Duration = Duration::from_millis(500);
 
@@ -260,9 +258,7 @@ fn transactional_id(layout: &Layout, shard: Shard) -> String {
 
 /// Adds what transactions need to a producer's settings, before the user's.
 pub(super) fn configure(config: &mut ClientConfig) {
-    config
-        .set("transaction.timeout.ms", TIMEOUT.as_millis().to_string())
-        .set("socket.timeout.ms", SILENCE.as_millis().to_string());
+    config.set("transaction.timeout.ms", TIMEOUT.as_millis().to_string());
 }
 
 /// The same, which beats the user's.
