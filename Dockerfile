@@ -1,6 +1,6 @@
 # The program in an image that holds nothing else: `docker build -t mock-data-gen .`
 
-# The whole Debian image of Rust, because librdkafka and OpenSSL are compiled: it has gcc, make, bash, perl and a CA bundle.
+# The whole Debian image of Rust, because librdkafka, OpenSSL and jemalloc are compiled: it has gcc, make, bash, perl and a CA bundle.
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .

@@ -191,7 +191,8 @@ impl Auctions {
         of_request == StageFate::default() && !is_held && !plan.is_hot
     }
 
-    /// The least ordinal from `from` on whose request is plain; `None` if none of the next `within` is.
+    /// The least ordinal from `from` on whose request is plain, and the first of its millisecond, so that a time names it; `None` if none of the
+    /// next `within` is.
     #[must_use]
     pub fn first_plain_request(&self, from: u64, within: u64) -> Option<u64> {
         let end = from.saturating_add(within).min(self.clock().auctions());

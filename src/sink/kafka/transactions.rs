@@ -30,7 +30,7 @@ use crate::stream::Shard;
 /// again after a crash.
 const AGE_MAX: Duration = Duration::from_secs(1);
 const RECORDS_MAX: u64 = 100_000;
-/// A client whose connection broke, or that was refused, asks again after this time, a fifth more or less and never more
+/// A client whose connection broke, or that was refused, asks again after this time, or up to a fifth earlier
 /// ([`name`]); one that gets no answer, after [`SILENCE`](super::producer::SILENCE).
 pub(super) const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// It is longer where commits take long again and again, but no longer than that: what a broken connection had on its way waits so long too.
