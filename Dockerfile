@@ -18,9 +18,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /usr/local/bin/mock-data-gen /usr/local/bin/mock-data-gen
 # A number, so that Kubernetes' runAsNonRoot can see that it is not root. The program writes nothing but what it is told to.
 USER 65532:65532
-# One pool of memory for all threads (jemalloc's option): what a thread that is gone had needed would else be kept, for months.
-ENV MDG_LISTEN=0.0.0.0:8080 \
-    MALLOC_CONF=narenas:1
+ENV MDG_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["mock-data-gen", "health"]
 # It drains for at most 4 s and has ended after 5: Docker's 10 s are enough.
