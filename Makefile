@@ -63,7 +63,7 @@ torture-cluster: ## Brokers of a cluster of three killed, ended and frozen under
 
 soak: ## An hour live at 500 requests a second beside a broker that is restarted and paused (SECONDS=3600, SEED=n, DELIVERY=)
 	cargo build --locked --release
-	MALLOC_CONF=narenas:1 GENERATOR=target/release/mock-data-gen tests/kafka/broker with tests/torture/soak.py
+	GENERATOR=target/release/mock-data-gen tests/kafka/broker with tests/torture/soak.py
 
 torture-long: ## The long forms of all of that, one after the other; takes hours (SEED=n)
 	ROUNDS=200 $(MAKE) torture
@@ -89,7 +89,7 @@ fixtures: ## Makes fixtures/ again: small windows, each about one edge case of j
 test-fixtures: ## fixtures/ is, byte for byte, what its command makes (needs Python 3)
 	cargo build --locked
 	dir=$$(mktemp -d) && fixtures/make "$$dir/new" && diff -r --exclude make --exclude README.md "$$dir/new" fixtures && rm -r "$$dir"
-	cd fixtures && sed -n '/^```python/,/^```/{//!p}' README.md | python3 -
+	script=$$(sed -n '/^```python/,/^```/{//!p}' fixtures/README.md) && test -n "$$script" && cd fixtures && python3 -c "$$script"
 
 test-engines: ## Apache Flink SQL and Kafka Streams over a real Kafka give the answer key's rows (needs Java 17, Maven, Python 3; takes minutes)
 	cargo build --locked

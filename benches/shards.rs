@@ -27,7 +27,7 @@ fn play(stream: &Stream, shard: Shard) -> (Duration, u64, u64) {
         loop {
             match records.step(&mut record) {
                 Step::Filled => emitted += 1,
-                Step::Passed(_) => passed += 1,
+                Step::Passed { count, .. } => passed += count as u64,
                 Step::End => break,
             }
             black_box(&record);

@@ -76,6 +76,8 @@ struct Block {
     /// The first `filled` of them are this block's; the others keep their buffers for later ones.
     records: Vec<Record>,
     filled: usize,
+    /// Positions that were walked over.
+    walked: usize,
     /// The last position that was walked over; `None` behind the part's end.
     last: Option<Position>,
 }
@@ -108,7 +110,7 @@ impl Shared<'_> {
                 }
                 block.number = walk.number;
                 walk.number += 1;
-                block.last = walk.records.walk(BLOCK, &mut block.due);
+                (block.walked, block.last) = walk.records.walk(BLOCK, &mut block.due);
                 walk.ended = block.last.is_none();
                 walk.records.maker()
             };
@@ -200,7 +202,7 @@ impl Records for Taker<'_, '_> {
             }
             self.turn();
             if self.block.filled == 0 {
-                return self.block.last.map_or(Step::End, Step::Passed);
+                return self.block.last.map_or(Step::End, |to| Step::Passed { to, count: self.block.walked });
             }
         }
         mem::swap(record, &mut self.block.records[self.taken]);
@@ -253,7 +255,7 @@ mod tests {
         loop {
             match records.step(&mut record) {
                 Step::Filled => all.push(record.clone()),
-                Step::Passed(position) => passed = Some(position),
+                Step::Passed { to, .. } => passed = Some(to),
                 Step::End => return (all, passed),
             }
         }

@@ -9,9 +9,10 @@ mod configuration;
 mod documents;
 mod failure;
 mod health;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod judge;
 mod listen;
+mod misspelt;
 mod options;
 mod origin;
 mod partitions;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::configuration::Configuration;
@@ -120,6 +122,9 @@ pub fn main() -> ExitCode {
             // A closed pipe while help is printed is nobody's loss.
             let _ = error.print();
             let text = error.to_string();
+            if error.kind() == ErrorKind::ArgumentConflict && text.contains("the subcommand") {
+                to_stderr("options stand behind the command: mock-data-gen show --seed 7 3\n");
+            }
             to_stderr(&configuration.explain(text.split("\n\nUsage:").next().unwrap_or_default(), false));
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
@@ -132,7 +137,7 @@ pub fn main() -> ExitCode {
         Some(_) => TerminalArgs::default(),
     });
     for variable in configuration.unknown_variables() {
-        tracing::warn!("the variable {variable} is none of this program's: is it misspelt?");
+        tracing::warn!("the variable {variable}");
     }
     let result = match &cli.command {
         None => run::run(&cli.run),
@@ -157,17 +162,27 @@ fn ended(failure: &Failure, configuration: &Configuration) -> ExitCode {
     if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
         return ExitCode::SUCCESS;
     }
-    let message = failure.to_string();
-    // A window's error speaks of the times that follow from what was given.
-    let typed = matches!(failure, Failure::Window(_));
-    terminal::error(format!("{message}\n{}", configuration.explain(&message, typed)).trim_end());
+    terminal::error(&told(failure, configuration));
     ExitCode::from(failure.exit_code())
 }
 
-/// Puts what variables and the file say before what was typed. Who asks for help gets it, whatever else is wrong.
+/// A failure, and where the options that it names come from.
+fn told(failure: &Failure, configuration: &Configuration) -> String {
+    let message = failure.to_string();
+    // A window's error speaks of the times that follow from what was given.
+    let typed = matches!(failure, Failure::Window(_));
+    format!("{message}\n{}", configuration.explain(&message, typed)).trim_end().to_owned()
+}
+
+/// Whether help or the version is asked for. `help` is a command, and may be a value elsewhere.
+fn asks_for_help(arguments: &[OsString]) -> bool {
+    let is_flag = |word: &OsString| ["-h", "--help", "-V", "--version"].iter().any(|help| word == help);
+    arguments.iter().skip(1).any(is_flag) || arguments.get(1).is_some_and(|word| word == "help")
+}
+
+/// Puts what variables and the file say before what was typed. Who asks for help gets it, whatever those say.
 fn configure(typed: &[OsString]) -> Result<(Configuration, Vec<OsString>), Failure> {
-    let asks_for_help = |word: &OsString| ["-h", "--help", "-V", "--version"].iter().any(|help| word == help);
-    if typed.iter().skip(1).any(asks_for_help) || typed.get(1).is_some_and(|word| word == "help") {
+    if asks_for_help(typed) {
         return Ok((Configuration::default(), typed.to_vec()));
     }
     let variables = std::env::vars_os().collect();
@@ -191,8 +206,7 @@ fn parse(arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
     fn without_variables(command: ClapCommand) -> ClapCommand {
         command.mut_args(|arg| arg.env(None::<&str>)).mut_subcommands(without_variables)
     }
-    let asks_for_help = arguments.iter().any(|word| word == "help" || word == "-h" || word == "--help");
-    let command = if asks_for_help { command() } else { without_variables(command()) };
+    let command = if asks_for_help(arguments) { command() } else { without_variables(command()) };
     let matches = command.try_get_matches_from(arguments)?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
 }

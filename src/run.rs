@@ -135,8 +135,8 @@ impl Sums {
     }
 }
 
-/// While records of other parts are passed over, the sink is looked at this often.
-const LOOK_EVERY: u32 = 10_000;
+/// While records of other parts are passed over, the sink is looked at behind so many of them: some milliseconds.
+const LOOK_EVERY: usize = 10_000;
 
 /// A sink is asked this often whether it has stored a record.
 const ACK_WAIT: Duration = Duration::from_millis(1);
@@ -186,7 +186,7 @@ impl Run<'_> {
     /// Plays all records; false if a signal came first.
     fn play(&mut self, records: &mut dyn Records) -> Result<bool, SinkError> {
         let mut record = Record::default();
-        let mut passed = 0u32;
+        let mut passed = 0;
         while !self.stop.asked() {
             match records.step(&mut record) {
                 Step::End => return Ok(true),
@@ -195,13 +195,14 @@ impl Run<'_> {
                     Err(SinkError::Stopped) => break,
                     Err(error) => return Err(error),
                 },
-                Step::Passed(position) => {
-                    passed = passed.wrapping_add(1);
-                    if passed.is_multiple_of(LOOK_EVERY) {
+                Step::Passed { to, count } => {
+                    passed += count;
+                    if passed >= LOOK_EVERY {
+                        passed = 0;
                         self.wait(Duration::ZERO)?;
                     }
                     // A live worker whose partitions stay empty must not run ahead to the end of the stream.
-                    while let Some(span) = self.pacer.until(position.emit_ms).filter(|_| !self.stop.asked()) {
+                    while let Some(span) = self.pacer.until(to.emit_ms).filter(|_| !self.stop.asked()) {
                         self.wait(span)?;
                     }
                 }

@@ -91,7 +91,7 @@ pub enum SinkError {
     #[error("cannot write to standard output: {0}")]
     Stdout(#[source] io::Error),
     /// A file or folder cannot be written.
-    #[error("cannot write {path}: {source}", path = .path.display())]
+    #[error("cannot write {path}: {source}\ngive --out or --answer-key a folder that can be written, with room enough", path = .path.display())]
     File {
         /// Which.
         path: PathBuf,

@@ -8,8 +8,6 @@ mod layout;
 mod span;
 mod values;
 
-use std::num::ParseIntError;
-
 use serde::{Serialize, Serializer};
 
 pub use self::decimal::{DecimalError, parse_decimal, write_decimal};
@@ -144,9 +142,14 @@ pub enum SpecError {
     /// Not a decimal number, or more decimals than can be exact.
     #[error(transparent)]
     Decimal(#[from] DecimalError),
-    /// Not a whole number.
-    #[error("not a whole number: {0}")]
-    Integer(#[from] ParseIntError),
+    /// Not a whole number of the field's range.
+    #[error("give a whole number from {min} to {max}")]
+    Whole {
+        /// The least value.
+        min: &'static str,
+        /// The largest value.
+        max: &'static str,
+    },
     /// Outside the range of the field.
     #[error("out of range: give {min} to {max}")]
     Range {

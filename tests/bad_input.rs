@@ -41,7 +41,7 @@ const TOPIC: &[&str] = &["a b", "a/b", "tópico", "."];
 const SWITCH: &[&str] = &["perhaps", "2", "truth"];
 const WORD: &[&str] = &["nonsense", "KAFKA!", "0"];
 
-/// Every option of every command, by long name. `the_table_holds_every_option` keeps it whole.
+/// Every option of a run, by long name. `the_tables_hold_every_option` keeps it whole.
 const TABLE: &[Bad] = &[
     bad("seed", NUMBER, &["18446744073709551616"], &[]),
     bad(
@@ -147,6 +147,27 @@ const TABLE: &[Bad] = &[
     bad("answer-key", &[], &[], &[("unused", &[("shard", "0/2")])]),
 ];
 
+/// What only other commands take, and bad values of it: a long name, or what the help calls a value that has none.
+const OTHERS: &[(&str, &str, &[&str])] = &[
+    ("verify", "files", &[]),
+    ("verify", "prefix", SWITCH),
+    ("verify", "report", WORD),
+    ("verify", "from", &["now"]),
+    ("answer-key", "out", &[]),
+    (
+        "answer-key",
+        "bound",
+        &["1s", "request_click=1s", "request_response=soon", "request_response=0s", "request_response="],
+    ),
+    ("answer-key", "window", &["soon", "0s", "-5s", "9999999999y"]),
+    ("answer-key", "watermark-delay", &["soon", "0s", "-5s"]),
+    ("show", "ORDINAL", &["many", "-1", "1.5", "18446744073709551616", "99999999999999999"]),
+    ("schema", "EVENT", WORD),
+    ("completions", "SHELL", WORD),
+    ("man", "COMMAND", WORD),
+    ("health", "URL", &["here", "https://127.0.0.1:1/livez", "127.0.0.1:0", "::1:80"]),
+];
+
 /// Where a value is given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum By {
@@ -169,8 +190,23 @@ fn option(long: &str) -> Arg {
     options().into_iter().find(|arg| arg.get_long() == Some(long)).unwrap_or_else(|| panic!("no option {long}"))
 }
 
+/// An argument of a command as the tables call it.
+fn called(arg: &Arg) -> String {
+    let value = || arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    arg.get_long().map(str::to_owned).or_else(value).unwrap_or_else(|| arg.get_id().to_string().to_uppercase())
+}
+
 #[test]
-fn the_table_holds_every_option() {
+fn the_tables_hold_every_option() {
+    let known = |name: &str| {
+        TABLE.iter().any(|bad| bad.option == name) || ["config", "help", "version", "KEY=VALUE"].contains(&name)
+    };
+    let others: BTreeSet<&str> = OTHERS.iter().map(|(_, name, _)| *name).collect();
+    for command in mock_data_gen::cli::command().get_subcommands() {
+        for name in command.get_arguments().map(called) {
+            assert!(known(&name) || others.contains(&*name), "{}: give {name} its bad values", command.get_name());
+        }
+    }
     let table: BTreeSet<&str> = TABLE.iter().map(|bad| bad.option).collect();
     let options = options();
     let options: BTreeSet<&str> = options.iter().filter_map(Arg::get_long).collect();
@@ -338,6 +374,25 @@ fn options_that_contradict_each_other_are_refused() {
                 let what = format!("{flag}={value} beside {others:?} by {by:?}");
                 assert_refused(&output, folder.path(), &[&flag, &origin(by, bad.option)], &what);
             }
+        }
+    }
+}
+
+#[test]
+fn what_other_commands_take_is_refused_too() {
+    for (command, name, values) in OTHERS {
+        for value in *values {
+            let folder = tempfile::tempdir().unwrap();
+            let mut program = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+            program.env_clear().stdin(Stdio::null()).current_dir(folder.path()).arg(command);
+            if *command == "answer-key" {
+                program.args(["--out", "key", "--count", "1"]);
+            }
+            let is_long = name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            let given = if is_long { format!("--{name}={value}") } else { (*value).to_owned() };
+            let output = program.arg(given).output().unwrap();
+            let flag = if is_long { format!("--{name}") } else { String::new() };
+            assert_refused(&output, folder.path(), &[&flag, value], &format!("{command}: {name} `{value}`"));
         }
     }
 }

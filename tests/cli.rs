@@ -106,6 +106,64 @@ fn a_configuration_is_shown_with_its_origins() {
     let report: Value = serde_json::from_slice(&run.stderr).unwrap();
     assert_eq!((&json["stream_id"], &json["window"]), (&report["stream_id"], &report["window"]));
     assert_eq!(check(&["--speed", "0"]).status.code(), Some(2));
+    for refused in [
+        &["--sink", "files", "--out", ".", "--fast", "--count", "1"][..],
+        &["--bootstrap-servers", "embedded", "--fast", "--count", "100000"],
+        &["--bootstrap-servers", "embedded", "--fast", "--count", "1", "--partitions", "1001"],
+    ] {
+        let [checked, run] = ["check", "run"]
+            .map(|command| program(&[&[command], refused].concat()).current_dir(&folder).output().unwrap());
+        assert_eq!((checked.status.code(), stderr(&checked)), (Some(2), stderr(&run)), "{refused:?}");
+    }
+}
+
+/// `help` is a command where a command stands, and a word like any other elsewhere.
+#[test]
+fn a_value_may_be_the_word_help() {
+    let folder = TempDir::new().unwrap();
+    let output =
+        program(&["--sink", "files", "--out", "help", "--fast", "--count", "1", "--headers=false", "--report", "json"])
+            .current_dir(&folder)
+            .env("MDG_HEADERS", "true")
+            .env("MDG_USERS", "")
+            .env("MDG_SPEED", "5")
+            .output()
+            .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let stream = |output: &Output| serde_json::from_slice::<Value>(&output.stderr).unwrap()["stream_id"].clone();
+    let plain = succeed(&["--sink", "null", "--fast", "--count", "1", "--report", "json"]);
+    assert_eq!(stream(&output), stream(&plain));
+}
+
+#[test]
+fn folders_within_one_another_are_refused_before_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    for (out, key) in [("a", "a"), ("a", "./a"), ("a", "a/key"), ("key/a", "key")] {
+        let output = program(&["--sink", "files", "--out", out, "--answer-key", key, "--fast", "--count", "2"])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{out} {key}");
+        assert!(stderr(&output).contains("lie within one another"), "{}", stderr(&output));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{out} {key}");
+    }
+}
+
+/// Nothing can be so long that it overflows.
+#[test]
+fn a_bound_may_be_as_long_as_any_span() {
+    let folder = TempDir::new().unwrap();
+    let rows = |name: &str, bound: &str| {
+        let bound = format!("request_response={bound}");
+        let output = program(&["answer-key", "--out", name, "--count", "100", "--bound", &bound])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        fs::read(folder.path().join(name).join("join_request_response_inner_raw.ndjson")).unwrap()
+    };
+    let (long, longest) = (rows("long", "1y"), rows("longest", "292271000y"));
+    assert!(!long.is_empty() && long == longest);
 }
 
 #[test]
@@ -512,7 +570,7 @@ fn what_names_one_thing_twice_is_refused() {
     let folder = TempDir::new().unwrap();
     let [out, key] = ["out", "key"].map(|name| folder.path().join(name).display().to_string());
     let files = ["--sink", "files", "--out", &out, "--fast", "--count", "10", "--envelope"];
-    assert_refused(&[&files[..], &["--answer-key", &out]].concat(), "--out and --answer-key name the same folder");
+    assert_refused(&[&files[..], &["--answer-key", &out]].concat(), "lie within one another");
     assert!(run(&[&files[..], &["--answer-key", &key]].concat()).status.success());
     let again = out.replace("out", "another");
     let files = ["--sink", "files", "--out", &again, "--fast", "--count", "10", "--answer-key", &key];

@@ -82,7 +82,8 @@ impl<'a> Joins<'a> {
             let (left, right) = (EDGES[edge].parent, Stage::ALL[edge + 1]);
             let Some((left_id, left_ms)) = events[left.index()] else { continue };
             let bound_ms = self.settings.bounds[edge].ms();
-            let joined = events[right.index()].filter(|(_, ms)| (left_ms..=left_ms + bound_ms).contains(ms));
+            // A bound may be as long as any span, so nothing is added to it.
+            let joined = events[right.index()].filter(|(_, ms)| (0..=bound_ms).contains(&(ms - left_ms)));
             let (right_id, right_ms) = joined.unzip();
             let values = [Value::Text(left_id), Value::Number(left_ms), Value::id(right_id), Value::number(right_ms)];
             // One text for all tables of the edge.

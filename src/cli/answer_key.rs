@@ -44,7 +44,7 @@ struct AnswerKeyOptions {
     #[arg(long = "window", env = "MDG_WINDOW", value_name = "SPAN", default_value_t = Settings::WINDOW)]
     window_span: Span,
     /// Also say what an engine counts and must join whose watermarks lag so far behind [default: nothing is dropped as late]
-    #[arg(long, env = "MDG_WATERMARK_DELAY", value_name = "SPAN")]
+    #[arg(long, env = "MDG_WATERMARK_DELAY", value_name = "SPAN", allow_hyphen_values = true)]
     watermark_delay: Option<Span>,
 }
 

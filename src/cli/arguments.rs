@@ -58,14 +58,18 @@ pub(super) fn typed_properties(typed: &[OsString]) -> Vec<String> {
 }
 
 /// A typed word as the parser takes it: `--fast=false` is how a switch that a file turns on is turned off again.
-pub(super) fn switched(word: &OsString, args: &[&Arg]) -> Option<OsString> {
+///
+/// # Errors
+/// If a switch is given something else: its long name, and that.
+pub(super) fn switched(word: &OsString, args: &[&Arg]) -> Result<Option<OsString>, (String, String)> {
     let split = word.to_str().and_then(|word| word.split_once('='));
-    let Some((flag, value)) = split else { return Some(word.clone()) };
-    let is_it = |arg: &&Arg| is_switch(arg) && flag.strip_prefix("--") == arg.get_long();
-    match on_or_off(value).filter(|_| args.iter().any(is_it)) {
-        None => Some(word.clone()),
-        Some(true) => Some(flag.into()),
-        Some(false) => None,
+    let Some((flag, value)) = split else { return Ok(Some(word.clone())) };
+    let is_it = |arg: &&&Arg| is_switch(arg) && flag.strip_prefix("--") == arg.get_long();
+    let Some(switch) = args.iter().find(is_it) else { return Ok(Some(word.clone())) };
+    match on_or_off(value) {
+        Some(true) => Ok(Some(flag.into())),
+        Some(false) => Ok(None),
+        None => Err((name(switch), value.to_owned())),
     }
 }
 

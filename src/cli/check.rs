@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::configuration::Configuration;
 use super::partitions::uneven_topics;
-use super::play::Player;
 use super::run::{ReportForm, Resolved, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::emit_lag_ms_max;
@@ -71,6 +70,7 @@ struct TopicFinding {
 /// Says what a run would do.
 pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &ArgMatches) -> Result<(), Failure> {
     let resolved = args.resolve()?;
+    args.options.require_room(&resolved)?;
     let mut findings = Findings::new(&resolved, options(&resolved, configuration, matches));
     // What does not depend on brokers is said without them, too.
     let looked = if args.options.is_kafka() { findings.look_at_brokers(args, &resolved) } else { Ok(()) };
@@ -138,23 +138,11 @@ impl Findings {
     /// Looks at the topics, and leaves them as they are.
     fn look_at_brokers(&mut self, args: &RunArgs, resolved: &Resolved) -> Result<(), Failure> {
         let stop = signals::listen()?;
-        let Resolved { stream, window, now_until, chosen, pace, properties } = resolved;
-        let options = &args.options;
+        let Resolved { stream, properties, .. } = resolved;
         let metrics = Arc::new(Metrics::new(stream.layout()));
-        let player = Player {
-            options,
-            terminal: args.terminal,
-            properties,
-            window: *window,
-            shard: options.shard,
-            now_until: *now_until,
-            chosen: *chosen,
-            pace: *pace,
-            stop: &stop,
-            metrics: &metrics,
-        };
+        let player = resolved.player(args, &stop, &metrics);
         let states = Cluster::look(&Target {
-            brokers: &options.kafka.bootstrap_servers,
+            brokers: &args.options.kafka.bootstrap_servers,
             properties,
             transfer: player.transfer(),
             layout: stream.layout(),

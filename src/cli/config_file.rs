@@ -2,11 +2,15 @@
 //!
 //! Numbers are taken as they are written, never through a float, so `0.123456789` stays exact.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+/// No file of options or with a secret is larger; what is, such as a device, is no such file.
+const LARGEST_BYTES: u64 = 1 << 20;
 
 /// The table of librdkafka properties.
 const KAFKA: &str = "kafka";
@@ -36,7 +40,7 @@ pub(super) enum ConfigFileError {
     Unreadable {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("{path}, line {line}: not TOML: {reason}", path = .path.display())]
     Syntax { path: PathBuf, line: usize, reason: String },
@@ -47,13 +51,23 @@ pub(super) enum ConfigFileError {
     Table { path: PathBuf, line: usize, key: String },
     #[error("{path}, line {line}: `{key}` is {found}: give a text, a number, true or false", path = .path.display())]
     Type { path: PathBuf, line: usize, key: String, found: &'static str },
+    #[error("{path}, line {line}: `{key}` stands in line {first} as well: leave one of them", path = .path.display())]
+    Twice { path: PathBuf, line: usize, key: String, first: usize },
+}
+
+/// Reads a file that somebody wrote by hand.
+pub(super) fn read_small(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    if File::open(path)?.take(LARGEST_BYTES + 1).read_to_string(&mut text)? as u64 > LARGEST_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 impl ConfigFile {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigFileError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| ConfigFileError::Unreadable { path: path.to_owned(), source })?;
+        let text = read_small(path).map_err(|source| ConfigFileError::Unreadable { path: path.to_owned(), source })?;
         // An editor's byte order mark is no part of TOML.
         Self::parse(path, text.strip_prefix('\u{feff}').unwrap_or(&text))
     }
@@ -122,6 +136,11 @@ impl Flatten<'_> {
             DeValue::Array(_) => return wrong("a list", name),
             DeValue::Table(_) => return wrong("a table", name),
         };
+        // TOML refuses a key that it sees twice; `"sasl.username"` and `sasl.username` are two to it.
+        if let Some(other) = entries.iter().find(|other| other.key == name) {
+            let (line, first) = (line.max(other.line), line.min(other.line));
+            return Err(ConfigFileError::Twice { path: self.path.to_owned(), line, key: name, first });
+        }
         entries.push(Entry { key: name, value: text, line });
         Ok(())
     }
@@ -182,6 +201,7 @@ mod tests {
             ("fast = true\nseed 42", "mdg.toml, line 2: not TOML"),
             ("seed = 1\nseed = 2", "mdg.toml, line 2: not TOML"),
             ("[kafka]\nsasl.password = hunter2", "mdg.toml, line 2: not TOML"),
+            ("[kafka]\n\"linger.ms\" = 1\n\nlinger.ms = 2", "mdg.toml, line 4: `linger.ms` stands in line 2 as well"),
         ];
         for (text, expected) in cases {
             let error = parse(text).unwrap_err().to_string();

@@ -10,17 +10,16 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Command};
 
 use super::arguments::{PROPERTY, is_option, is_switch, name, on_or_off, switched, typed_properties, typed_value};
-use super::config_file::{ConfigFile, ConfigFileError, Entry};
+use super::config_file::{ConfigFile, ConfigFileError, Entry, read_small};
+use super::misspelt::{nearest, unknown_variables};
 use super::origin::Origin;
 
 /// The option that names the file.
 const CONFIG: &str = "config";
 /// `MDG_KAFKA_SASL_PASSWORD` is the property `sasl.password`.
-const PROPERTY_VARIABLE: &str = "MDG_KAFKA_";
+pub(super) const PROPERTY_VARIABLE: &str = "MDG_KAFKA_";
 /// `MDG_KAFKA_SASL_PASSWORD_FILE` names a file that holds it, as container secrets do.
 const IN_A_FILE: &str = "_FILE";
-/// Variables of ours begin so, apart from the product document's.
-const OURS: &str = "MDG_";
 /// Options of which at most one may be given: one that is given beats all of a lower origin.
 const ALTERNATIVES: [&[&str]; 2] = [&["to", "count", "duration"], &[FAST, "speed"]];
 const FAST: &str = "fast";
@@ -32,9 +31,11 @@ pub(super) enum ConfigurationError {
     File(#[from] ConfigFileError),
     #[error("{path}, line {line}: there is no option `{key}`{tip}", path = .path.display())]
     UnknownKey { path: PathBuf, line: usize, key: String, tip: String },
+    #[error("{path}, line {line}: a file cannot name another: give --config or MDG_CONFIG, or leave `config` away", path = .path.display())]
+    OwnName { path: PathBuf, line: usize },
     #[error("the variable {0} is not UTF-8")]
     NotUtf8(String),
-    #[error("'{value}' is no value of --{option}, which comes from the {origin}: give true or false")]
+    #[error("'{value}' is no value of --{option}, which comes from {from}: give true or false", from = .origin.within())]
     Switch { option: String, value: String, origin: Origin },
     #[error("the variables {0} and {0}_FILE are both given: unset one of them")]
     Twice(String),
@@ -57,7 +58,7 @@ pub(super) struct Configuration {
     options: BTreeMap<String, (String, Origin)>,
     /// By librdkafka's name, those that no later layer repeats. The value may be a secret.
     properties: BTreeMap<String, (String, Origin)>,
-    /// Variables that look like ours and are not.
+    /// What to say of variables that look like ours and are not.
     unknown: Vec<String>,
 }
 
@@ -71,7 +72,7 @@ impl Configuration {
         let subcommand = typed.get(1).and_then(|word| root.find_subcommand(word.to_str()?));
         let (before, typed) = typed.split_at(typed.len().min(if subcommand.is_some() { 2 } else { 1 }));
         let command = subcommand.unwrap_or(root);
-        let mut found = Self { unknown: unknown(root, variables), ..Self::default() };
+        let mut found = Self { unknown: unknown_variables(root, variables), ..Self::default() };
         let mut args: Vec<&Arg> = command.get_arguments().filter(|arg| is_option(arg)).collect();
         if subcommand.is_some() {
             // A global option, which clap only adds to commands when it parses.
@@ -103,11 +104,18 @@ impl Configuration {
             arguments
                 .extend(found.properties.iter().map(|(key, (value, _))| format!("{PROPERTY}{key}={value}").into()));
         }
-        arguments.extend(typed.iter().filter_map(|word| switched(word, &args)));
+        for word in typed {
+            let switched = switched(word, &args);
+            arguments.extend(switched.map_err(|(option, value)| ConfigurationError::Switch {
+                option,
+                value,
+                origin: Origin::Flag,
+            })?);
+        }
         Ok((found, arguments))
     }
 
-    /// Variables that begin like ours but are none: misspelt, most likely.
+    /// Variables that begin like ours but are none, misspelt most likely: what to say of each.
     pub(super) fn unknown_variables(&self) -> &[String] {
         &self.unknown
     }
@@ -158,7 +166,10 @@ impl Configuration {
         let known = all_options(root);
         for Entry { key, value, line } in &file.options {
             let (path, line) = (path.to_owned(), *line);
-            if key == CONFIG || !known.contains(key.as_str()) {
+            if key == CONFIG {
+                return Err(ConfigurationError::OwnName { path, line });
+            }
+            if !known.contains(key.as_str()) {
                 let tip = nearest(key, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
                 return Err(ConfigurationError::UnknownKey { path, line, key: key.clone(), tip });
             }
@@ -238,7 +249,7 @@ fn set(variables: &Variables, variable: &str) -> Result<Option<String>, Configur
 
 /// A secret's file often ends with a line end that is not part of it.
 fn read_secret(variable: &str, path: &Path) -> Result<String, ConfigurationError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigurationError::SecretFile {
+    let text = read_small(path).map_err(|source| ConfigurationError::SecretFile {
         variable: variable.to_owned(),
         path: path.to_owned(),
         source,
@@ -251,27 +262,6 @@ fn read_secret(variable: &str, path: &Path) -> Result<String, ConfigurationError
 fn all_options(root: &Command) -> BTreeSet<String> {
     let commands = std::iter::once(root).chain(root.get_subcommands());
     commands.flat_map(Command::get_arguments).filter(|arg| is_option(arg)).map(name).collect()
-}
-
-fn unknown(root: &Command, variables: &Variables) -> Vec<String> {
-    let commands = std::iter::once(root).chain(root.get_subcommands());
-    let known: BTreeSet<&OsStr> = commands.flat_map(Command::get_arguments).filter_map(Arg::get_env).collect();
-    let ours = |name: &&OsString| {
-        let text = name.to_str().unwrap_or_default();
-        text.starts_with(OURS) && !text.starts_with(PROPERTY_VARIABLE) && !known.contains(name.as_os_str())
-    };
-    variables.keys().filter(ours).map(|name| name.to_string_lossy().into_owned()).collect()
-}
-
-/// The known name that a key was most likely meant to be: one or two letters away, or with `_` for `-`.
-fn nearest<'a>(key: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {
-    let plain = key.to_ascii_lowercase().replace('_', "-");
-    known
-        .iter()
-        .map(|name| (strsim::levenshtein(&plain, name), name))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, name)| name)
 }
 
 /// Whether a message names a flag, whole.
@@ -381,7 +371,8 @@ mod tests {
                 "seed = 1\nevents_per_second = 2",
                 "line 2: there is no option `events_per_second`; did you mean `events-per-second`?",
             ),
-            ("config = \"x\"", "line 1: there is no option `config`"),
+            ("config = \"x\"", "line 1: a file cannot name another"),
+            ("X = 1", "line 1: there is no option `X`"),
             ("colour = \"red\"", "line 1: there is no option `colour`"),
         ];
         for (text, expected) in cases {
@@ -398,7 +389,7 @@ mod tests {
         let variables = [("MDG_SEDE", "1"), ("MDG_SEED", "1"), ("MDG_KAFKA_ACKS", "1"), ("HOME", "/")];
         let variables = variables.map(|(name, value)| (name.into(), value.into())).into_iter().collect();
         let (found, _) = Configuration::resolve(&super::super::command(), &words("mdg"), &variables).unwrap();
-        assert_eq!(found.unknown_variables(), ["MDG_SEDE"]);
+        assert_eq!(found.unknown_variables(), ["MDG_SEDE is none of this program's: did you mean MDG_SEED?"]);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! `health`: asks a running mock-data-gen how it is, for images that have no other program.
 
-use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
@@ -34,13 +33,26 @@ struct Url {
     path: String,
 }
 
-impl FromStr for Url {
-    type Err = Infallible;
+/// A text that is no URL that can be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("give HOST:PORT or http://HOST:PORT/PATH, such as http://127.0.0.1:8080/readyz (a run does not speak https)")]
+struct UrlError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
         let text = text.strip_prefix("http://").unwrap_or(text);
         let (host, path) = text.split_once('/').unwrap_or((text, "livez"));
-        Ok(Self { host: host.to_owned(), path: format!("/{path}") })
+        let (name, port) = host.rsplit_once(':').ok_or(UrlError)?;
+        // A colon in a name is one of an IPv6 address, which has brackets.
+        let is_host = !name.is_empty() && (!name.contains(':') || name.starts_with('[') && name.ends_with(']'));
+        let is_plain = |text: &str| !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        if is_host && port.parse::<u16>().is_ok_and(|port| port > 0) && is_plain(text) {
+            Ok(Self { host: host.to_owned(), path: format!("/{path}") })
+        } else {
+            Err(UrlError)
+        }
     }
 }
 
@@ -50,7 +62,10 @@ pub(super) fn health(args: &HealthArgs) -> Result<(), Failure> {
     let nowhere = || Failure::Usage("nobody is named: give a URL, or --listen with the address of the run".to_owned());
     let url = &args.url.clone().or_else(by_address).ok_or_else(nowhere)?;
     let unhealthy = |reason: String| Failure::Unhealthy { url: format!("http://{}{}", url.host, url.path), reason };
-    let answer = ask(url).map_err(|error| unhealthy(error.to_string()))?;
+    let answer = ask(url).map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => unhealthy(format!("{error}: does a run listen there (--listen)?")),
+        _ => unhealthy(error.to_string()),
+    })?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim_end());
     let mut status_line = answer.lines().next().unwrap_or_default().split(' ');
     match (status_line.next(), status_line.next()) {
@@ -103,6 +118,11 @@ mod tests {
         assert_eq!(url("127.0.0.1:8080"), ("127.0.0.1:8080".to_owned(), "/livez".to_owned()));
         assert_eq!(url("http://[::1]:8080"), ("[::1]:8080".to_owned(), "/livez".to_owned()));
         assert_eq!(url("http://localhost:8080/readyz"), ("localhost:8080".to_owned(), "/readyz".to_owned()));
+        for text in
+            ["", "here", "http://", "https://127.0.0.1:1/livez", "::1:80", "here:0", "here:http", "a b:1", "here:1/ x"]
+        {
+            assert!(text.parse::<Url>().is_err(), "{text}");
+        }
     }
 
     #[test]

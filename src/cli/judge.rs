@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::configuration::{Configuration, Variables};
-use super::{Command, Failure, command, parse};
+use super::{Command, Failure, command, parse, told};
 
 /// The exit code of arguments and variables as far as they decide it, and what would be said.
 #[must_use]
@@ -29,7 +29,24 @@ pub fn judge(typed: &[OsString], variables: &Variables) -> (u8, String) {
 }
 
 fn refused(failure: &Failure, configuration: &Configuration) -> (u8, String) {
-    let message = failure.to_string();
-    let origins = configuration.explain(&message, true);
-    (failure.exit_code(), message + &origins)
+    (failure.exit_code(), told(failure, configuration))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_judged_as_the_program_judges_them() {
+        let judged = |words: &[&str]| {
+            let typed: Vec<OsString> = std::iter::once(&"mock-data-gen").chain(words).map(OsString::from).collect();
+            judge(&typed, &Variables::from([("EVENTS_PER_SECOND".into(), "fifty".into())]))
+        };
+        let (code, text) = judged(&["--sink", "null"]);
+        assert_eq!(code, 2);
+        assert!(text.contains("comes from the variable EVENTS_PER_SECOND"), "{text}");
+        assert_eq!(judged(&["--sink", "null", "--events-per-second", "5"]), (0, String::new()));
+        let (code, text) = judged(&["--sink", "null", "--out", "x", "--events-per-second", "5"]);
+        assert!(code == 2 && text.starts_with("--out is the folder of --sink files"), "{text}");
+    }
 }

@@ -1,6 +1,9 @@
 //! Options that every command takes: what the stream is, and where its records go.
 
+use std::fmt::Display;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -20,7 +23,7 @@ const EMBEDDED: &str = "embedded";
 #[command(next_help_heading = "Stream (these decide every byte)")]
 pub(super) struct StreamArgs {
     /// Chooses the stream: 0 to 2^64 - 1
-    #[arg(long, env = "MDG_SEED", default_value_t = 42, value_parser = parse_seed)]
+    #[arg(long, env = "MDG_SEED", default_value_t = 42, value_parser = whole(0..=u64::MAX))]
     seed: u64,
     /// Virtual time at which the stream begins: RFC 3339, whole milliseconds
     #[arg(long, env = "MDG_EPOCH", default_value_t = Epoch::default(), value_name = "TIME")]
@@ -118,9 +121,16 @@ impl StreamArgs {
     }
 }
 
-fn parse_seed(text: &str) -> Result<u64, String> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| format!("give a whole number from 0 to {}", u64::MAX))
+/// Takes whole numbers of a range, in digits alone.
+pub(super) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| digits && range.contains(number));
+        number.ok_or_else(|| format!("give a whole number from {} to {}", range.start(), range.end()))
+    }
 }
 
 /// Where records go.
@@ -215,7 +225,7 @@ impl KafkaArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct ThreadArgs {
     /// Threads that make records for the one that hands them on [default: one a core]
-    #[arg(long, env = "MDG_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "MDG_THREADS", value_name = "N", value_parser = whole(1..=256u16))]
     threads: Option<u16>,
 }
 

@@ -207,7 +207,7 @@ impl Player<'_> {
             }
             match records.step(&mut record) {
                 Step::Filled => return Ok(Next::Due(record.emit_ms)),
-                Step::Passed(_) => {}
+                Step::Passed { .. } => {}
                 Step::End => return Ok(Next::Complete),
             }
         }

@@ -1,6 +1,7 @@
 //! `run`: play a window into a sink.
 
 mod contradictions;
+mod resolved;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,23 +10,22 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
+pub(super) use self::resolved::Resolved;
 use super::again::Written;
 use super::listen::{ListenAddress, listen};
-use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
-use super::partitions::require_partitions;
-use super::play::Player;
+use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs, whole};
 use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::metrics::Metrics;
-use crate::pace::{Pace, Speed, wall_clock_us};
+use crate::pace::{Pace, Speed};
 use crate::sink::SinkError;
 use crate::sink::files::Files;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
 use crate::spec::Span;
-use crate::stream::{Shard, Stream, Window, WindowEnd, WindowError};
+use crate::stream::{Shard, WindowEnd};
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;
@@ -69,7 +69,7 @@ pub(super) struct RunOptions {
     #[command(flatten)]
     pub(super) kafka: KafkaArgs,
     /// Copies of each partition of topics that are created [default: the broker's]
-    #[arg(long, env = "MDG_REPLICATION_FACTOR", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=32767))]
+    #[arg(long, env = "MDG_REPLICATION_FACTOR", value_name = "COUNT", value_parser = whole(1..=32_767u16))]
     pub(super) replication_factor: Option<u16>,
     /// What a reader may see of a run that is killed, or of two runs [default: idempotent]
     #[arg(long, env = "MDG_DELIVERY", value_enum)]
@@ -78,10 +78,10 @@ pub(super) struct RunOptions {
     #[arg(long, env = "MDG_RESUME", value_enum)]
     pub(super) resume: Option<Resume>,
     /// Live, behind records that are there: refuse to fill a hole that is larger [default: 24h where the window starts now]
-    #[arg(long, env = "MDG_CATCH_UP", value_name = "SPAN")]
+    #[arg(long, env = "MDG_CATCH_UP", value_name = "SPAN", allow_hyphen_values = true)]
     pub(super) catch_up: Option<Span>,
     /// Play only the partitions of one of several workers: INDEX/COUNT, counted from 0, partition p belongs to p mod COUNT
-    #[arg(long, env = "MDG_SHARD", value_name = "INDEX/COUNT", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    #[arg(long, env = "MDG_SHARD", value_name = "INDEX/COUNT", default_value_t = Shard::WHOLE, hide_default_value = true, allow_hyphen_values = true)]
     pub(super) shard: Shard,
     /// With the embedded broker: keep it up until a signal
     #[arg(long, env = "MDG_HOLD", value_parser = BoolishValueParser::new())]
@@ -140,25 +140,12 @@ pub(super) enum ReportForm {
     Json,
 }
 
-/// Options that were found to fit together, resolved.
-#[derive(Debug)]
-pub(super) struct Resolved {
-    pub(super) stream: Stream,
-    pub(super) window: Window,
-    /// The window's end, if the wall clock says where it starts.
-    pub(super) now_until: Option<WindowEnd>,
-    /// How the window ends, where nothing bounds it and the program chose.
-    pub(super) chosen: Option<&'static str>,
-    pub(super) pace: Pace,
-    pub(super) properties: Vec<Property>,
-}
-
 /// Plays a window.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = &args.options;
-    let Resolved { stream, window, now_until, chosen, pace, properties } = args.resolve()?;
+    let resolved = args.resolve()?;
     let stop = signals::listen()?;
-    let metrics = Arc::new(Metrics::new(stream.layout()));
+    let metrics = Arc::new(Metrics::new(resolved.stream.layout()));
     if let Some(address) = options.listen {
         listen(address, &metrics)?;
     }
@@ -166,66 +153,21 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         // It is written last, and hours may lie between.
         fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.clone(), source })?;
     }
-    let (properties, terminal) = (&*properties, args.terminal);
-    let player = Player {
-        options,
-        terminal,
-        properties,
-        window,
-        shard: options.shard,
-        now_until,
-        chosen,
-        pace,
-        stop: &stop,
-        metrics: &metrics,
-    };
+    let player = resolved.player(args, &stop, &metrics);
+    let stream = &resolved.stream;
     match options.sink {
-        SinkKind::Stdout => player.play(&stream, &mut Stdout::new(stream.layout())).inspect_err(|failure| {
+        SinkKind::Stdout => player.play(stream, &mut Stdout::new(stream.layout())).inspect_err(|failure| {
             // `| head` has what it wanted, but a reader that broke must not look like the end.
             if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
                 to_stderr("the reader of standard output has gone: the run ends there\n");
             }
         }),
-        SinkKind::Null => player.play(&stream, &mut Null),
+        SinkKind::Null => player.play(stream, &mut Null),
         SinkKind::Files => {
-            player.play(&stream, &mut Files::create(options.folder()?, options.envelope, &stream, &player.part())?)
+            player.play(stream, &mut Files::create(options.folder()?, options.envelope, stream, &player.part())?)
         }
-        SinkKind::Kafka if options.is_embedded() => player.play_embedded(&stream),
-        SinkKind::Kafka => player.play_kafka(&stream),
-    }
-}
-
-impl RunArgs {
-    /// Refuses what does not fit together, and resolves the rest.
-    pub(super) fn resolve(&self) -> Result<Resolved, Failure> {
-        self.options.check()?;
-        let properties = self.options.kafka.properties()?;
-        self.options.require_certain_commits(&properties)?;
-        let stream = Stream::new(&self.stream.spec()?, &self.layout.layout()?);
-        self.options.require_envelope(&stream)?;
-        let pace = self.options.pace();
-        if !self.options.shard.is_whole() && self.window.begins_now(pace) {
-            return Err(Failure::Usage(
-                "--shard workers must agree on where the window starts, and each has another now: give --from a time or epoch"
-                    .to_owned(),
-            ));
-        }
-        if !self.options.is_kafka() {
-            require_partitions(self.options.shard, stream.layout())?;
-        }
-        let (otherwise, chosen) = self.options.default_end(pace);
-        let goes_on = self.options.is_kafka() && self.options.resume != Some(Resume::Never);
-        let window = match self.window.resolve(stream.auctions(), pace, otherwise) {
-            // Topics may hold the window, which began at an earlier now.
-            Err(Failure::Window(WindowError::Reversed { .. })) if self.window.begins_now(pace) && goes_on => {
-                Window::auctions(stream.auctions().first_from_ms(wall_clock_us() / 1_000), 0)
-            }
-            resolved => resolved?,
-        };
-        self.options.require_key(window)?;
-        let chosen = chosen.filter(|_| !self.window.is_bounded());
-        let now_until = self.window.begins_now(pace).then(|| self.window.end(otherwise));
-        Ok(Resolved { stream, window, now_until, chosen, pace, properties })
+        SinkKind::Kafka if options.is_embedded() => player.play_embedded(stream),
+        SinkKind::Kafka => player.play_kafka(stream),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::options::{LayoutArgs, StreamArgs};
+use super::options::{LayoutArgs, StreamArgs, whole};
 use super::{Failure, to_stdout};
 use crate::auction::{Auction, Form};
 use crate::encode::Reference;
@@ -18,6 +18,7 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// Which auction: its ordinal, from 0
+    #[arg(value_parser = whole(0..=u64::MAX))]
     ordinal: u64,
     #[command(flatten)]
     stream: StreamArgs,

@@ -1,5 +1,6 @@
 //! What goes to standard error: notes, logs, errors, and the line that moves on a terminal.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{LazyLock, OnceLock};
 
@@ -59,7 +60,9 @@ impl TerminalArgs {
 /// Speaks in this manner from here on, logs included; `RUST_LOG` chooses how much is logged (`RUST_LOG=debug` shows the Kafka
 /// client's own log).
 pub(super) fn speak(manner: TerminalArgs) {
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let asked = EnvFilter::try_from_default_env();
+    let misunderstood = asked.as_ref().err().map(ToString::to_string);
+    let mut filter = asked.unwrap_or_else(|_| EnvFilter::new("warn"));
     if let Ok(own) = format!("{TARGET}=info").parse() {
         filter = filter.add_directive(own);
     }
@@ -72,6 +75,11 @@ pub(super) fn speak(manner: TerminalArgs) {
     }
     // Nobody speaks twice.
     let _ = MANNER.set(manner);
+    if let Some(why) =
+        misunderstood.filter(|_| env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|text| !text.is_empty()))
+    {
+        tracing::warn!("{} is not understood, and taken as warn: {why}", EnvFilter::DEFAULT_ENV);
+    }
 }
 
 fn manner() -> TerminalArgs {

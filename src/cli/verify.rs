@@ -141,7 +141,7 @@ fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Dema
     let (theirs, ours) = (manifest.stream_id(), spec.stream_id().to_string());
     if theirs != ours {
         to_stderr(&format!(
-            "{} is of the stream {theirs}, and these options make {ours}: give the stream options that it was written with\n",
+            "{} is of the stream {theirs}, and these options make {ours}: give the stream options that it was written with, which are its \"spec\"\n",
             folder.join("manifest.json").display()
         ));
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Failure;
+use super::options::whole;
 use crate::auction::Auctions;
 use crate::pace::{Pace, wall_clock_us};
 use crate::spec::Span;
@@ -22,10 +23,10 @@ pub(super) struct WindowArgs {
     #[arg(long, env = "MDG_TO", value_name = "TIME", group = "end")]
     to: Option<Time>,
     /// End: after so many auctions
-    #[arg(long, env = "MDG_COUNT", value_name = "AUCTIONS", group = "end", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "MDG_COUNT", value_name = "AUCTIONS", group = "end", value_parser = whole(1..=u64::MAX))]
     count: Option<u64>,
     /// End: after so much virtual time, such as 90s, 15m, 24h
-    #[arg(long, env = "MDG_DURATION", value_name = "SPAN", group = "end")]
+    #[arg(long, env = "MDG_DURATION", value_name = "SPAN", group = "end", allow_hyphen_values = true)]
     duration: Option<Span>,
 }
 

@@ -70,16 +70,25 @@ struct ManifestFile<'a> {
 }
 
 impl Files {
+    /// Refuses a folder that cannot take a layout's files; one that does not exist can.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not empty, or a topic's name is too long for a file.
+    pub fn require_room(folder: &Path, layout: &Layout) -> Result<(), SinkError> {
+        require_empty(folder, "--out")?;
+        match layout.topics().iter().find(|topic| file_name(topic).len() > FILE_NAME_MAX) {
+            Some(topic) => Err(SinkError::LongName(topic.name.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// Creates the folder and its empty files.
     ///
     /// # Errors
     /// If the folder cannot be made or read, or is not empty.
     pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
-        require_empty(folder, "--out")?;
         let layout = stream.layout();
-        if let Some(topic) = layout.topics().iter().find(|topic| file_name(topic).len() > FILE_NAME_MAX) {
-            return Err(SinkError::LongName(topic.name.clone()));
-        }
+        Self::require_room(folder, layout)?;
         fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.to_owned(), source })?;
         let create = |stage| NdjsonFile::create(folder, layout.topic(stage));
         let [request, response, impression, click] = Stage::ALL.map(create);

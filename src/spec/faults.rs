@@ -214,12 +214,11 @@ impl FromStr for Boundary {
             return Ok(Self { share: text.parse()?, bounds: JOIN_BOUNDS });
         };
         let share = share.parse()?;
-        let mut texts = bounds.split(',');
-        let mut next = || delay(texts.next().unwrap_or_default());
-        let bounds = [next()?, next()?, next()?];
-        if texts.next().is_some() {
+        let texts: Vec<&str> = bounds.split(',').collect();
+        let &[response, impression, click] = &*texts else {
             return Err(SpecError::Form("SHARE or SHARE:RESPONSE,IMPRESSION,CLICK, such as 0.01:200ms,1s,20s"));
-        }
+        };
+        let bounds = [delay(response)?, delay(impression)?, delay(click)?];
         Ok(if share == Rate::NEVER { Self::default() } else { Self { share, bounds } })
     }
 }

@@ -1,7 +1,6 @@
 //! Where records go: the four stages' topics and partition counts. A layout changes no key, value, timestamp or order.
 
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -101,7 +100,7 @@ impl FromStr for Partitions {
     type Err = LayoutError;
 
     fn from_str(text: &str) -> Result<Self, LayoutError> {
-        Self::new(text.parse()?)
+        text.parse().map_err(|_| LayoutError::Partitions).and_then(Self::new)
     }
 }
 
@@ -182,11 +181,8 @@ pub enum LayoutError {
     /// Not a legal Kafka name.
     #[error("not a legal topic name: 1 to 249 of A-Z a-z 0-9 . _ - and not `.` or `..`")]
     TopicName,
-    /// Not a whole number.
-    #[error("not a whole number: {0}")]
-    Integer(#[from] ParseIntError),
-    /// Zero, or more than Kafka can number.
-    #[error("out of range: give 1 to 100000")]
+    /// Not a count of partitions: no whole number, zero, or more than clusters have.
+    #[error("give a whole number from 1 to 100000")]
     Partitions,
     /// One topic for two stages.
     #[error("topic `{name}` is named for both {first}s and {second}s: each stage needs a topic of its own")]

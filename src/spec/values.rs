@@ -155,9 +155,9 @@ impl FromStr for Users {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match text.parse()? {
-            count @ 1..=1_000_000_000 if !text.starts_with('+') => Ok(Self(count)),
-            _ => Err(SpecError::Range { min: "1", max: "1000000000" }),
+        match text.parse() {
+            Ok(count @ 1..=1_000_000_000) if !text.starts_with('+') => Ok(Self(count)),
+            _ => Err(SpecError::Whole { min: "1", max: "1000000000" }),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Parts of a window: the partitions of a shard, each behind what it holds already.
 
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 
 use super::{Position, Records, Stream, Window};
@@ -57,12 +56,9 @@ impl fmt::Display for Shard {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
-    /// No slash.
+    /// Not two whole numbers with a slash between.
     #[error("not of the form INDEX/COUNT, such as 0/3")]
     Form,
-    /// Not whole numbers.
-    #[error("not of the form INDEX/COUNT, such as 0/3: {0}")]
-    Integer(#[from] ParseIntError),
     /// No such worker.
     #[error("workers are counted from 0: of {count} the last one is {}/{count}", .count.saturating_sub(1))]
     Range {
@@ -76,7 +72,7 @@ impl FromStr for Shard {
 
     fn from_str(text: &str) -> Result<Self, ShardError> {
         let (index, count) = text.split_once('/').ok_or(ShardError::Form)?;
-        let number = |text: &str| if text.starts_with('+') { Err(ShardError::Form) } else { Ok(text.parse::<u32>()?) };
+        let number = |text: &str| text.parse::<u32>().ok().filter(|_| !text.starts_with('+')).ok_or(ShardError::Form);
         let (index, count) = (number(index)?, number(count)?);
         if count == 0 {
             return Err(ShardError::Form);
@@ -155,8 +151,13 @@ pub struct PartRecords<'a> {
 pub enum Step {
     /// The next record of the part was filled in.
     Filled,
-    /// The record here belongs to another part, and was passed over.
-    Passed(Position),
+    /// Records here belong to other parts, and were passed over.
+    Passed {
+        /// Where the last of them stands.
+        to: Position,
+        /// How many they are, from 1.
+        count: usize,
+    },
     /// The part is complete.
     End,
 }
@@ -233,22 +234,23 @@ impl<'a> PartRecords<'a> {
         let maker = self.maker();
         let Some((position, words)) = self.records.due.next() else { return Step::End };
         let is_held = Some(position) <= self.least_held[position.stage.index()];
-        if !is_held && maker.fill_of_words(position, words, record) { Step::Filled } else { Step::Passed(position) }
+        let is_filled = !is_held && maker.fill_of_words(position, words, record);
+        if is_filled { Step::Filled } else { Step::Passed { to: position, count: 1 } }
     }
 
     /// Walks over the next `count` records, and takes over into `due` what those are made of that may belong to the part. Says
-    /// where the last one stands; `None` if there was none.
-    pub(crate) fn walk(&mut self, count: usize, due: &mut Vec<Due>) -> Option<Position> {
+    /// how many there were, and where the last one stands; `None` if there was none.
+    pub(crate) fn walk(&mut self, count: usize, due: &mut Vec<Due>) -> (usize, Option<Position>) {
         due.clear();
-        let mut last = None;
+        let (mut walked, mut last) = (0, None);
         for _ in 0..count {
             let Some((position, words)) = self.records.due.next() else { break };
             if Some(position) > self.least_held[position.stage.index()] {
                 due.push(Due { position, words: words.clone() });
             }
-            last = Some(position);
+            (walked, last) = (walked + 1, Some(position));
         }
-        last
+        (walked, last)
     }
 
     /// What makes the records that are walked over.
@@ -265,7 +267,7 @@ impl Iterator for PartRecords<'_> {
         loop {
             match self.step(&mut record) {
                 Step::Filled => return Some(record),
-                Step::Passed(_) => {}
+                Step::Passed { .. } => {}
                 Step::End => return None,
             }
         }

@@ -16,7 +16,7 @@ pub enum TailError {
     #[error(transparent)]
     Window(#[from] WindowError),
     /// A signal came while the log was looked at.
-    #[error("stopped by a signal before the first record")]
+    #[error("stopped by a signal before anything was written")]
     Stopped,
     /// End offsets do not stand still.
     #[error(
@@ -80,7 +80,7 @@ pub enum TailError {
 }
 
 const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or delete these; \
-     or append a second stream with --resume never (such topics can neither be resumed nor verified as one)";
+     or append a second stream with --resume never (idempotent delivery only; such topics can neither be resumed nor verified as one)";
 
 fn at(offset: Option<i64>) -> String {
     offset.map_or_else(String::new, |offset| format!(", offset {offset}"))

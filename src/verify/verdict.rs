@@ -118,11 +118,6 @@ impl Verdict {
     pub fn fingerprint(&self) -> Option<Digest> {
         self.fingerprint
     }
-
-    /// Adds something to consider when there are differences.
-    pub fn hint(&mut self, hint: String) {
-        self.hints.push(hint);
-    }
 }
 
 impl LogVerdict {

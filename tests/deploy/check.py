@@ -105,6 +105,12 @@ def problems_of_variables(manifests):
     known = set(re.findall(r"\[env: (\w+)", subprocess.run([PROGRAM, "--help"], check=True, capture_output=True, text=True).stdout))
     shared = manifests["config.yaml"]["data"] | {}
     given = shared | manifests["secret.example.yaml"]["stringData"]
+    # Properties of the Kafka client are judged where Kafka is written; nobody is asked for the embedded broker.
+    properties = {variable: value for variable, value in given.items() if variable.startswith("MDG_KAFKA_")}
+    embedded = [PROGRAM, "check", "--bootstrap-servers", "embedded", "--fast", "--count", "1"]
+    check = subprocess.run(embedded, env=properties, capture_output=True, text=True)
+    if check.returncode:
+        yield f"the program refuses a property: {check.stderr}"
     for name in ["live.yaml", "backfill.yaml"]:
         inside = container(manifests[name])
         if inside.get("command"):
@@ -156,6 +162,8 @@ FAULTS = [
     ("live.yaml", "        app.kubernetes.io/component: live\n    spec", "        app.kubernetes.io/component: life\n    spec", "selector"),
     ("live.yaml", "name: MDG_LISTEN", "name: MDG_LISTENS", "no variable MDG_LISTENS"),
     ("config.yaml", 'WIN_RATE: "0.15"', 'WIN_RATE: "15"', "refuses"),
+    ("secret.example.yaml", "SASL_MECHANISM", "SASL_MECHANIZM", "sasl.mechanizm"),
+    ("config.yaml", "MDG_SEED:", 'MDG_KAFKA_ACKS: "1"\n  MDG_SEED:', "acks"),
     ("backfill.yaml", "restartPolicy: Never", "restartPolicy: OnFailure", "restartPolicy"),
     ("backfill.yaml", "values: [2, 4]", "values: [2]", "exit codes"),
     ("backfill.yaml", "completions: 3", "completions: 4", "shards"),

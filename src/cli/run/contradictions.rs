@@ -1,9 +1,11 @@
 //! Run options that do not fit together.
 
-use super::super::Failure;
-use super::{Resume, RunOptions, SinkKind};
-use crate::sink::files::require_empty;
-use crate::sink::kafka::Property;
+use std::path::{Path, absolute};
+
+use super::super::{Failure, signals};
+use super::{Resolved, Resume, RunOptions, SinkKind};
+use crate::sink::files::{Files, require_empty};
+use crate::sink::kafka::{Embedded, Property};
 use crate::stream::{Stream, Window};
 
 impl RunOptions {
@@ -56,10 +58,24 @@ impl RunOptions {
         let decides = |property: &&Property| matches!(property.key(), "retry.backoff.ms" | "retry.backoff.max.ms");
         match properties.iter().find(decides) {
             Some(property) if self.is_exactly_once() => Err(Failure::Usage(format!(
-                "`{}` cannot be set with --delivery exactly-once: by the 1,000 ms of these the program knows whether a commit was asked for twice",
+                "-X {}: cannot be set with --delivery exactly-once, which knows by the client's own 1,000 ms whether a commit was asked for twice: leave it away",
                 property.key()
             ))),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses a folder, or a broker inside this process, that cannot take what would be played. A run finds that out when it
+    /// begins.
+    pub(in crate::cli) fn require_room(&self, resolved: &Resolved) -> Result<(), Failure> {
+        let Resolved { stream, window, .. } = resolved;
+        match self.sink {
+            SinkKind::Files => Ok(Files::require_room(self.folder()?, stream.layout())?),
+            SinkKind::Kafka if self.is_embedded() => {
+                let stop = signals::listen()?;
+                Ok(Embedded::require_fit(stream, *window, &stop)?)
+            }
+            SinkKind::Kafka | SinkKind::Stdout | SinkKind::Null => Ok(()),
         }
     }
 
@@ -75,8 +91,12 @@ impl RunOptions {
                 "--answer-key is of all partitions, so every worker of --shard would write the same: give it to the command answer-key, once",
             );
         }
-        if self.out.as_ref() == Some(folder) {
-            return usage("--out and --answer-key name the same folder, and each has a manifest.json: give them two");
+        if let Some(out) = self.out.as_ref().filter(|out| lie_within_one_another(out, folder)) {
+            return usage(&format!(
+                "--out {} and --answer-key {} lie within one another, and each must be empty and has a manifest.json: give two folders side by side",
+                out.display(),
+                folder.display()
+            ));
         }
         Ok(require_empty(folder, "--answer-key")?)
     }
@@ -92,4 +112,10 @@ impl RunOptions {
         }
         Ok(())
     }
+}
+
+/// Whether one of two folders is the other or holds it, as far as their names tell.
+fn lie_within_one_another(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(|path| absolute(path).unwrap_or_else(|_| path.to_owned()));
+    one.starts_with(&other) || other.starts_with(&one)
 }

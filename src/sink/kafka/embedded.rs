@@ -36,9 +36,7 @@ impl Embedded {
     /// # Errors
     /// If a topic has more than 1,000 partitions, or librdkafka cannot start it.
     pub fn start(layout: &Layout) -> Result<Self, KafkaError> {
-        if layout.topics().iter().any(|topic| topic.partitions.count() > PARTITIONS_MAX) {
-            return Err(KafkaError::TooManyPartitions { max: PARTITIONS_MAX });
-        }
+        require_partitions(layout)?;
         let cluster = MockCluster::new(1)?;
         for topic in layout.topics() {
             let count = topic.partitions.count().cast_signed();
@@ -53,11 +51,13 @@ impl Embedded {
         self.cluster.bootstrap_servers()
     }
 
-    /// Refuses a window that would not fit.
+    /// Refuses a stream with too many partitions, and a window that would not fit.
     ///
     /// # Errors
-    /// Says how many auctions from the window's start fit; or that a signal came while that was counted.
+    /// Says how many partitions a topic may have, or auctions from the window's start fit; or that a signal came while that was
+    /// counted.
     pub fn require_fit(stream: &Stream, window: Window, stop: &Stop) -> Result<(), KafkaError> {
+        require_partitions(stream.layout())?;
         let mut filled = std::collections::BTreeMap::new();
         let end = window.end().unwrap_or(u64::MAX).min(stream.auctions().clock().auctions());
         let mut record = Record::default();
@@ -78,4 +78,11 @@ impl Embedded {
         }
         Ok(())
     }
+}
+
+fn require_partitions(layout: &Layout) -> Result<(), KafkaError> {
+    if layout.topics().iter().any(|topic| topic.partitions.count() > PARTITIONS_MAX) {
+        return Err(KafkaError::TooManyPartitions { max: PARTITIONS_MAX });
+    }
+    Ok(())
 }

@@ -28,8 +28,8 @@ pub enum KafkaError {
         /// Ways out.
         advice: &'static str,
     },
-    /// A signal came before the run began.
-    #[error("stopped by a signal before the first record")]
+    /// A signal came before anything was written.
+    #[error("stopped by a signal before anything was written")]
     Stopped,
     /// The broker answered, but refused.
     #[error("Kafka: {action}: {source}")]
@@ -84,7 +84,9 @@ pub enum KafkaError {
         brokers: String,
     },
     /// A topic did not become usable.
-    #[error("topic `{topic}` has no leader for each of its partitions after {seconds} s")]
+    #[error(
+        "topic `{topic}` has no leader for each of its partitions after {seconds} s\nthe same command goes on when its brokers are back"
+    )]
     NotReady {
         /// Which.
         topic: TopicName,
@@ -92,7 +94,9 @@ pub enum KafkaError {
         seconds: u64,
     },
     /// The leader of a partition is not at work.
-    #[error("topic `{topic}`, partition {partition} had no leader at work for {seconds} s: {source}")]
+    #[error(
+        "topic `{topic}`, partition {partition} had no leader at work for {seconds} s: {source}\nthe same command goes on when its broker is back"
+    )]
     NoLeader {
         /// Which topic.
         topic: String,
@@ -184,7 +188,8 @@ pub enum KafkaError {
     /// A signal left no time to look.
     #[error(
         "topic `{topic}`, partition {partition}: a broker acknowledged records without saying where, and did not answer in time \
-         whether they are the last ones"
+         whether they are the last ones\n\
+         the same command looks at what is there, and goes on when the brokers answer"
     )]
     Unsettled {
         /// Which topic.
@@ -193,7 +198,9 @@ pub enum KafkaError {
         partition: i32,
     },
     /// The client cannot go on.
-    #[error("the Kafka client cannot go on: {reason} ({code})")]
+    #[error(
+        "the Kafka client cannot go on: {reason} ({code})\nthe same command starts another, which goes on behind what is there"
+    )]
     Fatal {
         /// librdkafka's code.
         code: RDKafkaErrorCode,
@@ -201,7 +208,9 @@ pub enum KafkaError {
         reason: String,
     },
     /// The run ended before everything was acknowledged.
-    #[error("records were sent but not acknowledged: they may or may not be in Kafka")]
+    #[error(
+        "records were sent but not acknowledged: they may or may not be in Kafka\nthe same command looks at what is there, and goes on behind it"
+    )]
     NotAcked,
     /// A commit was not answered before the run had to end.
     #[error(
@@ -233,7 +242,9 @@ pub enum KafkaError {
         acked: u64,
     },
     /// A reader waited in vain.
-    #[error("{left} partitions gave no record for {seconds} s although they have not ended")]
+    #[error(
+        "{left} partitions gave no record for {seconds} s although they have not ended\nlook after their brokers, and read them again"
+    )]
     Silent {
         /// Partitions that were not read to their end.
         left: usize,

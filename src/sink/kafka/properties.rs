@@ -30,7 +30,7 @@ pub struct Property {
 #[non_exhaustive]
 pub enum PropertyError {
     /// No `=`, or nothing before it.
-    #[error("not of the form key=value")]
+    #[error("not of the form key=value, such as linger.ms=5")]
     Form,
     /// Reserved.
     #[error("`{key}` cannot be set: {reason}")]
