@@ -15,16 +15,18 @@ mod table;
 mod walk;
 mod windows;
 
+use std::fs;
 use std::path::Path;
 
-use self::folder::Folder;
+use self::folder::{Folder, is_unfinished};
 use self::joins::Joins;
 use self::ledger::Ledger;
-use self::manifest::Written;
+use self::manifest::{Written, is_of};
 pub use self::table::TableCount;
 use self::table::{Closed, Ended, Table};
 use self::walk::{Logs, Walk};
 use self::windows::Windows;
+use crate::sink::files::require_empty;
 use crate::sink::{SinkError, Stop};
 use crate::spec::{Span, Stage};
 use crate::stream::{Stream, Window};
@@ -68,7 +70,7 @@ impl Settings {
     }
 }
 
-/// Writes the answer key of a bounded window into a folder that is new or empty, and says how many rows each table has. `manifest.json`
+/// Writes the answer key of a bounded window into a folder that is new or empty, or has an unfinished one, and says how many rows each table has. `manifest.json`
 /// comes last: a folder without one is not whole. It names end offsets if `are_offsets` says that a run has written the window into
 /// topics that hold nothing else, so that a record's index is its offset. `progress` is called with the ordinal of each auction that is
 /// through. A window without end ends with the stream.
@@ -94,6 +96,21 @@ pub fn write(
     let written = Written { stream, window, settings, logs, are_offsets, tables: &tables };
     written.write_manifest(&path)?;
     Ok(tables.iter().map(Closed::count).collect())
+}
+
+/// Whether a folder holds the whole key of a window; without a window, of any window of the stream.
+#[must_use]
+pub fn is_written(folder: &Path, stream: &Stream, window: Option<Window>, settings: Settings) -> bool {
+    let text = fs::read(folder.join("manifest.json")).unwrap_or_default();
+    serde_json::from_slice(&text).is_ok_and(|manifest| is_of(&manifest, stream, window, settings))
+}
+
+/// Refuses a folder that is in use; one with an unfinished key is not.
+///
+/// # Errors
+/// If it is in use, or cannot be read.
+pub fn require_room(folder: &Path, option: &'static str) -> Result<(), SinkError> {
+    if is_unfinished(folder) { Ok(()) } else { require_empty(folder, option) }
 }
 
 /// Makes all rows.

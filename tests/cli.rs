@@ -149,6 +149,45 @@ fn folders_within_one_another_are_refused_before_anything_is_written() {
     }
 }
 
+#[test]
+fn a_key_that_is_there_is_left_and_an_unfinished_one_is_made_again() {
+    let folder = TempDir::new().unwrap();
+    let key = folder.path().join("key");
+    let run = |seed: &str| {
+        program(&["--seed", seed, "--sink", "null", "--fast", "--count", "100", "--answer-key", "key"])
+            .current_dir(&folder)
+            .output()
+            .unwrap()
+    };
+    let manifest = || fs::read(key.join("manifest.json")).unwrap();
+    assert!(run("7").status.success());
+    let first = manifest();
+    let again = run("7");
+    assert!(
+        again.status.success() && stderr(&again).contains("answer key   key, written before"),
+        "{}",
+        stderr(&again)
+    );
+    let other = run("8");
+    assert_eq!(other.status.code(), Some(2), "{}", stderr(&other));
+    // As a run leaves it that is killed.
+    fs::rename(key.join("manifest.json"), key.join("manifest.json.part")).unwrap();
+    fs::write(key.join("funnel.csv"), "half a li").unwrap();
+    fs::write(key.join("windows_5m_raw.csv"), "of other settings").unwrap();
+    let finished = run("7");
+    assert!(finished.status.success(), "{}", stderr(&finished));
+    assert!(manifest() == first && !key.join("windows_5m_raw.csv").exists());
+    // Somebody else's files are not touched, whatever they are called.
+    fs::remove_file(key.join("manifest.json")).unwrap();
+    let refused = run("7");
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    fs::write(key.join("manifest.json.part"), "").unwrap();
+    fs::write(key.join("mine.csv"), "mine").unwrap();
+    let refused = run("7");
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(key.join("funnel.csv").exists() && key.join("mine.csv").exists());
+}
+
 /// Nothing can be so long that it overflows.
 #[test]
 fn a_bound_may_be_as_long_as_any_span() {
@@ -573,7 +612,7 @@ fn what_names_one_thing_twice_is_refused() {
     assert_refused(&[&files[..], &["--answer-key", &out]].concat(), "lie within one another");
     assert!(run(&[&files[..], &["--answer-key", &key]].concat()).status.success());
     let again = out.replace("out", "another");
-    let files = ["--sink", "files", "--out", &again, "--fast", "--count", "10", "--answer-key", &key];
+    let files = ["--seed", "8", "--sink", "files", "--out", &again, "--fast", "--count", "10", "--answer-key", &key];
     assert_refused(&files, "give --answer-key a folder that is new or empty");
     let verify = ["verify", "--files", &out];
     assert_refused(&[&verify[..], &["--bootstrap-servers", "localhost:1"]].concat(), "name two logs to verify");

@@ -353,3 +353,27 @@ fn a_run_knows_its_window_though_retention_has_removed_its_head_meanwhile() {
     let verified = run(&mut case.without_window(&["verify"]));
     assert!(verified.status.success(), "{}{}", String::from_utf8_lossy(&verified.stdout), stderr(&verified));
 }
+
+/// The ends of transactions take offsets as well. The same command again leaves the key that is there.
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn an_answer_key_names_end_offsets_where_they_count_records() {
+    let folder = tempfile::tempdir().unwrap();
+    for (prefix, delivery, are_offsets) in [("keyed", "idempotent", true), ("keyed-once", "exactly-once", false)] {
+        let case = Case::new(prefix);
+        let key = folder.path().join(prefix);
+        let args = ["--fast", "--delivery", delivery, "--answer-key", key.to_str().unwrap()];
+        for again in [false, true] {
+            let output = run(&mut case.command(&args));
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert_eq!(stderr(&output).contains("written before"), again, "{}", stderr(&output));
+        }
+        let manifest = std::fs::read(key.join("manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        for partition in manifest["topics"].as_array().unwrap().iter().flat_map(|t| t["partitions"].as_array().unwrap())
+        {
+            let wanted = if are_offsets { &partition["records"] } else { &serde_json::Value::Null };
+            assert_eq!(&partition["end_offset"], wanted, "{delivery}");
+        }
+    }
+}

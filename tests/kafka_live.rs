@@ -35,7 +35,11 @@ fn one_hour_of_seed_42_fills_the_four_topics() {
         "--entity-name",
         "clicks",
     ]);
-    assert!(configs.contains("retention.ms=-1 ") && configs.contains("message.timestamp.type=CreateTime"), "{configs}");
+    for setting in
+        ["retention.ms=-1 ", "retention.bytes=-1 ", "cleanup.policy=delete ", "message.timestamp.type=CreateTime"]
+    {
+        assert!(configs.contains(setting), "{setting}: {configs}");
+    }
 
     // The same command again has nothing to do, and another one does not write into the same topics.
     let again = run(&mut generator(&["--seed", "42", "--fast"]));

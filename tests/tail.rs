@@ -479,3 +479,17 @@ fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped(
     let why = misfit(find(&stream, Start::Now(first + 50_000, WindowEnd::Never), held));
     assert!(matches!(why, Misfit::NewTopic { .. }), "{why}");
 }
+
+/// Retention has left nothing, and "now" may lie where the stream has ended.
+#[test]
+fn a_window_from_now_of_which_nothing_is_left_is_refused() {
+    let stream = stream(&StreamSpec::default());
+    let mut held = Held::of(&stream, Window::auctions(0, 100), 400);
+    for (low, records) in held.partitions() {
+        *low = records.len();
+    }
+    for first in [1_000, stream.auctions().clock().auctions() + 5] {
+        let error = find(&stream, Start::Now(first, WindowEnd::Never), held.clone()).unwrap_err();
+        assert!(matches!(error, TailError::StartUnknown { .. }), "{error}");
+    }
+}

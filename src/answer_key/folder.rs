@@ -50,11 +50,43 @@ pub(super) struct WrittenFile {
     sha256: Digest,
 }
 
+/// What a key is begun with, and its manifest written into.
+const BEGUN: &str = "manifest.json.part";
+
+/// Whether a folder holds a key that was begun and not finished, and nothing else.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    let is_of_a_key = |name: &str| match name.rsplit_once('.') {
+        Some((stem, "ndjson" | "csv")) => {
+            ["funnel", "ledger"].contains(&stem) || stem.starts_with("join_") || stem.starts_with("windows_")
+        }
+        _ => name == BEGUN,
+    };
+    let is_ours = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            entry.file_type().is_ok_and(|kind| kind.is_file()) && entry.file_name().to_str().is_some_and(is_of_a_key)
+        })
+    };
+    path.join(BEGUN).exists() && fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_ours))
+}
+
+fn remove_files(folder: &Path) -> Result<(), SinkError> {
+    let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(at_folder)? {
+        fs::remove_file(entry.map_err(at_folder)?.path()).map_err(at_folder)?;
+    }
+    Ok(())
+}
+
 impl Folder {
-    /// A folder that is new or empty.
+    /// A folder that is new or empty, or has an unfinished key, which is removed.
     pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
+        if is_unfinished(path) {
+            remove_files(path)?;
+        }
         require_empty(path, "--out")?;
         fs::create_dir_all(path).map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+        let begun = path.join(BEGUN);
+        fs::write(&begun, "").map_err(|source| SinkError::File { path: begun, source })?;
         let (sender, receiver) = sync_channel(CHUNKS_WAITING);
         let writer = thread::spawn(move || write(&receiver));
         Ok(Self { path: path.to_owned(), files: 0, sender, writer })

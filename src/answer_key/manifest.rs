@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Settings;
 use super::table::Closed;
@@ -68,6 +69,30 @@ struct Partition {
     /// Where a run into Kafka has written it.
     #[serde(skip_serializing_if = "Option::is_none")]
     end_offset: Option<u64>,
+}
+
+/// Whether a manifest is of a key of the same stream, topics and settings, and of the same window if one is given.
+pub(super) fn is_of(manifest: &Value, stream: &Stream, window: Option<Window>, settings: Settings) -> bool {
+    let number = |value: &Value, name: &str| value[name].as_i64();
+    let (bounds, [first, second, third]) = (&manifest["bounds_ms"], settings.bounds.map(|bound| Some(bound.ms())));
+    let is_window = |window: Window| {
+        let found = &manifest["window"];
+        let end = window.end().unwrap_or_else(|| stream.auctions().clock().auctions());
+        found["first_ordinal"].as_u64() == Some(window.start()) && found["end_ordinal"].as_u64() == Some(end)
+    };
+    let are_topics = |topics: &Vec<Value>| {
+        let names = topics.iter().map(|topic| topic["topic"].as_str().unwrap_or_default());
+        names.eq(stream.layout().topics().iter().map(|topic| topic.name.as_str()))
+    };
+    manifest["stream_version"].as_u64() == Some(STREAM_VERSION.into())
+        && manifest["stream_id"].as_str() == Some(&stream.auctions().spec().stream_id().to_string())
+        && window.is_none_or(is_window)
+        && number(bounds, "request_response") == first
+        && number(bounds, "response_impression") == second
+        && number(bounds, "impression_click") == third
+        && number(manifest, "window_ms") == Some(settings.window.ms())
+        && number(manifest, "watermark_delay_ms") == settings.watermark_delay.map(Span::ms)
+        && manifest["topics"].as_array().is_some_and(are_topics)
 }
 
 /// A key whose tables are written.

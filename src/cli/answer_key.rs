@@ -10,6 +10,7 @@ use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
+use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
 use crate::sink::Stop;
 use crate::spec::{Span, SpanError};
@@ -89,7 +90,7 @@ pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
     };
     let settings = args.options.settings(&stream)?;
     let stop = signals::listen()?;
-    let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false };
+    let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false, metrics: None };
     to_stderr(&Heading::new(stream.auctions(), &Part::from(window)).to_string());
     key.write(&stream, window, args.terminal, &stop)
 }
@@ -116,6 +117,8 @@ pub(super) struct KeyFolder<'a> {
     pub(super) folder: &'a Path,
     pub(super) settings: Settings,
     pub(super) are_offsets: bool,
+    /// Of the run that it belongs to, which is alive as long as rows are made.
+    pub(super) metrics: Option<&'a Metrics>,
 }
 
 impl KeyFolder<'_> {
@@ -129,6 +132,9 @@ impl KeyFolder<'_> {
     ) -> Result<(), Failure> {
         let bar = terminal.shows_progress().then(|| auctions_bar(window));
         let progress = |ordinal: u64| {
+            if let Some(metrics) = self.metrics {
+                metrics.tick();
+            }
             if let Some(bar) = &bar {
                 bar.set_position(ordinal - window.start());
             }

@@ -12,6 +12,7 @@ use clap::{Arg, Command};
 use super::arguments::{PROPERTY, is_option, is_switch, name, on_or_off, switched, typed_properties, typed_value};
 use super::config_file::{ConfigFile, ConfigFileError, Entry, read_small};
 use super::misspelt::{nearest, unknown_variables};
+use super::options::EMBEDDED;
 use super::origin::Origin;
 
 /// The option that names the file.
@@ -97,9 +98,12 @@ impl Configuration {
 
         let mut arguments = before.to_vec();
         arguments.extend(found.as_flags(&args)?);
-        // With another sink or source, properties of the Kafka client that a file or variable holds are not meant.
-        let kafka =
-            !found.options.contains_key("files") && found.options.get("sink").is_none_or(|(sink, _)| sink == "kafka");
+        // With another sink or source, or the broker inside this process, properties of the Kafka client that a file or variable
+        // holds are not meant.
+        let is = |option: &str, value: &str| found.options.get(option).is_some_and(|(given, _)| given == value);
+        let kafka = !found.options.contains_key("files")
+            && (!found.options.contains_key("sink") || is("sink", "kafka"))
+            && !is("bootstrap-servers", EMBEDDED);
         if kafka && command.get_arguments().any(|arg| arg.get_short() == Some('X')) {
             arguments
                 .extend(found.properties.iter().map(|(key, (value, _))| format!("{PROPERTY}{key}={value}").into()));

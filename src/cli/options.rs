@@ -16,7 +16,7 @@ use crate::spec::{
 };
 
 /// The address that means: no Kafka, start a broker inside this process.
-const EMBEDDED: &str = "embedded";
+pub(super) const EMBEDDED: &str = "embedded";
 
 /// Everything that can change a byte.
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use super::run::{ReportForm, Resume, RunOptions};
 use super::status::Status;
 use super::terminal::{self, TerminalArgs};
 use super::{Failure, to_stderr};
-use crate::answer_key::Settings;
+use crate::answer_key::{Settings, is_written};
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
 use crate::report::{Heading, Report, Resumed};
@@ -90,9 +90,17 @@ impl Player<'_> {
         outcome: &Outcome,
     ) -> Result<(), Failure> {
         let Some(folder) = self.options.answer_key.as_deref().filter(|_| outcome.complete) else { return Ok(()) };
-        let are_offsets = outcome.acked.is_some() && self.options.resume != Some(Resume::Never);
-        let key = KeyFolder { folder, settings: Settings::of(stream), are_offsets };
-        key.write(stream, beginning.part.window(), self.terminal, self.stop)
+        let (window, settings) = (beginning.part.window(), Settings::of(stream));
+        if is_written(folder, stream, Some(window), settings) {
+            to_stderr(&format!("answer key   {}, written before\n", folder.display()));
+            return Ok(());
+        }
+        // The ends of transactions take offsets as well; behind some, nobody knows how many records there are.
+        let counts = beginning.resumed.is_none_or(|resumed| resumed.records.is_some());
+        let never = self.options.resume == Some(Resume::Never);
+        let are_offsets = outcome.acked.is_some() && !never && counts && !self.options.is_exactly_once();
+        let key = KeyFolder { folder, settings, are_offsets, metrics: Some(self.metrics.as_ref()) };
+        key.write(stream, window, self.terminal, self.stop)
     }
 
     /// What is played where nothing is held yet.

@@ -226,7 +226,9 @@ impl Player<'_> {
     }
 
     fn report_nothing_to_do(&self, stream: &Stream, beginning: &Beginning) {
-        if self.options.report == ReportForm::Text {
+        // Among lines of JSON the report is one of them.
+        let is_text = self.terminal.is_quiet() || self.terminal.is_for_people();
+        if self.options.report == ReportForm::Text && is_text {
             let heading = Heading::new(stream.auctions(), &beginning.part).resumed(beginning.resumed);
             to_stderr(&heading.to_string());
         } else {

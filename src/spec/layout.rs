@@ -100,7 +100,10 @@ impl FromStr for Partitions {
     type Err = LayoutError;
 
     fn from_str(text: &str) -> Result<Self, LayoutError> {
-        text.parse().map_err(|_| LayoutError::Partitions).and_then(Self::new)
+        match text.parse() {
+            Ok(count) if !text.starts_with('+') => Self::new(count),
+            _ => Err(LayoutError::Partitions),
+        }
     }
 }
 

@@ -40,6 +40,10 @@ pub(super) fn window(
     if matches!(end, WindowEnd::Count(_) | WindowEnd::DurationMs(_)) {
         return Err(TailError::StartUnknown { what: "where it ends" });
     }
+    // Now may lie behind the stream's end, so it is no auction to go by.
+    if tails.is_empty() {
+        return Err(TailError::StartUnknown { what: "what its last removed auctions still owe" });
+    }
     let start = least_held(ask, log, bounds, tails, least)?;
     owes_nothing(ask, bounds, tails, start)?;
     Ok((Window::from_auction(auctions, start, end)?, false))

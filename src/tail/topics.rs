@@ -105,7 +105,7 @@ impl Log for TopicLog<'_> {
             return Ok(());
         }
         self.assign(&open)?;
-        let mut last = Instant::now();
+        let (mut last, mut looked) = (Instant::now(), Instant::now());
         while !open.is_empty() {
             if self.stop.asked() {
                 return Err(TailError::Stopped);
@@ -119,6 +119,11 @@ impl Log for TopicLog<'_> {
                 continue;
             };
             last = Instant::now();
+            // Partitions that are read go on to be sent, and may fill the time for a long while.
+            if looked.elapsed() > POLL {
+                looked = last;
+                self.close_read(&mut open)?;
+            }
             let Some(stage) = self.stage_of(message.topic()) else { continue };
             let at = (stage, message.partition().cast_unsigned());
             let Some(index) = open.iter().position(|range| (range.stage, range.partition) == at) else { continue };

@@ -106,9 +106,9 @@ def problems_of_variables(manifests):
     shared = manifests["config.yaml"]["data"] | {}
     given = shared | manifests["secret.example.yaml"]["stringData"]
     # Properties of the Kafka client are judged where Kafka is written; nobody is asked for the embedded broker.
-    properties = {variable: value for variable, value in given.items() if variable.startswith("MDG_KAFKA_")}
+    properties = [f"-X{variable[10:].lower().replace('_', '.')}={value}" for variable, value in given.items() if variable.startswith("MDG_KAFKA_")]
     embedded = [PROGRAM, "check", "--bootstrap-servers", "embedded", "--fast", "--count", "1"]
-    check = subprocess.run(embedded, env=properties, capture_output=True, text=True)
+    check = subprocess.run([*embedded, *properties], env={}, capture_output=True, text=True)
     if check.returncode:
         yield f"the program refuses a property: {check.stderr}"
     for name in ["live.yaml", "backfill.yaml"]:

@@ -4,7 +4,8 @@ use std::path::{Path, absolute};
 
 use super::super::{Failure, signals};
 use super::{Resolved, Resume, RunOptions, SinkKind};
-use crate::sink::files::{Files, require_empty};
+use crate::answer_key::{Settings, is_written, require_room};
+use crate::sink::files::Files;
 use crate::sink::kafka::{Embedded, Property};
 use crate::stream::{Stream, Window};
 
@@ -80,7 +81,7 @@ impl RunOptions {
     }
 
     /// Refuses an answer key that cannot be written.
-    pub(super) fn require_key(&self, window: Window) -> Result<(), Failure> {
+    pub(super) fn require_key(&self, stream: &Stream, window: Window, begins_now: bool) -> Result<(), Failure> {
         let Some(folder) = &self.answer_key else { return Ok(()) };
         let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
         if window.end().is_none() {
@@ -98,7 +99,11 @@ impl RunOptions {
                 folder.display()
             ));
         }
-        Ok(require_empty(folder, "--answer-key")?)
+        // Where the same run goes on, it is there already. A window from now is known when the topics are looked at.
+        if is_written(folder, stream, (!begins_now).then_some(window), Settings::of(stream)) {
+            return Ok(());
+        }
+        Ok(require_room(folder, "--answer-key")?)
     }
 
     /// Refuses bare values that are none: a line cannot hold them.

@@ -75,7 +75,7 @@ impl RunArgs {
             }
             resolved => resolved?,
         };
-        self.options.require_key(window)?;
+        self.options.require_key(&stream, window, self.window.begins_now(pace))?;
         let chosen = chosen.filter(|_| !self.window.is_bounded());
         let now_until = self.window.begins_now(pace).then(|| self.window.end(otherwise));
         Ok(Resolved { stream, window, now_until, chosen, pace, properties })

@@ -75,9 +75,11 @@ pub(super) fn create(
         .map(|topic| {
             let count = topic.partitions.count().cast_signed();
             let new = NewTopic::new(topic.name.as_str(), count, TopicReplication::Fixed(replication_factor))
-                .set("message.timestamp.type", "CreateTime");
-            // Retention follows record timestamps: a window of the past would be deleted as it is written.
-            let new = if keep_all { new.set("retention.ms", "-1") } else { new };
+                .set("message.timestamp.type", "CreateTime")
+                .set("cleanup.policy", "delete");
+            // Retention follows record timestamps: a window of the past would be deleted as it is written. What bounds its size
+            // would take its beginning away.
+            let new = if keep_all { new.set("retention.ms", "-1").set("retention.bytes", "-1") } else { new };
             let far_ahead = "9223372036854775807";
             if last_ms > now_ms { new.set("message.timestamp.after.max.ms", far_ahead) } else { new }
         })
