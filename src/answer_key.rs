@@ -98,11 +98,12 @@ pub fn write(
     Ok(tables.iter().map(Closed::count).collect())
 }
 
-/// Whether a folder holds the whole key of a window; without a window, of any window of the stream.
+/// Whether a folder holds the whole key of a window; without a window, of any window of the stream. Unless `counts`, its topics may
+/// have any number of partitions: before the brokers are asked nobody knows how many there are.
 #[must_use]
-pub fn is_written(folder: &Path, stream: &Stream, window: Option<Window>, settings: Settings) -> bool {
+pub fn is_written(folder: &Path, stream: &Stream, window: Option<Window>, settings: Settings, counts: bool) -> bool {
     let text = fs::read(folder.join("manifest.json")).unwrap_or_default();
-    serde_json::from_slice(&text).is_ok_and(|manifest| is_of(&manifest, stream, window, settings))
+    serde_json::from_slice(&text).is_ok_and(|manifest| is_of(&manifest, stream, window, settings, counts))
 }
 
 /// Refuses a folder that is in use; one with an unfinished key is not.

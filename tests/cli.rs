@@ -170,6 +170,24 @@ fn a_key_that_is_there_is_left_and_an_unfinished_one_is_made_again() {
     );
     let other = run("8");
     assert_eq!(other.status.code(), Some(2), "{}", stderr(&other));
+    // Of more partitions it is another key.
+    let wider = program(&[
+        "--seed",
+        "7",
+        "--partitions",
+        "7",
+        "--sink",
+        "null",
+        "--fast",
+        "--count",
+        "100",
+        "--answer-key",
+        "key",
+    ])
+    .current_dir(&folder)
+    .output()
+    .unwrap();
+    assert_eq!(wider.status.code(), Some(2), "{}", stderr(&wider));
     // As a run leaves it that is killed.
     fs::rename(key.join("manifest.json"), key.join("manifest.json.part")).unwrap();
     fs::write(key.join("funnel.csv"), "half a li").unwrap();

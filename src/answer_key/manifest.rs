@@ -11,7 +11,7 @@ use super::walk::{LogState, Logs};
 use crate::digest::Digest;
 use crate::sink::SinkError;
 use crate::sink::files::write_manifest;
-use crate::spec::{STREAM_VERSION, Span, Stage, StreamSpec};
+use crate::spec::{self, STREAM_VERSION, Span, Stage, StreamSpec};
 use crate::stream::{Stream, Window};
 use crate::timestamp::Timestamp;
 
@@ -71,8 +71,15 @@ struct Partition {
     end_offset: Option<u64>,
 }
 
-/// Whether a manifest is of a key of the same stream, topics and settings, and of the same window if one is given.
-pub(super) fn is_of(manifest: &Value, stream: &Stream, window: Option<Window>, settings: Settings) -> bool {
+/// Whether a manifest is of a key of the same stream, topics and settings; of the same window if one is given, and of as many
+/// partitions if `counts`.
+pub(super) fn is_of(
+    manifest: &Value,
+    stream: &Stream,
+    window: Option<Window>,
+    settings: Settings,
+    counts: bool,
+) -> bool {
     let number = |value: &Value, name: &str| value[name].as_i64();
     let (bounds, [first, second, third]) = (&manifest["bounds_ms"], settings.bounds.map(|bound| Some(bound.ms())));
     let is_window = |window: Window| {
@@ -81,8 +88,12 @@ pub(super) fn is_of(manifest: &Value, stream: &Stream, window: Option<Window>, s
         found["first_ordinal"].as_u64() == Some(window.start()) && found["end_ordinal"].as_u64() == Some(end)
     };
     let are_topics = |topics: &Vec<Value>| {
-        let names = topics.iter().map(|topic| topic["topic"].as_str().unwrap_or_default());
-        names.eq(stream.layout().topics().iter().map(|topic| topic.name.as_str()))
+        let is_topic = |(found, topic): (&Value, &spec::Topic)| {
+            let partitions = found["partitions"].as_array().map(Vec::len);
+            found["topic"].as_str() == Some(topic.name.as_str())
+                && (!counts || partitions == Some(topic.partitions.count() as usize))
+        };
+        topics.len() == Stage::ALL.len() && topics.iter().zip(stream.layout().topics()).all(is_topic)
     };
     manifest["stream_version"].as_u64() == Some(STREAM_VERSION.into())
         && manifest["stream_id"].as_str() == Some(&stream.auctions().spec().stream_id().to_string())

@@ -91,7 +91,7 @@ impl Player<'_> {
     ) -> Result<(), Failure> {
         let Some(folder) = self.options.answer_key.as_deref().filter(|_| outcome.complete) else { return Ok(()) };
         let (window, settings) = (beginning.part.window(), Settings::of(stream));
-        if is_written(folder, stream, Some(window), settings) {
+        if is_written(folder, stream, Some(window), settings, true) {
             to_stderr(&format!("answer key   {}, written before\n", folder.display()));
             return Ok(());
         }

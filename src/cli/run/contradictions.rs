@@ -99,8 +99,10 @@ impl RunOptions {
                 folder.display()
             ));
         }
-        // Where the same run goes on, it is there already. A window from now is known when the topics are looked at.
-        if is_written(folder, stream, (!begins_now).then_some(window), Settings::of(stream)) {
+        // Where the same run goes on, it is there already. A window from now, and how many partitions there are, is known when the
+        // topics are looked at.
+        let window = (!begins_now).then_some(window);
+        if is_written(folder, stream, window, Settings::of(stream), !self.is_kafka()) {
             return Ok(());
         }
         Ok(require_room(folder, "--answer-key")?)
