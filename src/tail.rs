@@ -15,6 +15,7 @@ mod emptied;
 mod error;
 mod log;
 mod place;
+mod read;
 mod sequence;
 mod start;
 mod topics;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use self::error::{Misfit, TailError, Which};
 pub use self::log::{Bounds, Each, Log, LogRecord, Range};
+pub use self::read::{Feed, Show, read_ranges};
 pub use self::topics::TopicLog;
 use crate::sink::kafka::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 use crate::sink::{KafkaError, Stop};

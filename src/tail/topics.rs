@@ -1,7 +1,7 @@
 //! Kafka's topics as a [`Log`], read by a plain consumer, read-committed.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -9,6 +9,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
+use super::read::{Feed, Show, read_ranges};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError, LastError, watermarks};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
@@ -20,8 +21,6 @@ use crate::spec::{Layout, Stage};
 const SETTLE: Duration = Duration::from_secs(3);
 /// Nothing is lost on the loopback interface; what is left is the broker's own time, on a busy machine.
 const SETTLE_LOOPBACK: Duration = Duration::from_millis(500);
-/// How long a partition may stay silent before its end.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// A wait for the next record.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -70,18 +69,6 @@ impl<'a> TopicLog<'a> {
         }
         Ok(self.consumer.assign(&list)?)
     }
-
-    /// Takes ranges away that were read to their end, by the consumer's position: a log may end in a control record, which is
-    /// passed over silently.
-    fn close_read(&self, open: &mut Vec<Range>) -> Result<(), KafkaError> {
-        let positions = self.consumer.position()?;
-        let at = |range: &Range| {
-            let topic = self.layout.topic(range.stage).name.as_str();
-            positions.find_partition(topic, range.partition.cast_signed())?.offset().to_raw()
-        };
-        open.retain(|range| at(range).is_none_or(|position| position < range.end));
-        Ok(())
-    }
 }
 
 impl Log for TopicLog<'_> {
@@ -100,41 +87,13 @@ impl Log for TopicLog<'_> {
     }
 
     fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
-        let mut open: Vec<Range> = ranges.iter().copied().filter(|range| range.from < range.end).collect();
+        let open: Vec<Range> = ranges.iter().copied().filter(|range| range.from < range.end).collect();
         if open.is_empty() {
             return Ok(());
         }
         self.assign(&open)?;
-        let (mut last, mut looked) = (Instant::now(), Instant::now());
-        while !open.is_empty() {
-            if self.stop.asked() {
-                return Err(TailError::Stopped);
-            }
-            let polled = self.consumer.poll(POLL);
-            let Some(message) = polled.map(unless_passing).transpose()?.flatten() else {
-                if last.elapsed() > PATIENCE {
-                    return Err(KafkaError::Silent { left: open.len(), seconds: PATIENCE.as_secs() }.into());
-                }
-                self.close_read(&mut open)?;
-                continue;
-            };
-            last = Instant::now();
-            // Partitions that are read go on to be sent, and may fill the time for a long while.
-            if looked.elapsed() > POLL {
-                looked = last;
-                self.close_read(&mut open)?;
-            }
-            let Some(stage) = self.stage_of(message.topic()) else { continue };
-            let at = (stage, message.partition().cast_unsigned());
-            let Some(index) = open.iter().position(|range| (range.stage, range.partition) == at) else { continue };
-            let range = open[index];
-            if message.offset() < range.end {
-                each(&range, &log_record(&message))?;
-            }
-            if message.offset() + 1 >= range.end {
-                open.swap_remove(index);
-            }
-        }
+        let stop = self.stop;
+        read_ranges(&mut Consuming(self), open, stop, each)?;
         self.consumer.unassign().map_err(KafkaError::from)?;
         Ok(())
     }
@@ -145,6 +104,29 @@ impl Log for TopicLog<'_> {
 
     fn settle_time(&self) -> Duration {
         self.settle_time
+    }
+}
+
+/// The consumer, assigned what is to be read.
+struct Consuming<'a, 'b>(&'a TopicLog<'b>);
+
+impl Feed for Consuming<'_, '_> {
+    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError> {
+        let polled = self.0.consumer.poll(POLL);
+        let Some(message) = polled.map(unless_passing).transpose()?.flatten() else { return Ok(false) };
+        if let Some(stage) = self.0.stage_of(message.topic()) {
+            show(stage, message.partition().cast_unsigned(), &log_record(&message))?;
+        }
+        Ok(true)
+    }
+
+    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError> {
+        let positions = self.0.consumer.position().map_err(KafkaError::from)?;
+        let of = |range: &Range| {
+            let topic = self.0.layout.topic(range.stage).name.as_str();
+            positions.find_partition(topic, range.partition.cast_signed())?.offset().to_raw()
+        };
+        Ok(ranges.iter().map(of).collect())
     }
 }
 
