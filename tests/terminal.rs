@@ -114,6 +114,59 @@ fn a_reader_that_does_not_read_holds_no_run_up_after_a_signal() {
     assert!(said.contains("error: the run did not end in time after the signal"), "{said}");
 }
 
+fn signal(child: &std::process::Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn signals_that_come_together_are_one_wish() {
+    let text = ["--sink", "null", "--events-per-second", "1000"];
+    let json = ["--sink", "null", "--events-per-second", "1000", "--log-format", "json"];
+    // As timeout(1) does it: to the process, to its group, and then a SIGCONT to both.
+    let timeout = ["-TERM", "-TERM", "-CONT", "-CONT"];
+    let groups: [&[&str]; 5] =
+        [&["-TERM", "-TERM"], &["-INT", "-TERM"], &["-TERM", "-INT", "-TERM"], &["-INT", "-INT"], &timeout];
+    for (signals, args) in groups.into_iter().zip([&text[..], &json].into_iter().cycle()) {
+        for stopped in [true, false] {
+            let mut child = program(args).stderr(Stdio::piped()).spawn().unwrap();
+            let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+            let mut text = String::new();
+            std::io::BufRead::read_line(&mut said, &mut text).unwrap();
+            // All that are pending are delivered together when the process goes on.
+            if stopped {
+                signal(&child, "-STOP");
+            }
+            for name in signals {
+                signal(&child, name);
+            }
+            if stopped {
+                signal(&child, "-CONT");
+            }
+            said.read_to_string(&mut text).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{signals:?}, stopped {stopped}: {text}");
+            assert!(
+                text.contains("records_per_second") || text.contains("records/s"),
+                "{signals:?}: no report: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_signal_a_second_after_the_first_ends_the_run_at_once() {
+    let mut command = program(&["--sink", "stdout", "--fast"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Until the pipe is full: the run cannot see that it was asked, and would end by itself with code 3 after almost 5 s.
+    std::thread::sleep(Duration::from_secs(1));
+    signal(&child, "-TERM");
+    signal(&child, "-INT");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(child.try_wait().unwrap(), None, "two signals together are one wish");
+    std::thread::sleep(Duration::from_millis(900));
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+}
+
 /// Each line as an object. All but the report are log lines: time, level, target, message.
 fn json_lines(command: &mut Command, code: i32) -> Vec<Value> {
     let (ended, _, text) = run(command.args(["--log-format", "json"]));

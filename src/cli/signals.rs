@@ -1,5 +1,5 @@
-//! SIGINT and SIGTERM: the first asks the run to end, a second ends the process at once. So does the time in which a run is to end:
-//! one that writes to a pipe which nobody reads cannot even see that it was asked.
+//! SIGINT and SIGTERM: the first asks the run to end, another one a second later or more ends the process at once. So does the time in
+//! which a run is to end: one that writes to a pipe which nobody reads cannot even see that it was asked.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,9 +9,9 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, terminal};
-use crate::sink::Stop;
+use crate::sink::{Stop, Wish};
 
-/// Exit code of a process that a second signal ended.
+/// Exit code of a process that a later signal ended.
 const ENDED_AT_ONCE: i32 = 5;
 
 /// After a signal the process has ended within 5 s, whatever it waits for.
@@ -49,10 +49,11 @@ pub(super) fn listen() -> Result<Arc<Stop>, Failure> {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                if !asked.ask() {
-                    std::process::exit(ENDED_AT_ONCE);
+                match asked.ask() {
+                    Wish::New => drop(thread::spawn(end_in_time)),
+                    Wish::Same => {}
+                    Wish::AtOnce => std::process::exit(ENDED_AT_ONCE),
                 }
-                thread::spawn(end_in_time);
             }
         });
     });
