@@ -18,6 +18,7 @@ mod origin;
 mod partitions;
 mod play;
 mod read_back;
+mod recreate;
 mod resume;
 mod run;
 mod schema;

@@ -120,7 +120,17 @@ const TABLE: &[Bad] = &[
             ("exactly-once", &[("resume", "never")]),
         ],
     ),
-    bad("resume", WORD, &[], &[("never", &[("sink", "null")])]),
+    bad(
+        "resume",
+        WORD,
+        &[],
+        &[
+            ("never", &[("sink", "null")]),
+            ("recreate", &[("bootstrap-servers", "embedded")]),
+            ("recreate", &[("shard", "0/2"), ("from", "epoch")]),
+            ("recreate", &[("catch-up", "1h")]),
+        ],
+    ),
     bad(
         "catch-up",
         &["soon", "-5s", "5", "1.5.5s"],

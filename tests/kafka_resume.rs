@@ -592,8 +592,115 @@ fn a_second_copy_of_a_live_run_is_noticed_within_ten_seconds() {
     assert!(begin.elapsed() < Duration::from_secs(10), "noticed after {:?}", begin.elapsed());
     for output in [&third, &output] {
         assert_eq!(output.status.code(), Some(4), "{}", stderr(output));
-        assert!(stderr(output).contains("another writer is at work"), "{}", stderr(output));
+        assert!(
+            stderr(output).contains("another writer is at work, or a batch was stored twice"),
+            "{}",
+            stderr(output)
+        );
     }
+}
+
+/// Stores the last records of a partition twice, as a broker does with a batch after a change of leaders.
+fn double(case: &Case, stage: Stage, partition: u32, count: usize) {
+    let records = case.records();
+    let held: Vec<&Record> =
+        records.iter().filter(|record| (record.stage, record.partition) == (stage, partition)).collect();
+    append(&case.layout, held[held.len() - count..].iter().copied());
+}
+
+fn verify(case: &Case) -> Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args([
+        "verify",
+        "--bootstrap-servers",
+        &bootstrap(),
+        "--click-rate",
+        "0.5",
+        "--from",
+        "epoch",
+        "--count",
+        "3000",
+    ]);
+    run(command.args(topic_flags(&case.prefix)))
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_log_with_a_batch_that_stands_twice_is_refused_and_recreate_begins_anew() {
+    let mut case = Case::new("recreate");
+    case.layout = case.layout.with_partitions([6, 5, 4, 3].map(|count| Partitions::new(count).unwrap()));
+    case.create();
+    let kept = [
+        "--entity-type",
+        "topics",
+        "--entity-name",
+        "recreate-clicks",
+        "--alter",
+        "--add-config",
+        "segment.bytes=1234567",
+    ];
+    kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap()], &kept[..]].concat());
+    assert!(case.run(&[]).status.success());
+    double(&case, Stage::Response, 2, 40);
+    let why = ["recreate-bid-responses", "partition 2", "it is repeated", "librdkafka issue 4953", "--resume recreate"];
+    case.assert_refuses(&[], &why);
+    assert_eq!(verify(&case).status.code(), Some(1));
+    // It says what would go, and leaves it.
+    let check = std::process::Command::new(env!("CARGO_BIN_EXE_mock-data-gen"))
+        .args(["check", "--bootstrap-servers", &bootstrap(), "--resume", "recreate"])
+        .args(&case.args)
+        .args(topic_flags(&case.prefix))
+        .output()
+        .unwrap();
+    assert!(stderr(&check).contains("--resume recreate deletes topic recreate-clicks with "), "{}", stderr(&check));
+    assert_eq!(verify(&case).status.code(), Some(1));
+
+    let output = case.run(&["--resume", "recreate"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let held = case.logs()[1].values().map(Vec::len).sum::<usize>();
+    let deleted = format!(
+        "deleting topic recreate-bid-responses with {},{:03} offsets",
+        (held + 40) / 1_000,
+        (held + 40) % 1_000
+    );
+    assert!(stderr(&output).contains(&deleted), "{deleted}: {}", stderr(&output));
+    case.assert_whole();
+    assert!(verify(&case).status.success());
+    assert!(support::settings("recreate-clicks").contains("segment.bytes=1234567"), "a topic's own setting is lost");
+    // Again, and on topics of which one is missing.
+    for delivery in ["idempotent", "exactly-once"] {
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", bootstrap()).create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let topics = [case.topic(Stage::Impression)];
+        assert!(runtime.block_on(admin.delete_topics(&topics, &AdminOptions::new())).unwrap()[0].is_ok());
+        let refused = case.run(&["--delivery", delivery]);
+        assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("--resume recreate"), "{}", stderr(&refused));
+        let output = case.run(&["--resume", "recreate", "--delivery", delivery]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(verify(&case).status.success());
+        // That topic is created as one that never existed.
+        case.layout = case.layout.with_partitions([6, 5, 6, 3].map(|count| Partitions::new(count).unwrap()));
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn the_end_of_a_killed_runs_transaction_is_not_written_into_recreated_topics() {
+    let mut case = Case::new("recreate-open");
+    let args = ["--delivery", "exactly-once", "--from", "epoch", "--speed", "1", "--events-per-second", "500"];
+    let mut killed = generator(&args).args(topic_flags(&case.prefix)).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_records("recreate-open-bid-requests", &mut killed);
+    std::thread::sleep(Duration::from_millis(500));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    case.args.retain(|arg| arg != "--fast");
+    let output = case.run(&["--fast", "--resume", "recreate", "--delivery", "exactly-once"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(verify(&case).status.success(), "{}", stderr(&verify(&case)));
+    // The first offset of a partition is that of its first record, not of somebody's control record.
+    assert!(case.logs().iter().flatten().all(|(_, records)| records[0].0 == 0));
 }
 
 #[test]

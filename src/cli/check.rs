@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::configuration::Configuration;
 use super::partitions::uneven_topics;
-use super::run::{ReportForm, Resolved, RunArgs};
+use super::run::{ReportForm, Resolved, Resume, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::emit_lag_ms_max;
 use crate::metrics::Metrics;
@@ -152,7 +152,15 @@ impl Findings {
         let planned = stream.layout().topics().each_ref().map(|topic| topic.partitions);
         let counts = [0, 1, 2, 3].map(|index: usize| states[index].partitions.unwrap_or(planned[index]));
         self.warnings.extend(uneven_topics(stream.auctions().spec(), &stream.layout().with_partitions(counts)));
+        let recreates = args.options.resume == Some(Resume::Recreate);
         for state in states {
+            if recreates && state.partitions.is_some() {
+                self.warnings.push(format!(
+                    "--resume recreate deletes topic {} with {} offsets",
+                    state.topic,
+                    grouped(state.records)
+                ));
+            }
             self.problems.extend(state.misfits.iter().map(ToString::to_string));
             let partitions = state.partitions.map(Partitions::count);
             self.topics.push(TopicFinding { topic: state.topic.to_string(), partitions, records: state.records });

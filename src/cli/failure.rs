@@ -32,7 +32,7 @@ pub(super) enum Failure {
     Tail(#[from] TailError),
     /// In the middle of a run the log turned out to hold something else. What it advises is for starts, before anything is written.
     #[error(
-        "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …) or delete these",
+        "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …), or begin anew with --resume recreate, which deletes these",
         .0.to_string().lines().next().unwrap_or_default()
     )]
     Intruded(#[source] TailError),

@@ -59,7 +59,7 @@ impl Player<'_> {
     pub(super) fn play_kafka(&self, stream: &Stream) -> Result<(), Failure> {
         match self.play_kafka_to_its_end(stream) {
             Err(failure) if failure.is_stop() && self.window.end().is_none() => Ok(()),
-            played => played,
+            played => played.inspect_err(|failure| self.warn_of_recreating_again(failure)),
         }
     }
 
@@ -78,6 +78,7 @@ impl Player<'_> {
             topics: self.topic_settings(stream, self.existing()),
             stop: self.stop,
         };
+        self.recreate(&target)?;
         let mut cluster = Cluster::prepare(&target)?;
         for topic in cluster.created() {
             to_stderr(&format!("created topic {topic}\n"));

@@ -128,6 +128,8 @@ pub(super) enum Resume {
     Auto,
     /// The same, and refuse empty topics
     Require,
+    /// Delete the four topics and whatever they hold, create them again as they were, and begin: give it once, by hand
+    Recreate,
     /// Append a second stream behind what is there: such topics can neither be resumed nor verified as one
     Never,
 }
@@ -207,6 +209,7 @@ impl RunOptions {
             SinkKind::Files => Some(
                 "files are not gone on with: give --out another folder, or verify these as far as they go (--prefix)",
             ),
+            _ if self.resume == Some(Resume::Recreate) => None,
             _ if self.is_kafka() && self.resume != Some(Resume::Never) => Some("the same command goes on"),
             _ => None,
         }

@@ -79,8 +79,8 @@ pub enum TailError {
     },
 }
 
-const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or delete these; \
-     or append a second stream with --resume never (idempotent delivery only; such topics can neither be resumed nor verified as one)";
+const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or begin anew in \
+     these with --resume recreate, which deletes them and creates them again; or append a second stream with --resume never (idempotent delivery only; such topics can neither be resumed nor verified as one)";
 
 fn at(offset: Option<i64>) -> String {
     offset.map_or_else(String::new, |offset| format!(", offset {offset}"))
@@ -183,7 +183,10 @@ pub enum Misfit {
         end_ms: i64,
     },
     /// A record stands twice, or too late.
-    #[error("{found} stands here although the log has gone past it: it is repeated, or out of order")]
+    #[error(
+        "{found} stands here although the log has gone past it: it is repeated, or out of order. A second writer does that, and under idempotent \
+         delivery a broker that stores a batch twice after a change of leaders (librdkafka issue 4953; --delivery exactly-once undoes such a batch)"
+    )]
     Repeated {
         /// The record.
         found: Which,

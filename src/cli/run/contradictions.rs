@@ -37,10 +37,16 @@ impl RunOptions {
                 "--delivery exactly-once goes on behind what the topics hold, and --resume never does not look: leave one of them away",
             );
         }
-        let live = !self.fast && self.speed.is_none();
-        if self.catch_up.is_some() && !(self.is_kafka() && live && self.resume != Some(Resume::Never)) {
+        if !self.shard.is_whole() && self.resume == Some(Resume::Recreate) {
             return usage(
-                "--catch-up bounds the hole that a live run fills behind the records of a real Kafka: leave it away",
+                "--resume recreate deletes the topics under all workers of --shard, each of which would do it: stop them, delete the topics by kafka-topics.sh, and leave --resume recreate out",
+            );
+        }
+        let live = !self.fast && self.speed.is_none();
+        let goes_on = !matches!(self.resume, Some(Resume::Never | Resume::Recreate));
+        if self.catch_up.is_some() && !(self.is_kafka() && live && goes_on) {
+            return usage(
+                "--catch-up bounds the hole that a live run fills after the records of a real Kafka, which --resume never or recreate does not look for: leave it out",
             );
         }
         if self.sink != SinkKind::Kafka && self.kafka.has_properties() {

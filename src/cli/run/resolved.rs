@@ -67,7 +67,7 @@ impl RunArgs {
             require_partitions(self.options.shard, stream.layout())?;
         }
         let (otherwise, chosen) = self.options.default_end(pace);
-        let goes_on = self.options.is_kafka() && self.options.resume != Some(Resume::Never);
+        let goes_on = self.options.is_kafka() && !matches!(self.options.resume, Some(Resume::Never | Resume::Recreate));
         let window = match self.window.resolve(stream.auctions(), pace, otherwise) {
             // Topics may hold the window, which began at an earlier now.
             Err(Failure::Window(WindowError::Reversed { .. })) if self.window.begins_now(pace) && goes_on => {

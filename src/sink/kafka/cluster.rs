@@ -164,7 +164,8 @@ impl Cluster {
         Ok(states)
     }
 
-    fn unseen(target: &Target<'_>) -> Self {
+    /// A cluster that nobody has looked at yet.
+    pub(super) fn unseen(target: &Target<'_>) -> Self {
         Self {
             brokers: target.brokers.to_owned(),
             properties: target.properties.to_vec(),
@@ -271,6 +272,11 @@ impl Cluster {
             .set("bootstrap.servers", &self.brokers)
             .set("allow.auto.create.topics", "false")
             .set_log_level(RDKafkaLogLevel::Warning);
+    }
+
+    /// How long a further answer is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.named.patience()
     }
 
     /// Adds to the error of a silent broker where it was asked.

@@ -1,5 +1,6 @@
 //! What can go wrong with Kafka, and what to do about it.
 
+mod kind;
 mod of_client;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
@@ -111,13 +112,36 @@ pub enum KafkaError {
     /// A topic is missing beside others that hold records.
     #[error(
         "topic `{missing}` does not exist, although `{held}` holds records: was it deleted?\n\
-         delete the others too and begin anew, or name other topics (--topic-bid-requests …), or append a second stream with --resume never"
+         begin anew with --resume recreate, which deletes the others too, or name other topics (--topic-bid-requests …), or append a second \
+         stream with --resume never"
     )]
     Deleted {
         /// The topic that does not exist.
         missing: TopicName,
         /// One that holds records.
         held: TopicName,
+    },
+    /// A topic that is to be created again could not be deleted.
+    #[error("topic `{topic}` could not be deleted: {reason}{deleted}\n{advice}")]
+    Undeletable {
+        /// Which.
+        topic: TopicName,
+        /// Why not.
+        reason: String,
+        /// What was deleted all the same, behind a semicolon.
+        deleted: String,
+        /// A way out.
+        advice: String,
+    },
+    /// A deleted topic did not go in time.
+    #[error(
+        "topic `{topic}` was deleted, but its brokers have not let it go after {seconds} s\nnothing was written. The same command tries again"
+    )]
+    NotDeleted {
+        /// Which.
+        topic: TopicName,
+        /// How long was waited.
+        seconds: u64,
     },
     /// A record was refused; nothing was sent behind it.
     #[error("topic `{topic}`, partition {partition}: the record with key {key} was not stored: {reason}{advice}")]
@@ -138,7 +162,7 @@ pub enum KafkaError {
     /// A topic, or a partition of it, has gone.
     #[error(
         "topic `{topic}`, partition {partition} is there no more: the topic was deleted while it was written to\n\
-         delete the other topics too and start again, or name other ones (--topic-bid-requests …)"
+         begin anew with --resume recreate, which deletes the other topics too, or name other ones (--topic-bid-requests …)"
     )]
     TopicGone {
         /// Which topic.
@@ -146,11 +170,13 @@ pub enum KafkaError {
         /// Which partition.
         partition: i32,
     },
-    /// Somebody else writes to the same partition.
+    /// Somebody else writes to the same partition, or a broker stored twice what the client sent again.
     #[error(
-        "another writer is at work: topic `{topic}`, partition {partition}: expected offset {expected}, got {found}\n\
-         stop one of the two, or give each its own topics. If there is none, a broker has stored a repeated batch twice: it \
-         forgets idempotent producers whose record times are older than its producer.id.expiration.ms (one day)"
+        "topic `{topic}`, partition {partition}: expected offset {expected}, got {found}: another writer is at work, or a batch was stored twice\n\
+         if another one writes, stop one of the two, or give each its own topics. If none does, a broker stored twice what the client sent \
+         again: after a change of the partition's leader (librdkafka issue 4953), or because it had forgotten the producer, whose record times \
+         are older than its producer.id.expiration.ms (one day)\n\
+         --delivery exactly-once undoes such a batch. --resume recreate deletes these topics and begins anew"
     )]
     AnotherWriter {
         /// Which topic.
@@ -173,7 +199,7 @@ pub enum KafkaError {
     #[error(
         "topic `{topic}`, partition {partition} lost records: expected offset {expected}, got {found}: the topic was deleted and \
          created anew, or its brokers lost what they had acknowledged\n\
-         delete the topics and start again, or name other ones (--topic-bid-requests …)"
+         begin anew with --resume recreate, which deletes these topics, or name other ones (--topic-bid-requests …)"
     )]
     LostRecords {
         /// Which topic.
@@ -266,35 +292,4 @@ pub enum KafkaError {
         /// A count that fits for sure, however the client batches.
         count_max: u64,
     },
-}
-
-impl KafkaError {
-    /// Whether it means that another writer is at work (exit code 4).
-    #[must_use]
-    pub fn is_another_writer(&self) -> bool {
-        matches!(self.cause(), Self::AnotherWriter { .. } | Self::Fenced)
-    }
-
-    /// Whether brokers did not answer, or not yet.
-    #[must_use]
-    pub fn is_silence(&self) -> bool {
-        use KafkaError::{NoLeader, NotReady, Silent, Unanswered, Unreachable};
-        let cause = self.cause();
-        matches!(cause, Unreachable { .. } | Unanswered { .. } | Silent { .. } | NotReady { .. } | NoLeader { .. })
-    }
-
-    /// Whether the run can go on by itself, with another client, behind what the log holds then.
-    #[must_use]
-    pub fn is_uncertain(&self) -> bool {
-        matches!(self.cause(), Self::Uncertain { .. } | Self::Standstill { .. })
-    }
-
-    /// The error itself, without what was delivered until then.
-    #[must_use]
-    pub fn cause(&self) -> &Self {
-        match self {
-            Self::Ended { source, .. } => source,
-            error => error,
-        }
-    }
 }

@@ -178,12 +178,12 @@ fn settings_that_do_not_fit<'a>(
     settings.into_iter().flatten().collect()
 }
 
-fn options(within: Duration) -> AdminOptions {
+pub(super) fn options(within: Duration) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
 }
 
 /// Waits for an answer of the admin client, or for a signal.
-fn ask<T>(
+pub(super) fn ask<T>(
     action: &str,
     within: Duration,
     stop: &Stop,

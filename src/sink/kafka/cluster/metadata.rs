@@ -58,7 +58,11 @@ impl Cluster {
     }
 
     /// What the brokers say of themselves and of all topics.
-    pub(super) fn metadata(&mut self, client: &BaseConsumer<LastError>, stop: &Stop) -> Result<Metadata, KafkaError> {
+    pub(in super::super) fn metadata(
+        &mut self,
+        client: &BaseConsumer<LastError>,
+        stop: &Stop,
+    ) -> Result<Metadata, KafkaError> {
         let begin = Instant::now();
         loop {
             match client.fetch_metadata(None, LOOK) {
