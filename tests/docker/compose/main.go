@@ -1,11 +1,14 @@
 // Loads compose.yaml as Docker Compose does (the Compose Specification's own loader), checks what the program and its users rely
-// on, and prints Kafka's settings as a broker's properties file.
+// on, and writes into a folder: Kafka's settings as a broker's properties file (kafka.properties), and the script that starts the
+// generator (entrypoint).
+// usage: go run . COMPOSE-FILE FOLDER
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +18,7 @@ import (
 )
 
 func main() {
-	options, err := cli.NewProjectOptions(os.Args[1:], cli.WithProfiles([]string{"generator"}), cli.WithDotEnv)
+	options, err := cli.NewProjectOptions(os.Args[1:2], cli.WithProfiles([]string{"generator"}), cli.WithDotEnv)
 	refuse(err)
 	project, err := options.LoadProject(context.Background())
 	refuse(err)
@@ -25,12 +28,15 @@ func main() {
 	refuse(err)
 	check(generator)
 	checkKafka(kafka)
+	var properties strings.Builder
 	for name, value := range kafka.Environment {
 		// As the image turns variables into properties; these two are for its scripts.
 		if key, ok := strings.CutPrefix(name, "KAFKA_"); ok && key != "HEAP_OPTS" && value != nil {
-			fmt.Printf("%s=%s\n", strings.ToLower(strings.ReplaceAll(key, "_", ".")), *value)
+			fmt.Fprintf(&properties, "%s=%s\n", strings.ToLower(strings.ReplaceAll(key, "_", ".")), *value)
 		}
 	}
+	refuse(os.WriteFile(filepath.Join(os.Args[2], "kafka.properties"), []byte(properties.String()), 0o644))
+	refuse(os.WriteFile(filepath.Join(os.Args[2], "entrypoint"), []byte(generator.Entrypoint[2]), 0o644))
 }
 
 func check(generator types.ServiceConfig) {
@@ -40,7 +46,11 @@ func check(generator types.ServiceConfig) {
 	require(slices.Contains(generator.SecurityOpt, "no-new-privileges:true"), "no new privileges")
 	require(!generator.Privileged && generator.User == "", "the user is the image's")
 	require(generator.DependsOn["kafka"].Condition == types.ServiceConditionHealthy, "it waits for Kafka's health")
-	require(strings.HasPrefix(generator.Restart, "on-failure:"), "a run that ended well is not restarted, others not for ever")
+	require(generator.Restart == "unless-stopped", "it comes back after a restart of the daemon")
+	// What this does is tried by tests/docker/check.
+	shell := len(generator.Entrypoint) == 4 && slices.Equal(generator.Entrypoint[:2], []string{"/bin/sh", "-c"})
+	require(shell && generator.Entrypoint[3] == "mock-data-gen", "its entrypoint is a script of the shell, by the program's name")
+	require(len(generator.Command) == 0, "the script has no arguments")
 	require(time.Duration(*generator.StopGracePeriod) > 5*time.Second, "it may take 5 s to end")
 	require(generator.Build != nil && generator.Build.Context != "", "the image is built here")
 	_, named := generator.Environment["KAFKA_BOOTSTRAP_SERVERS"]
