@@ -7,10 +7,17 @@ help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
 
 run: ## Play 10,000 auctions of seed 42 into a broker inside the program, and read them back
-	@cargo run --quiet --locked -- --bootstrap-servers embedded --seed 42 --fast --count 10000
+	@echo "compiling mock-data-gen (the first time some minutes: librdkafka, OpenSSL and jemalloc are compiled, too)"
+	@cargo build --quiet --locked
+	@target/debug/mock-data-gen --bootstrap-servers embedded --seed 42 --fast --count 10000
+	@echo
+	@echo "What to do next:"
+	@echo "  cargo install --locked --path .                                 puts mock-data-gen on your path"
+	@echo "  mock-data-gen --sink files --out sample --fast --count 1000     writes a fixture that never changes"
+	@echo "  make kafka                                                      starts a real Kafka, at localhost:29092 if that is free"
 
 test: ## All hermetic tests: bytes, laws, distributions, documents, what the user sees
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 lint: ## Formatting, clippy, documentation, shell scripts
 	cargo fmt --check
@@ -30,7 +37,7 @@ lint-docker: ## Dockerfile, compose.yaml and launch.json, without a container en
 	cargo build --locked
 	tests/docker/check
 
-kafka: ## A real Apache Kafka in the foreground, until Ctrl-C (needs Java 17 and Maven)
+kafka: ## A real Apache Kafka in the foreground, at port 29092 if that is free, until Ctrl-C (needs Java 17 and Maven)
 	tests/kafka/broker run
 
 test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat, promtool, faketime)

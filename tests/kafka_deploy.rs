@@ -14,9 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use support::patience::limit;
 use support::{bootstrap, run, stderr, succeed};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = limit(60);
 
 /// A manifest, with another port in place of 8080: all Pods share this machine.
 fn manifest(file: &str, port: u16) -> Value {
@@ -155,7 +156,7 @@ fn a_live_pod_is_ready_and_ends_within_its_grace_period() {
     succeed(Command::new("kill").args(["-TERM", &child.id().to_string()]));
     let begin = Instant::now();
     let output = ended(child);
-    assert!(begin.elapsed() < Duration::from_secs(grace.as_u64().unwrap()), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < limit(grace.as_u64().unwrap()), "{:?}", begin.elapsed());
     assert!(output.status.success(), "{}\n{}", output.status, stderr(&output));
     assert!(container.verify(&[]).contains("all as they should be"));
 }

@@ -7,6 +7,8 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod patience;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,6 +25,7 @@ use mock_data_gen::source::topics::Topics;
 use mock_data_gen::spec::{Layout, StreamSpec};
 use mock_data_gen::stream::{Shard, Stream, Window};
 use mock_data_gen::verify::{Demand, Verdict, verify};
+use patience::limit;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -30,7 +33,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 type Mock = MockCluster<'static, DefaultProducerContext>;
 
 /// No run may take longer.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = limit(60);
 /// When a signal comes, if the brokers refuse again and again.
 const SIGNAL: Duration = Duration::from_secs(1);
 /// Runs wait most of their time.
@@ -274,8 +277,7 @@ fn a_run_that_is_refused_again_and_again_ends_with_the_refusal_or_soon_after_a_s
         |error| Case { request: RDKafkaApiKey::Produce, error, at: At::Middle, times: 100_000, transactional: false };
     let cases: Vec<Case> = errors().into_iter().map(case).collect();
     for (case, ended) in cases.iter().zip(play_all(&cases)) {
-        // Five seconds, and two for a machine with other work.
-        assert_ended_well(case, &ended, SIGNAL + Duration::from_secs(7));
+        assert_ended_well(case, &ended, SIGNAL + limit(5));
         assert_eq!(ended.code, 3, "{case:?}: {ended:?}");
         let waits = ended.said.contains("records were sent but not acknowledged");
         assert_eq!(waits, SENT_AGAIN.contains(&case.error), "{case:?}: {ended:?}");

@@ -16,6 +16,7 @@ use mock_data_gen::spec::{Layout, Stage, StreamSpec};
 use mock_data_gen::stream::Window;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use support::patience::limit;
 use support::{
     Log, OwnBroker, bootstrap, create_topic, expected, layout, read_by_kcat_at, run, stderr, topic_flags,
     wait_for_records_at,
@@ -201,7 +202,7 @@ fn a_signal_commits_what_was_sent() {
     signal(&child, "-TERM");
     let begin = Instant::now();
     let output = child.wait_with_output().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < limit(5), "{:?}", begin.elapsed());
     let report = stderr(&output);
     let line = report.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{report}"));
     let report: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -221,7 +222,7 @@ fn a_second_copy_shuts_the_first_out_and_goes_on() {
     let mut second = case.paced(&[]);
     let begin = Instant::now();
     let first = first.wait_with_output().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < limit(10), "{:?}", begin.elapsed());
     assert_eq!(code(&first), Some(4), "{}", stderr(&first));
     assert!(stderr(&first).contains("it has taken over the transactions of these topics"), "{}", stderr(&first));
     assert!(second.wait().unwrap().success());

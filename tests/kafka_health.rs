@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mock_data_gen::timestamp::Timestamp;
+use support::patience::limit;
 use support::{OwnBroker, bootstrap, succeed, topic_flags};
 
 const TOPICS: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "clicks"];
@@ -40,7 +41,7 @@ impl Run {
     /// Status and body.
     fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(limit(20))).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -116,8 +117,8 @@ fn backfill_then_silence(prefix: &str) -> Run {
     let rates = ["--events-per-second", "0.001", "--click-rate", "0.5"];
     let run = Run::start(&bootstrap(), prefix, &[&["--from", &from], &rates[..]].concat());
     let requests = "mdg_records_released_total{stage=\"request\"}";
-    run.wait("through its backfill", Duration::from_secs(60), |run| run.sample(requests) >= 1_999);
-    run.wait("acknowledged", Duration::from_secs(60), |run| run.sample("mdg_queue_records") == 0);
+    run.wait("through its backfill", limit(60), |run| run.sample(requests) >= 1_999);
+    run.wait("acknowledged", limit(60), |run| run.sample("mdg_queue_records") == 0);
     run
 }
 
@@ -191,14 +192,14 @@ fn a_broker_that_stands_still_makes_a_run_unready_until_it_goes_on() {
     });
     for (run, prefix) in [(&paced, "paced"), (&fast, "fast")] {
         let acked = format!("mdg_records_acked_total{{topic=\"{prefix}-bid-requests\"}}");
-        run.wait("acknowledged", Duration::from_secs(60), |run| run.sample(&acked) > 0);
+        run.wait("acknowledged", limit(60), |run| run.sample(&acked) > 0);
         assert_eq!(run.get("/readyz").0, 200);
     }
     thread::sleep(Duration::from_secs(2));
     let still = Still::make(&broker);
     let stopped = Instant::now();
     while [&paced, &fast].iter().any(|run| run.get("/readyz").0 == 200) {
-        assert!(stopped.elapsed() < Duration::from_secs(60), "still ready");
+        assert!(stopped.elapsed() < limit(60), "still ready");
         for run in [&paced, &fast] {
             assert_eq!(run.get("/livez").0, 200, "{}", run.metrics());
         }
@@ -215,9 +216,9 @@ fn a_broker_that_stands_still_makes_a_run_unready_until_it_goes_on() {
     assert!(full > 50_000 && full == fast.sample("mdg_queue_records"), "{full}");
     drop(still);
     for run in [&paced, &fast] {
-        run.wait("ready again", Duration::from_secs(60), |run| run.get("/readyz").0 == 200);
+        run.wait("ready again", limit(60), |run| run.get("/readyz").0 == 200);
     }
-    paced.wait("caught up", Duration::from_secs(60), |run| run.sample("mdg_queue_records") < 100);
+    paced.wait("caught up", limit(60), |run| run.sample("mdg_queue_records") < 100);
     drop(fast);
     paced.signal("-TERM");
     let (code, text) = paced.end();
@@ -257,18 +258,16 @@ fn assert_not_torn(shown: &str) {
 fn a_broker_that_is_gone_is_counted_by_code_and_a_stop_drains_in_the_open() {
     let broker = OwnBroker::start();
     let run = Run::start(&broker.bootstrap, "gone", &["--events-per-second", "200"]);
-    run.wait("ready", Duration::from_secs(60), |run| {
-        run.sample("mdg_records_acked_total{topic=\"gone-bid-requests\"}") > 0
-    });
+    run.wait("ready", limit(60), |run| run.sample("mdg_records_acked_total{topic=\"gone-bid-requests\"}") > 0);
     assert!(!run.metrics().contains("mdg_client_errors_total{"), "{}", run.metrics());
     broker.signal("-KILL");
     let counted = |run: &Run| run.metrics().contains("mdg_client_errors_total{code=\"_TRANSPORT\"} ");
-    run.wait("counting errors", Duration::from_secs(60), counted);
+    run.wait("counting errors", limit(60), counted);
     assert_eq!(run.get("/livez").0, 200);
-    run.wait("waiting", Duration::from_secs(60), |run| run.sample("mdg_queue_records") > 0);
+    run.wait("waiting", limit(60), |run| run.sample("mdg_queue_records") > 0);
     run.signal("-TERM");
     // The program gives up after 3.5 s; until then it answers.
-    run.wait("draining", Duration::from_secs(3), |run| run.get("/readyz") == (503, "draining\n".to_owned()));
+    run.wait("draining", limit(3), |run| run.get("/readyz") == (503, "draining\n".to_owned()));
     assert_eq!(run.get("/livez"), (200, "draining\n".to_owned()));
     assert_eq!(run.sample("mdg_state{state=\"draining\"}"), 1);
     let (code, text) = run.end();

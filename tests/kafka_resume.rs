@@ -23,6 +23,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use support::patience::limit;
 use support::{
     Log, Seen, assert_log, bootstrap, expected, generator, kafka_tool, layout, read_by_kcat, run, stderr, succeed,
     topic_flags, wait_for_records,
@@ -275,7 +276,7 @@ fn requests(prefix: &str) -> usize {
 /// Waits until the requests' topic holds so many records, or a minute has passed.
 fn wait_for_requests(prefix: &str, count: usize) {
     let begin = Instant::now();
-    while requests(prefix) < count && begin.elapsed() < Duration::from_secs(60) {
+    while requests(prefix) < count && begin.elapsed() < limit(60) {
         std::thread::sleep(Duration::from_millis(500));
     }
 }
@@ -495,7 +496,7 @@ fn topics_deleted_recreated_or_given_more_partitions_are_refused() {
     let output = loop {
         // The broker takes a moment to forget it.
         let output = case.run(&[]);
-        if output.status.code() == Some(3) || begin.elapsed() > Duration::from_secs(10) {
+        if output.status.code() == Some(3) || begin.elapsed() > limit(10) {
             break output;
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -589,7 +590,7 @@ fn a_second_copy_of_a_live_run_is_noticed_within_ten_seconds() {
     let begin = Instant::now();
     let third = run(generator(&args).args(["--resume", "never"]).args(topic_flags("copies2")));
     let output = first.wait_with_output().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(10), "noticed after {:?}", begin.elapsed());
+    assert!(begin.elapsed() < limit(10), "noticed after {:?}", begin.elapsed());
     for output in [&third, &output] {
         assert_eq!(output.status.code(), Some(4), "{}", stderr(output));
         assert!(

@@ -4,6 +4,8 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod patience;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 use mock_data_gen::source::LogRecord;
 use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
+use patience::limit;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -335,7 +338,7 @@ fn heads_that_retention_cut_off_are_no_loss() {
 fn wait_for(mut until: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !until() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "waited in vain");
+        assert!(begin.elapsed() < limit(60), "waited in vain");
         std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -7,8 +7,10 @@
 
 use std::env;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use regex::Regex;
 
@@ -163,4 +165,27 @@ fn python_blocks_print_what_they_show() {
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn kafka_blocks_print_what_they_show() {
     run("kafka");
+}
+
+/// Where the broker of `make kafka` says that it is. It ends with the test.
+fn address_of_make_kafka() -> String {
+    let mut broker =
+        Command::new("tests/kafka/broker").arg("run").current_dir(root()).stdout(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(broker.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(Command::new("kill").args(["-INT", &broker.id().to_string()]).status().unwrap().success());
+    assert!(broker.wait().unwrap().success());
+    said.split_once(" at ").unwrap().1.split(';').next().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn make_kafka_is_at_the_address_that_the_readme_uses_if_that_is_free() {
+    let taken = TcpListener::bind("127.0.0.1:29092");
+    let other = address_of_make_kafka();
+    assert_ne!(other, "127.0.0.1:29092");
+    // Somebody else may have it.
+    if taken.is_ok() {
+        drop(taken);
+        assert_eq!(address_of_make_kafka(), "127.0.0.1:29092");
+    }
 }

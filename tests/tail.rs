@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod patience;
 mod specs;
 
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::specs::faulty_spec_and_window;
+use patience::limit;
 
 /// Partitions by stage. Of each, retention has removed the records before an offset.
 #[derive(Debug, Clone)]
@@ -173,7 +175,7 @@ fn a_rate_of_zero_does_not_make_a_restart_look_through_the_whole_past() {
     }
     let standing = find(&stream, Start::Given(window), held).unwrap();
     assert!(next(&stream, &standing).ordinal > far);
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < limit(10), "{:?}", begin.elapsed());
 }
 
 #[test]

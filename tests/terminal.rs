@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(feature = "cli")]
 
+mod patience;
+
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use patience::limit;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mock-data-gen");
@@ -107,7 +110,7 @@ fn a_reader_that_does_not_read_holds_no_run_up_after_a_signal() {
     let begin = Instant::now();
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     let ended = child.wait().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < limit(6), "{:?}", begin.elapsed());
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(ended.code(), Some(3), "{said}");

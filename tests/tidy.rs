@@ -196,3 +196,17 @@ fn the_lock_file_names_only_the_public_registry() {
         assert_eq!(line, "source = \"registry+https://github.com/rust-lang/crates.io-index\"");
     }
 }
+
+/// Limits that only a quiet machine keeps make tests fail on a busy one.
+#[test]
+fn tests_bound_time_by_their_patience_only() {
+    let bound = regex::Regex::new(r"\.elapsed\(\)[^<>,;]*<=?([^,;]*\d)").unwrap();
+    let own = |line: &str| bound.captures(line).is_some_and(|found| !found[1].contains("limit("));
+    assert!(own("begin.elapsed() < Duration::from_secs(9)") && own("begin.elapsed().as_secs() <= 9"));
+    assert!(!own("assert!(begin.elapsed() < limit(9), \"{:?}\", begin.elapsed());"));
+    for path in files(&root().join("tests"), ".rs").into_iter().filter(|path| !path.ends_with("tidy.rs")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let found = text.lines().zip(1..).find(|(line, _)| own(line));
+        assert_eq!(found, None, "{}: take the limit from tests/patience", path.display());
+    }
+}

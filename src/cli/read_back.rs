@@ -35,7 +35,7 @@ impl ReadBack {
         let clicked = |&ordinal: &u64| stream.auctions().plan(ordinal).event_ms(Stage::Click).is_some();
         let clicked = (window.start()..window.end().unwrap_or(window.start())).find(clicked);
         let funnel =
-            clicked.map(|ordinal| format!("\nThe first funnel with a click:\n\n{}", show::funnel(stream, ordinal)));
+            clicked.map(|ordinal| format!("\nThe first funnel with a click:\n{}", show::outline(stream, ordinal)));
         Ok(Self { counts, fingerprints, funnel: funnel.unwrap_or_default() })
     }
 

@@ -40,7 +40,16 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), Failure> {
 }
 
 /// An auction for people: a heading, then each of its events with topic, partition, times and document.
-pub(super) fn funnel(stream: &Stream, ordinal: u64) -> String {
+fn funnel(stream: &Stream, ordinal: u64) -> String {
+    told(stream, ordinal, true)
+}
+
+/// The same without the documents.
+pub(super) fn outline(stream: &Stream, ordinal: u64) -> String {
+    told(stream, ordinal, false)
+}
+
+fn told(stream: &Stream, ordinal: u64, has_documents: bool) -> String {
     let auction = stream.auctions().at(ordinal);
     let mut text = String::new();
     let heading = format!(
@@ -56,16 +65,19 @@ pub(super) fn funnel(stream: &Stream, ordinal: u64) -> String {
         let topic = &stream.layout().topic(record.stage).name;
         let since = record.timestamp_ms - auction.plan.request_ms;
         // Writing to a String cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "\n{} {} +{since} ms, {topic}/{}, key {}{}\n{}\n",
+            "{}{} {} +{since} ms, {topic}/{}, key {}{}",
+            if has_documents { "\n" } else { "" },
             record.stage,
             Timestamp(record.timestamp_ms),
             record.partition,
             String::from_utf8_lossy(&record.key),
             remark(record),
-            document(stream, &auction, record),
         );
+        if has_documents {
+            let _ = writeln!(text, "{}", document(stream, &auction, record));
+        }
     }
     for stage in Stage::ALL {
         let is_there = records.iter().any(|record| record.stage == stage && record.copy == Form::Event.copy());

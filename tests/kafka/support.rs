@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
 
+#[path = "../patience/mod.rs"]
+pub(crate) mod patience;
+
+use patience::limit;
+
 pub(crate) fn bootstrap() -> String {
     env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")
 }
@@ -189,7 +194,7 @@ pub(crate) fn wait_for_records(topic: &str, writer: &mut Child) {
 /// The same, on a broker of the test's own.
 pub(crate) fn wait_for_records_at(bootstrap: &str, topic: &str, writer: &mut Child) {
     let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(30) {
+    while begin.elapsed() < limit(30) {
         assert!(writer.try_wait().unwrap().is_none(), "the writer ended too early");
         let seen = run(Command::new("kcat").args([
             "-b",
