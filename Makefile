@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -52,6 +52,10 @@ torture: ## SIGKILL at random instants on a real Apache Kafka, resumed and compa
 	cargo build --locked
 	tests/kafka/broker with tests/torture/kill.py
 
+torture-specs: ## Random streams, faults, partitions and workers, over slow lines and on busy cores, killed and resumed (ROUNDS=20, SEED=n, PARTS=, ONLY=round)
+	cargo build --locked
+	KAFKA_EXTRA_PROPERTIES=tests/torture/proxied.properties tests/kafka/broker with tests/torture/specs.py
+
 torture-signals: ## Signals at 100 random instants (ROUNDS=N, SEED=N), with the broker up, slow, frozen or killed
 	cargo build --locked
 	tests/kafka/broker with tests/live/signals
@@ -74,6 +78,7 @@ soak: ## An hour live at 500 requests a second beside a broker that is restarted
 
 torture-long: ## The long forms of all of that, one after the other; takes hours (SEED=n)
 	ROUNDS=200 $(MAKE) torture
+	ROUNDS=100 $(MAKE) torture-specs
 	ROUNDS=100 $(MAKE) torture-signals
 	ROUNDS=200 $(MAKE) torture-exactly-once
 	ROUNDS=200 PARTS=frozen DELIVERY=idempotent $(MAKE) torture-exactly-once

@@ -29,7 +29,7 @@ STAGES = ["bid-requests", "bid-responses", "impressions", "clicks"]
 DONE, IO_OR_KAFKA, ANOTHER_WRITER, STOPPED = 0, 3, 4, 5
 # What starts a command again may count on these.
 GOES_ON = (DONE, IO_OR_KAFKA, ANOTHER_WRITER, STOPPED)
-LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),"(value|value_base64)":(.*)\}$', re.S)
+LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"key":"([^"]+)","timestamp":(\d+),(?:"headers":(\{[^}]*\}),)?"(value|value_base64)":(.*)\}$', re.S)
 BEGIN = time.monotonic()
 COMMITTED, UNCOMMITTED = "isolation.level=read_committed", "isolation.level=read_uncommitted"
 
@@ -68,25 +68,29 @@ def rfc3339(ms):
 class Window:
     """Topics of their own, and the options of the run that fills them.
 
-    `count` bounds it (then it is played at full speed); without one it is live from `epoch` on.
+    `count` bounds it (then it is played at full speed); without one it is live from `epoch` on. `partitions` are those of each topic,
+    or of all; where they differ, the topics have to exist. `spec` replaces the usual stream options.
     """
 
-    def __init__(self, prefix, count=None, *, delivery="idempotent", rate=200, epoch=None, seed=None, more=(), bootstrap=None):
+    def __init__(self, prefix, count=None, *, delivery="idempotent", rate=200, epoch=None, seed=None, more=(), bootstrap=None,
+                 partitions=PARTITIONS, spec=None):
         self.count, self.delivery, self.bootstrap, self.prefix = count, delivery, bootstrap or BROKER, prefix
         self.epoch, self.seed, self.rate, self.more = epoch or ago(2), SEED if seed is None else seed, rate, list(more)
         self.topics = [f"{prefix}-{stage}" for stage in STAGES]
         self.requests = self.topics[0]
+        self.partitions = [partitions] * 4 if isinstance(partitions, int) else list(partitions)
+        self.spec = spec or ["--seed", str(self.seed), "--epoch", self.epoch, "--events-per-second", str(rate), "--click-rate", "0.3"]
 
     @property
     def stream(self):
-        """What decides every byte, the topics' names and the window's end aside."""
-        return ["--seed", str(self.seed), "--epoch", self.epoch, "--events-per-second", str(self.rate), "--click-rate", "0.3",
-                "--partitions", str(PARTITIONS), *self.more]
+        """What decides every byte, partitions, the topics' names and the window's end aside."""
+        return [*self.spec, *self.more]
 
     @property
     def options(self):
         named = [word for stage, topic in zip(STAGES, self.topics) for word in (f"--topic-{stage}", topic)]
-        return [*self.stream, *self.bound(), *named]
+        same = ["--partitions", str(self.partitions[0])] if len(set(self.partitions)) == 1 else []
+        return [*self.stream, *same, *self.bound(), *named]
 
     def bound(self):
         return ["--count", str(self.count)] if self.count else []
@@ -109,9 +113,10 @@ class Window:
         except subprocess.TimeoutExpired as late:
             return None, (late.stderr or b"").decode()
 
-    def ends(self, level=UNCOMMITTED):
-        """End offsets of all partitions, asked by kcat: of all that is stored, or of what is committed. None before the topics exist."""
-        asked = [f"{topic}:{partition}:-1" for topic in self.topics for partition in range(PARTITIONS)]
+    def ends(self, level=UNCOMMITTED, at=-1):
+        """End offsets of all partitions, asked by kcat: of all that is stored, or of what is committed; or where they begin (-2). None
+        before the topics exist."""
+        asked = [f"{topic}:{partition}:{at}" for topic, count in zip(self.topics, self.partitions) for partition in range(count)]
         query = ["kcat", "-b", BROKER, "-Q", "-X", level] + [word for ask in asked for word in ("-t", ask)]
         result = subprocess.run(query, capture_output=True, text=True)
         found = re.findall(r"^(\S+) \[(\d+)\] offset (\d+)$", result.stdout, re.M)
@@ -142,10 +147,10 @@ class Window:
         held = Held()
         for stage, topic in enumerate(self.topics):
             reader = subprocess.Popen(["kcat", "-b", BROKER, "-C", "-X", level, "-t", topic, "-o", "beginning", "-e", "-q",
-                                       "-f", "%p|%T|%k|%S|%s\n"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                                       "-f", "%p|%T|%k|%h|%S|%s\n"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             for line in reader.stdout:
-                partition, timestamp, key, size, value = line.rstrip(b"\n").split(b"|", 4)
-                held.add((stage, int(partition)), timestamp, key, b"null" if size == b"-1" else value)
+                partition, timestamp, key, headers, size, value = line.rstrip(b"\n").split(b"|", 5)
+                held.add((stage, int(partition)), timestamp, key, headers, b"null" if size == b"-1" else value)
             assert reader.wait() == 0
         return held
 
@@ -158,8 +163,8 @@ class Held:
         self.lines = collections.defaultdict(list)
         self.order = []
 
-    def add(self, at, timestamp, key, value):
-        record = b"%s|%s|%s\n" % (timestamp, key, value)
+    def add(self, at, timestamp, key, headers, value):
+        record = b"%s|%s|%s|%s\n" % (timestamp, key, headers, value)
         self.hashes[at].update(record)
         # Key and record, short: enough to tell a lost record from an altered one.
         self.lines[at].append((hashlib.blake2b(key, digest_size=8).digest(), hashlib.blake2b(record, digest_size=8).digest()))
@@ -169,17 +174,22 @@ class Held:
 
 
 def reference(window, count=None):
-    """What one run that nothing interrupted writes, by the program's own standard output; its records' partitions in order, too."""
-    bound = ["--count", str(count or window.count)]
-    played = subprocess.Popen([PROGRAM, "run", "--fast", "--sink", "stdout", *window.stream, *bound], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL)
+    """What one run that nothing interrupted writes, by the program's own standard output, which knows one number of partitions at
+    a time; its records' partitions in order, too, where there is one."""
     held = Held()
-    for line in played.stdout:
-        topic, partition, key, timestamp, form, value = LINE.match(line.rstrip(b"\n")).groups()
-        at = (STAGES.index(topic.decode()), int(partition))
-        held.add(at, timestamp, key, value if form == b"value" else base64.b64decode(value.strip(b'"')))
-        held.order.append(at)
-    assert played.wait() == 0
+    for partitions in sorted(set(window.partitions)):
+        stages = [stage for stage, of in enumerate(window.partitions) if of == partitions]
+        played = subprocess.Popen([PROGRAM, "run", "--fast", "--sink", "stdout", *window.stream, "--partitions", str(partitions), "--count",
+                                   str(count or window.count)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for line in played.stdout:
+            topic, partition, key, timestamp, headers, form, value = LINE.match(line.rstrip(b"\n")).groups()
+            stage = STAGES.index(topic.decode())
+            if stage not in stages:
+                continue
+            named = ",".join(f"{name}={value}" for name, value in json.loads(headers or "{}").items()).encode()
+            held.add((stage, int(partition)), timestamp, key, named, value if form == b"value" else base64.b64decode(value.strip(b'"')))
+            held.order.append((stage, int(partition)))
+        assert played.wait() == 0
     return held
 
 

@@ -2,9 +2,12 @@
 
 The broker advertises the proxy's port on its second listener (tests/torture/proxied.properties), so every connection of a client
 that begins there leads through here. A rule looks at each request and each answer and may let it pass, hold it back for some
-time, drop the connection, or call something meanwhile (such as killing the client).
+time, drop the connection, or call something meanwhile (such as killing the client). Besides, each way may take some time, as on a
+long line: nothing is lost or overtaken there, and what a killed client had sent still arrives.
 """
 
+import queue
+import random
 import socket
 import struct
 import threading
@@ -34,6 +37,8 @@ class Proxy:
 
     def __init__(self, port, upstream):
         self.upstream, self.lock, self.rule, self.counts = upstream, threading.Lock(), None, {}
+        # Bounds in seconds of what each way takes, of connections that are made from now on; none for the loopback's own time.
+        self.forth_s = self.back_s = None
         self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -65,11 +70,44 @@ class Proxy:
             return self.counts[key]
 
 
+class Line:
+    """One way of a connection. Each frame takes a random time within the bounds, but arrives behind its predecessor."""
+
+    def __init__(self, side, bounds_s):
+        self.side, self.bounds_s, self.due, self.frames = side, bounds_s, 0, queue.SimpleQueue()
+        if bounds_s:
+            threading.Thread(target=self.carry, daemon=True).start()
+
+    def send(self, frame):
+        if not self.bounds_s:
+            return self.side.sendall(frame)
+        self.due = max(self.due, time.monotonic() + random.uniform(*self.bounds_s))
+        self.frames.put((self.due, frame))
+
+    def end(self):
+        """Behind all that was sent."""
+        if not self.bounds_s:
+            return shut(self.side)
+        self.send(None)
+
+    def carry(self):
+        try:
+            while True:
+                due, frame = self.frames.get()
+                time.sleep(max(0, due - time.monotonic()))
+                if frame is None:
+                    return shut(self.side)
+                self.side.sendall(frame)
+        except OSError:
+            shut(self.side)
+
+
 class Connection:
     def __init__(self, proxy, client, broker):
         self.proxy, self.client, self.broker = proxy, client, broker
         for side in (client, broker):
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.forth, self.back = Line(broker, proxy.forth_s), Line(client, proxy.back_s)
         self.waiting = {}  # correlation id: key and number of the request
 
     def requests(self):
@@ -81,15 +119,15 @@ class Connection:
                 self.waiting[correlation] = (key, number)
                 if not self.follow(self.proxy.ask(ARRIVED, key, number)):
                     return
-                self.broker.sendall(frame)
+                self.forth.send(frame)
                 if not self.follow(self.proxy.ask(FORWARDED, key, number)):
                     return
         except OSError:
             pass
         finally:
             # A broker may drop what it has not begun when its client's end comes: let it answer first.
-            until(lambda: not self.waiting, 2)
-            shut(self.broker)
+            until(lambda: not self.waiting, 2 + (self.forth.bounds_s or (0, 0))[1])
+            self.forth.end()
 
     def answers(self):
         try:
@@ -97,14 +135,15 @@ class Connection:
                 key, number = self.waiting.pop(struct.unpack_from(">i", frame, 4)[0], (None, 0))
                 if not self.follow(self.proxy.ask(ANSWERED, key, number)):
                     return
-                self.client.sendall(frame)
+                self.back.send(frame)
                 if not self.follow(self.proxy.ask(RETURNED, key, number)):
                     return
         except OSError:
             pass
         finally:
-            shut(self.client)
-            self.client.close()
+            self.back.end()
+            if not self.back.bounds_s:
+                self.client.close()
 
     def follow(self, verdict):
         """Whether the connection goes on."""
