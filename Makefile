@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -24,7 +24,7 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run fixtures/make tests/deny/check tests/deploy/check tests/docker/check tests/docker/contained tests/docker/restarts fuzz/run tests/engines/run tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run fixtures/make tests/deny/check tests/deploy/check tests/docker/check tests/docker/contained tests/docker/restarts fuzz/run tests/engines/guide tests/engines/jars tests/engines/run tests/kafka/broker tests/oracles/run
 
 deny: ## Licences, banned crates and sources of all dependencies (needs Python 3 with venv, git)
 	tests/deny/check
@@ -93,6 +93,10 @@ test-oracles: ## Ids, stream law, planned faults, catalog, schemas and answer ke
 	tests/oracles/run
 	PATH="$$PWD/target/oracles-venv/bin:$$PATH" cargo test --locked --test readme python -- --ignored
 
+test-guide-engines: ## The recipes of docs/guide/engines.md by DuckDB, Polars, pandas, ClickHouse and SQLite (needs Python 3 with venv; 1.2 GB)
+	cargo build --locked
+	tests/engines/guide
+
 fixtures: ## Makes fixtures/ again: small windows, each about one edge case of joins, with their answer keys
 	cargo build --locked
 	for made in fixtures/*/; do rm -r "$$made"; done
@@ -103,9 +107,11 @@ test-fixtures: ## fixtures/ is, byte for byte, what its command makes (needs Pyt
 	dir=$$(mktemp -d) && fixtures/make "$$dir/new" && diff -r --exclude make --exclude README.md "$$dir/new" fixtures && rm -r "$$dir"
 	script=$$(sed -n '/^```python/,/^```/{//!p}' fixtures/README.md) && test -n "$$script" && cd fixtures && python3 -c "$$script"
 
-test-engines: ## Apache Flink SQL and Kafka Streams over a real Kafka give the answer key's rows (needs Java 17, Maven, Python 3; takes minutes)
+test-engines: ## Apache Flink SQL and Kafka Streams over a real Kafka give the answer key's rows, as Spark over files; the rest of docs/guide/engines.md (needs Java 17, Maven, Python 3; takes minutes)
 	cargo build --locked
 	tests/engines/run
+	tests/engines/guide kafka
+	tests/engines/guide spark
 
 test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
