@@ -20,6 +20,7 @@
 mod due;
 mod part;
 mod position;
+mod progress;
 mod window;
 
 use std::fmt::Write;
@@ -28,6 +29,7 @@ use self::due::DueRecords;
 pub(crate) use self::part::Due;
 pub use self::part::{Part, PartRecords, Shard, ShardError, Step};
 pub use self::position::{Position, Positions};
+pub use self::progress::{Progress, ProgressError};
 pub use self::window::{Window, WindowEnd, WindowError};
 use crate::auction::{Auctions, Form};
 use crate::draw::Words;

@@ -16,6 +16,7 @@ mod error;
 mod log;
 mod place;
 mod read;
+mod remembered;
 mod sequence;
 mod start;
 mod topics;
@@ -26,6 +27,7 @@ use std::time::Duration;
 pub use self::error::{Misfit, TailError, Which};
 pub use self::log::{Bounds, Each, Log, LogRecord, Range};
 pub use self::read::{Feed, Show, read_ranges};
+use self::remembered::Remembered;
 pub use self::topics::TopicLog;
 use crate::sink::kafka::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 use crate::sink::{KafkaError, Stop};
@@ -85,6 +87,8 @@ pub struct Standing {
     pub records: Option<u64>,
     /// The last record in the stream's order that they hold.
     pub furthest: Option<Position>,
+    /// Whether the log alone did not tell, and committed offsets did.
+    pub by_offsets: bool,
     /// Whether the first record has to be stored before any other is sent: a later run finds the start by it.
     pub first_alone: bool,
     /// Where each partition ended meanwhile, by stage: the next offsets of a lone writer.
@@ -138,11 +142,21 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     if ask.holds_nothing(&bounds, &tails) {
         let (window, first_alone) = ask.first_window()?;
         let part = Part::new(window, ask.shard, Default::default());
-        return Ok(Standing { part, begins: true, records: Some(0), furthest: None, first_alone, end_offsets });
+        return Ok(Standing {
+            part,
+            begins: true,
+            records: Some(0),
+            furthest: None,
+            by_offsets: false,
+            first_alone,
+            end_offsets,
+        });
     }
-    let (window, known) = match ask.start {
-        Start::Given(window) => (window, true),
-        Start::Now(first, end) => start::window(ask, log, &bounds, &tails, (first, end))?,
+    let remembered = Remembered::ask(ask, log, &bounds, &tails)?;
+    let (window, known) = match (ask.start, remembered.start(&tails)) {
+        (Start::Given(window), _) => (window, true),
+        (Start::Now(_, end), Some(start)) => (Window::from_auction(ask.stream.auctions(), start, end)?, true),
+        (Start::Now(first, end), None) => start::window(ask, log, &bounds, &tails, (first, end))?,
     };
     let checked = compare::Checked { ask, window, tails: &tails };
     checked.inside()?;
@@ -155,7 +169,9 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     }
     let checked = compare::Checked { ask, window, tails: &tails };
     checked.no_new_topic(&bounds)?;
-    let held = checked.held(&bounds, known, are_gapless)?;
+    let by_offsets = checked.remembered(&bounds, &remembered, are_gapless)?;
+    let held = checked.held(&bounds, known, are_gapless, &by_offsets)?;
+    let is_start_remembered = matches!(ask.start, Start::Now(..)) && remembered.start(&tails).is_some();
     stands_still(ask, log, &bounds)?;
     let furthest = tails.values().map(Tail::last).max();
     let owned = |(partition, bounds): (u32, &Bounds)| ask.shard.owns(partition).then_some(bounds.end - bounds.low);
@@ -163,7 +179,8 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     let records = are_gapless.then_some(records.cast_unsigned());
     let begins = held.iter().flatten().all(Option::is_none);
     let part = Part::new(window, ask.shard, held);
-    Ok(Standing { part, begins, records, furthest, first_alone: false, end_offsets })
+    let by_offsets = is_start_remembered || !by_offsets.is_empty();
+    Ok(Standing { part, begins, records, furthest, by_offsets, first_alone: false, end_offsets })
 }
 
 impl Ask<'_> {

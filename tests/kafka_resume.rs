@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::pace::wall_clock_us;
 use mock_data_gen::record::Record;
+use mock_data_gen::sink::kafka::group_name;
 use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::stream::{Stream, Window};
 use mock_data_gen::timestamp::Timestamp;
@@ -283,7 +284,15 @@ fn wait_for_requests(prefix: &str, count: usize) {
 
 /// The log is a prefix of the window that begins with its first request.
 fn assert_prefix_from_its_head(spec: &StreamSpec, layout: &Layout) {
-    let logs = Stage::ALL.map(|stage| read_by_kcat(layout.topic(stage).name.as_str()));
+    assert_logs_begin_the_window(
+        spec,
+        layout,
+        &Stage::ALL.map(|stage| read_by_kcat(layout.topic(stage).name.as_str())),
+    );
+}
+
+/// What was read is, partition by partition, a prefix of the window that begins with the first request that was read.
+fn assert_logs_begin_the_window(spec: &StreamSpec, layout: &Layout, logs: &[Log; 4]) {
     let stream = Stream::new(spec, layout);
     let heads = logs[0].values().map(|records| (records[0].1, &records[0].3));
     let ordinals = heads.map(|(time, key)| stream.locate(Stage::Request, time, key.as_bytes())[0].ordinal);
@@ -373,9 +382,71 @@ fn heads_and_whole_partitions_that_retention_removed_are_known() {
             assert_eq!(log[partition], whole[usize::try_from(low).unwrap()..], "{stage}/{partition} from {low} on");
         }
     }
-    // Without a known start, an emptied partition cannot be placed.
+    // Without a known start and the offsets of the run's group, an emptied partition cannot be placed.
+    delete_group(&case.layout, &case.spec);
     delete_before(&[(case.topic(Stage::Click), 2, log_end(&case, Stage::Click, 2))]);
     case.assert_refuses_now();
+}
+
+/// The group beside a run's topics, as the program names it.
+fn group(layout: &Layout, spec: &StreamSpec) -> String {
+    group_name(&Stream::new(spec, layout))
+}
+
+fn delete_group(layout: &Layout, spec: &StreamSpec) {
+    let group = group(layout, spec);
+    let tool = "consumer.group.ConsumerGroupCommand";
+    kafka_tool(&[tool, "--bootstrap-server", &bootstrap(), "--delete", "--group", &group]);
+}
+
+/// Retention removes everything that the topics hold; before, a reader takes it over.
+fn read_and_remove(layout: &Layout, life: &mut [Log; 4]) {
+    let mut ends = Vec::new();
+    for (stage, life) in Stage::ALL.into_iter().zip(life) {
+        let topic = layout.topic(stage).name.as_str();
+        for (partition, seen) in read_by_kcat(topic) {
+            ends.push((topic, partition, -1));
+            let life = life.entry(partition).or_default();
+            // Offsets count records: transactions' ends take some, too.
+            let known = life.len() as i64;
+            life.extend((known..).zip(seen).map(|(offset, seen)| (offset, seen.1, seen.2, seen.3, seen.4)));
+        }
+    }
+    delete_before(&ends);
+}
+
+/// What the third use meets each week: heads are cut, rare partitions are emptied, and some have never held a record.
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_live_run_from_now_is_resumed_after_retention_has_removed_everything() {
+    for delivery in ["idempotent", "exactly-once"] {
+        let prefix = format!("retention-{delivery}");
+        let spec = StreamSpec { events_per_second: "100".parse().unwrap(), ..StreamSpec::default() };
+        let layout = layout(&prefix, [6; 4]);
+        let args = ["--events-per-second", "100", "--delivery", delivery];
+        let mut life: [Log; 4] = Default::default();
+        play_live_until(&prefix, &args, "-KILL", || wait_for_requests(&prefix, 700));
+        for signal in ["-KILL", "-INT", "-KILL"] {
+            read_and_remove(&layout, &mut life);
+            let said = play_live_until(&prefix, &args, signal, || wait_for_requests(&prefix, 500));
+            if signal == "-INT" {
+                assert!(said.contains("the offsets of group"), "{said}");
+            }
+        }
+        read_and_remove(&layout, &mut life);
+        assert!(life[0].values().map(Vec::len).sum::<usize>() > 2_000, "too little was written");
+        assert_logs_begin_the_window(&spec, &layout, &life);
+        // Other tools see where the run is.
+        let group = group(&layout, &spec);
+        let tool = "consumer.group.ConsumerGroupCommand";
+        let described = kafka_tool(&[tool, "--bootstrap-server", &bootstrap(), "--describe", "--group", &group]);
+        assert!(described.contains(layout.topic(Stage::Request).name.as_str()), "{described}");
+        // The control: without its offsets nobody can tell.
+        delete_group(&layout, &spec);
+        let refused = run(generator(&args).args(topic_flags(&prefix)));
+        assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("where a window from `now` began cannot be told"), "{}", stderr(&refused));
+    }
 }
 
 fn log_end(case: &Case, stage: Stage, partition: u32) -> i64 {

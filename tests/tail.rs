@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use mock_data_gen::auction::Form;
 use mock_data_gen::record::{Header, Record};
 use mock_data_gen::sink::Stop;
+use mock_data_gen::sink::kafka::{self, GroupCommitted};
 use mock_data_gen::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
+use mock_data_gen::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
 use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Misfit, Range, Standing, Start, TailError, find_end};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -113,6 +114,43 @@ impl Log for Committed {
     fn settle_time(&self) -> Duration {
         Duration::ZERO
     }
+}
+
+/// A log beside which an earlier run has committed offsets.
+struct Beside<L>(L, GroupCommitted);
+
+impl<L: Log> Log for Beside<L> {
+    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+        self.0.bounds()
+    }
+
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+        self.0.read(ranges, each)
+    }
+
+    fn committed(&mut self) -> Result<GroupCommitted, TailError> {
+        Ok(self.1.clone())
+    }
+
+    fn pause(&mut self, span: Duration) {
+        self.0.pause(span);
+    }
+
+    fn settle_time(&self) -> Duration {
+        self.0.settle_time()
+    }
+}
+
+/// What a run commits whose window starts at an auction when it has stored the first `count` records.
+fn committed(stream: &Stream, start: u64, count: usize, is_exact: bool) -> GroupCommitted {
+    let window = Window::unbounded(start);
+    let upto = stream.records(window).take(count).last();
+    let progress = Progress { start, upto: upto.as_ref().map(Position::from), is_exact };
+    let ends = Held::of(stream, window, count).0;
+    ends.map(|partitions| {
+        let offset = |records: usize| (if is_exact { (2 * records).saturating_sub(1) } else { records }) as i64;
+        partitions.iter().map(|(_, held)| Some(kafka::Committed { offset: offset(held.len()), progress })).collect()
+    })
 }
 
 fn stream(spec: &StreamSpec) -> Stream {
@@ -241,6 +279,39 @@ fn a_window_from_now_to_a_time_that_has_passed_is_found_complete() {
     assert_eq!(stream.records_of_part(&standing.part).next(), None);
 }
 
+#[test]
+fn group_offsets_place_emptied_partitions_behind_transactions_too() {
+    let stream = stream(&StreamSpec::default());
+    let window = Window::unbounded(0);
+    let held = Committed(Held::of(&stream, window, 3_000).emptied(Stage::Click));
+    let beside = Beside(held, committed(&stream, 0, 3_000, true));
+    let standing = find(&stream, Start::Given(window), beside).unwrap();
+    assert_eq!(next(&stream, &standing), stream.records(window).nth(3_000).unwrap());
+    assert!(standing.by_offsets);
+}
+
+#[test]
+fn group_offsets_that_do_not_fit_to_the_log_are_not_believed() {
+    let stream = stream(&StreamSpec::default());
+    let now = Start::Now(90_000, WindowEnd::Never);
+    let emptied = || Held::of(&stream, Window::unbounded(50), 3_000).cut(Stage::Request, 10).emptied(Stage::Click);
+    // Of other topics, which had come further before they were deleted.
+    let beside = Beside(emptied(), committed(&stream, 50, 60_000, false));
+    assert!(matches!(find(&stream, now, beside), Err(TailError::StartUnknown { .. } | TailError::Refused { .. })));
+    // Of a run that started later than what the log holds.
+    let beside = Beside(emptied(), committed(&stream, 700, 100, false));
+    assert!(matches!(find(&stream, now, beside), Err(TailError::StartUnknown { .. } | TailError::Refused { .. })));
+    // Of another start than the one that is given.
+    let beside = Beside(Committed(emptied()), committed(&stream, 0, 3_000, true));
+    let why = misfit(find(&stream, Start::Given(Window::unbounded(50)), beside));
+    assert!(matches!(why, Misfit::Uncounted), "{why}");
+    // Where nothing is cut nobody asks for them.
+    let whole = Beside(Held::of(&stream, Window::unbounded(0), 3_000), committed(&stream, 700, 100, false));
+    let standing = find(&stream, Start::Given(Window::unbounded(0)), whole).unwrap();
+    assert!(!standing.by_offsets);
+    assert_eq!(next(&stream, &standing), stream.records(Window::unbounded(0)).nth(3_000).unwrap());
+}
+
 /// All that a reader sees of a record.
 fn bytes(record: &Record) -> (i64, &[u8], Option<&[u8]>, &[Header]) {
     (record.timestamp_ms, &record.key, record.payload(), &record.headers)
@@ -339,6 +410,50 @@ proptest! {
         match find(&stream, Start::Now(start + 1_000, WindowEnd::Never), held.clone()) {
             Ok(standing) => assert_goes_on(&stream, &standing, window, &held, 600),
             Err(error) => prop_assert!(lows.is_some(), "{}", error),
+        }
+    }
+
+    /// forall specs with faults, starts, records at the last commit of group offsets, records of each partition since, and of these how many
+    /// retention has removed: a window from now is resumed as if nobody had interrupted it, whatever retention has left.
+    #[test]
+    fn a_window_from_now_is_resumed_by_group_offsets_whatever_retention_has_left(
+        (spec, start, _) in faulty_spec_and_window(),
+        commit in 1_usize..400,
+        ends in prop::collection::vec(any::<Index>(), 24),
+        lows in prop::collection::vec(any::<Index>(), 24),
+        is_exact in any::<bool>(),
+    ) {
+        let stream = stream(&spec);
+        let Some(start) = stream.auctions().first_plain_request(start, 2_000) else { return Err(TestCaseError::reject("no plain request")) };
+        let window = Window::unbounded(start);
+        let whole = Held::of(&stream, window, 400);
+        let mut held = Held::of(&stream, window, commit);
+        for (at, ((low, records), (_, whole))) in held.partitions().zip(whole.clone().partitions()).enumerate() {
+            let since = if is_exact { 0 } else { ends[at].index(whole.len() - records.len() + 1) };
+            records.extend_from_slice(&whole[records.len()..records.len() + since]);
+            // Cut somewhere, and often whole.
+            *low = (lows[at].index(2 * records.len() + 2)).min(records.len());
+        }
+        let committed = committed(&stream, start, commit, is_exact);
+        let now = Start::Now(start + 1_000, WindowEnd::Never);
+        let found = if is_exact {
+            let stop = Stop::default();
+            let shard = Shard::WHOLE;
+            let ask = Ask { stream: &stream, start: now, shard, require: false, fresh: false, transactional: true, stop: &stop };
+            find_end(&ask, &mut Beside(Committed(held.clone()), committed))
+        } else {
+            find(&stream, now, Beside(held.clone(), committed))
+        };
+        let is_cut = held.partitions().any(|(low, _)| *low > 0);
+        let is_left = |low: usize, records: &[Record], whole: &[Record]| low == 0 || places(whole, &records[low..]) == 1 || low == records.len();
+        let is_told = held.partitions().zip(whole.clone().partitions()).all(|((low, records), (_, whole))| is_left(*low, records, whole));
+        match found {
+            Ok(standing) => {
+                prop_assert!(!is_cut || standing.part.window() == window, "another start: {:?}", standing.part.window());
+                assert_goes_on(&stream, &standing, window, &held, 600);
+            }
+            // Two places of equal records are told by what precedes them only; a head of a window from now is its request.
+            Err(error) => prop_assert!(!is_cut || !is_told, "{}", error),
         }
     }
 

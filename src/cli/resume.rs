@@ -12,7 +12,7 @@ use crate::pace::{Pace, wall_clock_us};
 use crate::record::Record;
 use crate::report::{Heading, Resumed};
 use crate::run::Outcome;
-use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target};
+use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
 use crate::spec::Span;
 use crate::stream::{Part, Step, Stream, Window};
 use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
@@ -100,7 +100,9 @@ impl Player<'_> {
             return self.play_exactly_once(&stream, &mut cluster);
         }
         let Some(beginning) = self.begin(&stream, self.start(&stream), &mut cluster)? else { return Ok(()) };
-        self.play_on(&stream, &beginning, &mut Kafka::new(&cluster, self.stop, self.metrics)?, None)
+        let mut kafka = Kafka::new(&cluster, self.stop, self.metrics)?;
+        kafka.commit_offsets(&cluster, &group_name(&stream), &beginning.part)?;
+        self.play_on(&stream, &beginning, &mut kafka, None)
     }
 
     /// Fences an earlier writer before it looks where the log ends.
@@ -110,6 +112,7 @@ impl Player<'_> {
         let Some(beginning) = self.begin(stream, start, cluster)? else { return Ok(()) };
         kafka.append_behind(cluster.end_offsets());
         let cluster = &*cluster;
+        kafka.commit_offsets(cluster, &group_name(stream), &beginning.part)?;
         // By now it is known where the window starts, whatever retention removes of it.
         let start = Start::Given(beginning.part.window());
         let mut renew = |kafka: &mut Kafka| loop {
@@ -128,12 +131,14 @@ impl Player<'_> {
     fn renew(&self, stream: &Stream, start: Start, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
         kafka.replace(cluster, self.shard)?;
         let ask = Ask { fresh: false, require: false, ..self.ask(stream, start, cluster) };
-        let standing = find_end(&ask, &mut TopicLog::new(cluster, self.stop)?).map_err(|error| match error {
+        let mut log = TopicLog::new(cluster, self.stop)?.beside(group_name(stream));
+        let standing = find_end(&ask, &mut log).map_err(|error| match error {
             // All that it held was the stream's when the run began.
             TailError::Refused { ref why, .. } if why.is_of_a_writer() => Failure::Intruded(error),
             error => error.into(),
         })?;
         kafka.append_behind(&standing.end_offsets);
+        kafka.renew_offsets(&standing.part);
         Ok(standing.part)
     }
 
@@ -160,13 +165,20 @@ impl Player<'_> {
 
     /// Finds out where the log ends; `None` if the window is complete there.
     fn begin(&self, stream: &Stream, start: Start, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
-        let standing = find_end(&self.ask(stream, start, cluster), &mut TopicLog::new(cluster, self.stop)?)?;
-        let Standing { part, begins, records, furthest, first_alone, end_offsets } = standing;
+        let group = group_name(stream);
+        let mut log = TopicLog::new(cluster, self.stop)?.beside(group.clone());
+        let standing = find_end(&self.ask(stream, start, cluster), &mut log)?;
+        let Standing { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
         cluster.set_end_offsets(end_offsets);
         if begins {
             return Ok(Some(Beginning { part, resumed: None, first_alone }));
         }
-        if furthest.is_none() {
+        if by_offsets {
+            tracing::warn!(
+                "retention has cut the topics, so the log alone does not tell where each partition goes on: the offsets of group \
+                 `{group}` do"
+            );
+        } else if furthest.is_none() {
             tracing::warn!(
                 "retention has left nothing in the topics: the run goes on behind as many records of this stream as each partition had, \
                  and nothing shows any more that they were this stream's, nor that none was written under --delivery exactly-once, whose ends of \

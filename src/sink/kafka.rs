@@ -14,6 +14,7 @@ mod delivery;
 mod embedded;
 mod ends;
 mod error;
+mod group_offsets;
 mod last_error;
 mod producer;
 mod properties;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -37,6 +38,8 @@ pub use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
 pub(crate) use self::ends::watermarks;
 pub use self::error::KafkaError;
+use self::group_offsets::GroupOffsets;
+pub use self::group_offsets::{Committed, GroupCommitted, group_name, read_group_offsets};
 pub(crate) use self::last_error::LastError;
 pub use self::producer::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 pub use self::properties::{Property, PropertyError};
@@ -49,7 +52,7 @@ use super::{Sink, SinkError, Stop};
 use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::spec::Layout;
-use crate::stream::Shard;
+use crate::stream::{Part, Shard};
 
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
@@ -66,6 +69,8 @@ pub struct Kafka {
     metrics: Arc<Metrics>,
     /// Under exactly-once delivery.
     transactions: Option<Transactions>,
+    /// Beside the log, where the run can be resumed.
+    offsets: Option<GroupOffsets>,
     sent: u64,
     waiting: Waiting,
 }
@@ -113,6 +118,7 @@ impl Kafka {
             stop: Arc::clone(stop),
             metrics: Arc::clone(metrics),
             transactions: shard.map(|_| Transactions::default()),
+            offsets: None,
             sent: 0,
             waiting: Waiting::default(),
         })
@@ -121,6 +127,46 @@ impl Kafka {
     /// The log ends at these offsets now, by stage.
     pub fn append_behind(&mut self, end_offsets: &[Vec<i64>; 4]) {
         self.producer.context().begin(end_offsets);
+    }
+
+    /// Commits group offsets beside the records of a part, from where the log ends now, as [`Kafka::append_behind`] was told. Where
+    /// the right is missing the run goes on without, and says so.
+    ///
+    /// # Errors
+    /// If an earlier run's offsets can be read and no longer committed.
+    pub fn commit_offsets(&mut self, cluster: &Cluster, group: &str, part: &Part) -> Result<(), KafkaError> {
+        let mut offsets = GroupOffsets::new(cluster, group, part, self.transactions.is_some())?;
+        offsets.begin(part, &self.producer.context().deliveries().next_offsets());
+        match offsets.commit_first(&self.stop) {
+            Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
+            Err(error) if !ends::is_silence(&error) => return self.without_offsets(cluster, group, &error),
+            // Brokers that do not answer now are asked again while the run goes on.
+            Err(_) | Ok(()) => {}
+        }
+        self.offsets = Some(offsets);
+        Ok(())
+    }
+
+    /// Another client goes on with a part, from where the log ends now, as [`Kafka::append_behind`] was told.
+    pub fn renew_offsets(&mut self, part: &Part) {
+        let ends = self.producer.context().deliveries().next_offsets();
+        if let Some(offsets) = &mut self.offsets {
+            offsets.begin(part, &ends);
+        }
+    }
+
+    /// What a log that retention has cut does not tell stays unknown to later restarts.
+    fn without_offsets(&self, cluster: &Cluster, group: &str, error: &ClientError) -> Result<(), KafkaError> {
+        let committed = group_offsets::read_group_offsets(cluster, group, &self.stop).unwrap_or_default();
+        if committed.iter().flatten().any(Option::is_some) {
+            return Err(KafkaError::GroupOffsets { group: group.to_owned(), reason: error.to_string() });
+        }
+        tracing::warn!(
+            target: "kafka",
+            "offsets of group `{group}` cannot be committed ({error}): the run goes on without; once retention has cut these topics, \
+             it may be impossible to resume it"
+        );
+        Ok(())
     }
 
     /// Takes the delivery reports that have come, and fails with the first problem that they brought.
@@ -180,6 +226,13 @@ impl Kafka {
         KafkaError::Ended { source: Box::new(source), sent, acked }
     }
 
+    fn commit_offsets_if_due(&mut self) {
+        let context = self.producer.context();
+        if let Some(offsets) = &mut self.offsets {
+            offsets.commit_if_due(|ends| context.deliveries().are_acked(ends));
+        }
+    }
+
     fn acked(&self) -> u64 {
         self.producer.context().deliveries().acked_total()
     }
@@ -215,7 +268,7 @@ impl Sink for Kafka {
         loop {
             match self.producer.send(message) {
                 Ok(()) => break,
-                Err((rdkafka::error::KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
                     // The same record goes again once there is room.
                     message = returned;
                     self.pause(POLL_WAIT)?;
@@ -234,17 +287,22 @@ impl Sink for Kafka {
             }
         }
         self.sent += 1;
+        if let Some(offsets) = &mut self.offsets {
+            offsets.sent(record);
+        }
         if let Some(transactions) = &mut self.transactions {
             transactions.sent_one();
         }
         if self.sent.is_multiple_of(POLL_EVERY) {
             self.take_reports()?;
+            self.commit_offsets_if_due();
         }
         Ok(())
     }
 
     fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
         self.pause(span)?;
+        self.commit_offsets_if_due();
         Ok(self.commit_if_due()?)
     }
 
@@ -252,6 +310,9 @@ impl Sink for Kafka {
         self.drain()?;
         self.commit_last()?;
         self.settle(complete)?;
+        if let Some(offsets) = &mut self.offsets {
+            offsets.commit_last();
+        }
         self.producer.context().end();
         Ok(())
     }

@@ -121,7 +121,8 @@ impl Part {
         self.shard.owns(partition) && self.held(position.stage, partition) < Some(position)
     }
 
-    fn held(&self, stage: Stage, partition: u32) -> Option<Position> {
+    /// The last position that a partition holds, or is known to hold everything up to.
+    pub(crate) fn held(&self, stage: Stage, partition: u32) -> Option<Position> {
         self.held[stage.index()].get(partition as usize).copied().flatten()
     }
 

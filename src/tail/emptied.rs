@@ -10,19 +10,24 @@ use crate::spec::Stage;
 use crate::stream::Position;
 
 impl Checked<'_> {
-    /// The last record that each partition holds, or held before retention removed it.
+    /// The last record that each partition holds, or held before retention removed it: as was committed, or by counting.
     pub(super) fn held(
         &self,
         bounds: &[Vec<Bounds>; 4],
         known: bool,
         are_gapless: bool,
+        remembered: &BTreeMap<(Stage, u32), Option<Position>>,
     ) -> Result<[Vec<Option<Position>>; 4], TailError> {
         let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
         for (&(stage, partition), tail) in self.tails {
             held[stage.index()][partition as usize] = Some(tail.last());
         }
+        for (&(stage, partition), &upto) in remembered {
+            held[stage.index()][partition as usize] = upto;
+        }
         let is_emptied = |&(stage, partition, bounds): &(Stage, u32, Bounds)| {
-            bounds.low > 0 && !self.tails.contains_key(&(stage, partition))
+            let at = (stage, partition);
+            bounds.low > 0 && !self.tails.contains_key(&at) && !remembered.contains_key(&at)
         };
         let emptied: Vec<_> = self.ask.owned(bounds).into_iter().filter(is_emptied).collect();
         if let Some(&(stage, partition, _)) = emptied.first() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::TailError;
+use crate::sink::kafka::GroupCommitted;
 use crate::spec::Stage;
 
 /// Four topics' partitions, which can be looked at and read.
@@ -19,6 +20,14 @@ pub trait Log {
     /// # Errors
     /// If a broker does not answer, or with what `each` says.
     fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError>;
+
+    /// What an earlier run committed of each partition beside the log, by stage; nothing where nobody can or may tell.
+    ///
+    /// # Errors
+    /// If a signal comes.
+    fn committed(&mut self) -> Result<GroupCommitted, TailError> {
+        Ok(GroupCommitted::default())
+    }
 
     /// Lets time pass.
     fn pause(&mut self, span: Duration);

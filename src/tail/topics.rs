@@ -11,7 +11,7 @@ use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, LastError, watermarks};
+use crate::sink::kafka::{Cluster, GroupCommitted, KafkaError, LastError, read_group_offsets, watermarks};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
 use crate::spec::{Layout, Stage};
 
@@ -30,7 +30,10 @@ pub struct TopicLog<'a> {
     consumer: BaseConsumer<LastError>,
     /// Sees where they end.
     uncommitted: BaseConsumer<LastError>,
+    cluster: &'a Cluster,
     layout: &'a Layout,
+    /// Where an earlier run committed what a cut log does not tell.
+    group: Option<String>,
     stop: &'a Stop,
     settle_time: Duration,
 }
@@ -54,7 +57,13 @@ impl<'a> TopicLog<'a> {
         let consumer = config.create_with_context(LastError::default())?;
         config.set("isolation.level", "read_uncommitted");
         let uncommitted = config.create_with_context(LastError::default())?;
-        Ok(Self { consumer, uncommitted, layout: cluster.layout(), stop, settle_time })
+        Ok(Self { consumer, uncommitted, cluster, layout: cluster.layout(), group: None, stop, settle_time })
+    }
+
+    /// The same, with the offsets of a group beside it.
+    #[must_use]
+    pub fn beside(self, group: String) -> Self {
+        Self { group: Some(group), ..self }
     }
 
     fn stage_of(&self, topic: &str) -> Option<Stage> {
@@ -96,6 +105,18 @@ impl Log for TopicLog<'_> {
         read_ranges(&mut Consuming(self), open, stop, each)?;
         self.consumer.unassign().map_err(KafkaError::from)?;
         Ok(())
+    }
+
+    fn committed(&mut self) -> Result<GroupCommitted, TailError> {
+        let Some(group) = &self.group else { return Ok(GroupCommitted::default()) };
+        match read_group_offsets(self.cluster, group, self.stop) {
+            Err(KafkaError::Stopped) => Err(TailError::Stopped),
+            Err(error) => {
+                tracing::warn!(target: "kafka", "the offsets of group `{group}` cannot be read: {error}");
+                Ok(GroupCommitted::default())
+            }
+            Ok(committed) => Ok(committed),
+        }
     }
 
     fn pause(&mut self, span: Duration) {

@@ -126,6 +126,19 @@ impl Deliveries {
         })
     }
 
+    /// The offset that each partition's next record will have, by what is acknowledged, by stage.
+    #[must_use]
+    pub fn next_offsets(&self) -> [Vec<i64>; 4] {
+        self.partitions.each_ref().map(|partitions| partitions.iter().map(|known| known.next_offset).collect())
+    }
+
+    /// Whether everything before these offsets is acknowledged, by stage and partition.
+    #[must_use]
+    pub fn are_acked(&self, ends: &[Vec<i64>; 4]) -> bool {
+        let pairs = self.partitions.iter().flatten().zip(ends.iter().flatten());
+        self.problem.is_none() && pairs.into_iter().all(|(known, &end)| known.next_offset >= end)
+    }
+
     /// Partitions whose last report had no offset, with the end offset that they should have.
     #[must_use]
     pub fn unsettled(&self) -> Vec<(Stage, i32, i64)> {

@@ -41,6 +41,18 @@ pub enum KafkaError {
         #[source]
         source: Box<ClientError>,
     },
+    /// The offsets of the run's group can be read and not written: what stands there would soon be wrong.
+    #[error(
+        "the offsets of group `{group}` are an earlier run's and cannot be committed any more ({reason}): a later restart would believe them\n\
+         grant the right (kafka-acls --add --allow-principal User:NAME --operation Read --group {group}), or delete the group \
+         (kafka-consumer-groups --delete --group {group})"
+    )]
+    GroupOffsets {
+        /// The group.
+        group: String,
+        /// Why not.
+        reason: String,
+    },
     /// A topic could not be created.
     #[error(
         "topic `{topic}` could not be created: {reason}\ncreate it yourself, or change --partitions or --replication-factor"

@@ -153,7 +153,8 @@ impl Kafka {
             return Err(SinkError::Stopped);
         }
         transactions.open = Some((Instant::now(), 0));
-        Ok(self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))?)
+        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))?;
+        Ok(())
     }
 
     /// Commits a transaction that is old or large enough, and goes on only if it is certain how it ended.
@@ -187,9 +188,30 @@ impl Kafka {
     fn commit(&mut self) -> Result<Duration, KafkaError> {
         // The client would look for acknowledgements ten times a second only.
         self.drain()?;
+        self.send_offsets()?;
+        let took = self.answered("a commit", || self.producer.commit_transaction(STEP))?;
+        self.producer.context().committed();
+        if let Some(transactions) = &mut self.transactions {
+            transactions.committed += transactions.open.take().map_or(0, |(_, records)| records);
+            transactions.commits += 1;
+        }
+        Ok(took)
+    }
+
+    /// Puts the offsets of the run's group into the open transaction, all of whose records are acknowledged.
+    fn send_offsets(&mut self) -> Result<(), KafkaError> {
+        let context = self.producer.context();
+        let Some(offsets) = &mut self.offsets else { return Ok(()) };
+        let Some((offsets, group)) = offsets.of_transaction(&context.deliveries()) else { return Ok(()) };
+        let send = || self.producer.send_offsets_to_transaction(&offsets, &group, STEP);
+        self.answered("the offsets of a transaction", send).map(drop)
+    }
+
+    /// Makes a call of the transactions' protocol again until the brokers have answered. How long they took.
+    fn answered(&self, what: &str, call: impl Fn() -> Result<(), ClientError>) -> Result<Duration, KafkaError> {
         let begin = Instant::now();
         let mut told = begin;
-        while let Err(error) = self.producer.commit_transaction(STEP) {
+        while let Err(error) = call() {
             if !is_retriable(&error) {
                 return Err(self.ended(KafkaError::of_transactions(&error)));
             }
@@ -200,14 +222,9 @@ impl Kafka {
             self.replace_after(begin)?;
             if told.elapsed() >= PATIENCE {
                 told = Instant::now();
-                tracing::warn!(target: "kafka", "no answer to a commit for {} s, nothing is lost", begin.elapsed().as_secs());
+                tracing::warn!(target: "kafka", "no answer to {what} for {} s, nothing is lost", begin.elapsed().as_secs());
             }
             thread::sleep(POLL_WAIT);
-        }
-        self.producer.context().committed();
-        if let Some(transactions) = &mut self.transactions {
-            transactions.committed += transactions.open.take().map_or(0, |(_, records)| records);
-            transactions.commits += 1;
         }
         Ok(begin.elapsed())
     }

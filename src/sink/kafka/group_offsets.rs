@@ -1,0 +1,312 @@
+//! Group offsets: what a log that retention has cut cannot tell is kept in Kafka's own offset store, as metadata of the offsets
+//! of a group that is named after the run.
+//!
+//! ```text
+//! sent ──> mark: offsets, position ──> acknowledged ──> commit          (idempotent, every few seconds)
+//!   └────────────────────────────────> all acknowledged ──> in the transaction ──> commit   (exactly-once)
+//! ```
+//!
+//! Nobody joins the group, so its offsets are those of a consumer that assigns its own partitions. Only a run whose log is silent
+//! reads them (`tail::remembered`).
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::cluster::{CONNECT, LOOK};
+use super::ends::is_silence;
+use super::{Cluster, Deliveries, KafkaError, LastError};
+use crate::digest::Digest;
+use crate::record::Record;
+use crate::sink::Stop;
+use crate::spec::{Layout, Stage};
+use crate::stream::{Part, Position, Progress, Stream};
+
+/// Idempotent delivery commits this often. After a crash, records that were stored since are counted, where the log has lost them.
+const EVERY: Duration = Duration::from_secs(5);
+/// Within transactions only partitions that got records are committed, and all of them this often, so that none expires.
+const ALL_EVERY: Duration = Duration::from_secs(60);
+/// A commit that a run waits for is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// At the end of a run, where everything is stored already.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+/// Answers are looked for this often.
+const STEP: Duration = Duration::from_millis(20);
+
+/// Asks for nothing but the group's offsets.
+type Client = BaseConsumer<LastError>;
+
+/// What was committed of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The offset.
+    pub offset: i64,
+    /// What is true of the partition before it.
+    pub progress: Progress,
+}
+
+/// What was committed of each partition, by stage; `None` where nothing was.
+pub type GroupCommitted = [Vec<Option<Committed>>; 4];
+
+/// The group of a stream on its topics: `mock-data-gen-` and 16 hex digits.
+#[must_use]
+pub fn group_name(stream: &Stream) -> String {
+    let names: Vec<&str> = stream.layout().topics().iter().map(|topic| topic.name.as_str()).collect();
+    let id = Digest::of(format!("{},{}", stream.auctions().spec().stream_id(), names.join(","))).to_string();
+    format!("mock-data-gen-{}", &id[..16])
+}
+
+/// Reads what a group committed. Offsets that other programs committed have no metadata of ours, and count as none.
+///
+/// # Errors
+/// If the brokers refuse to tell, or do not answer within 10 seconds.
+pub fn read_group_offsets(cluster: &Cluster, group: &str, stop: &Stop) -> Result<GroupCommitted, KafkaError> {
+    let consumer = consumer(cluster, group)?;
+    let begin = Instant::now();
+    let found = loop {
+        match consumer.committed_offsets(all_partitions(cluster.layout()), LOOK) {
+            Ok(found) => break found,
+            Err(_) if stop.asked() => return Err(KafkaError::Stopped),
+            Err(error) if is_silence(&error) && begin.elapsed() < CONNECT => {}
+            Err(error) => return Err(KafkaError::refused("reading group offsets", error, CONNECT)),
+        }
+    };
+    Ok(Stage::ALL.map(|stage| {
+        let topic = cluster.layout().topic(stage);
+        let committed = |partition: u32| {
+            let element = found.find_partition(topic.name.as_str(), partition.cast_signed())?;
+            let Offset::Offset(offset) = element.offset() else { return None };
+            Some(Committed { offset, progress: element.metadata().parse().ok()? })
+        };
+        (0..topic.partitions.count()).map(committed).collect()
+    }))
+}
+
+/// Commits how far each partition of a run holds its sequence.
+pub(super) struct GroupOffsets {
+    group: String,
+    consumer: Arc<Client>,
+    committer: Committer,
+    layout: Layout,
+    part: Part,
+    is_exact: bool,
+    /// By stage and partition the offset after all that was sent, and the one that was committed last.
+    sent_to: [Vec<i64>; 4],
+    committed_to: [Vec<i64>; 4],
+    /// The record that was sent last.
+    upto: Option<Position>,
+    /// What is committed once it is acknowledged.
+    mark: Option<([Vec<i64>; 4], Option<Position>)>,
+    committed: Option<Instant>,
+    all_committed: Option<Instant>,
+}
+
+impl GroupOffsets {
+    /// Nothing is committed yet: each partition ends at its offset, and holds what the part says.
+    pub(super) fn new(cluster: &Cluster, group: &str, part: &Part, is_exact: bool) -> Result<Self, KafkaError> {
+        let consumer = Arc::new(consumer(cluster, group)?);
+        Ok(Self {
+            group: group.to_owned(),
+            committer: Committer::start(Arc::clone(&consumer)),
+            consumer,
+            layout: cluster.layout().clone(),
+            part: part.clone(),
+            is_exact,
+            sent_to: Default::default(),
+            committed_to: Default::default(),
+            upto: None,
+            mark: None,
+            committed: None,
+            all_committed: None,
+        })
+    }
+
+    /// Another client goes on with a part, behind these offsets.
+    pub(super) fn begin(&mut self, part: &Part, end_offsets: &[Vec<i64>; 4]) {
+        self.part = part.clone();
+        self.sent_to = end_offsets.clone();
+        self.committed_to = end_offsets.clone();
+        (self.upto, self.mark, self.all_committed) = (None, None, None);
+    }
+
+    /// A record was handed to the client.
+    pub(super) fn sent(&mut self, record: &Record) {
+        if let Some(offset) = self.sent_to[record.stage.index()].get_mut(record.partition as usize) {
+            *offset += 1;
+        }
+        self.upto = Some(record.into());
+    }
+
+    /// Commits where a run begins, and waits for it.
+    pub(super) fn commit_first(&mut self, stop: &Stop) -> KafkaResult<()> {
+        let begin = Instant::now();
+        self.all_committed = Some(begin);
+        self.commit(self.offsets(&self.sent_to, None));
+        self.wait(|| stop.asked() || begin.elapsed() >= PATIENCE)
+    }
+
+    /// Commits what is acknowledged, where that is due; what fails is told and tried again.
+    pub(super) fn commit_if_due(&mut self, are_acked: impl FnOnce(&[Vec<i64>; 4]) -> bool) {
+        if self.is_exact {
+            return;
+        }
+        if let Some(Err(error)) = self.committer.answer() {
+            self.tell(&error);
+        }
+        let is_due = self.committed.is_none_or(|committed| committed.elapsed() >= EVERY);
+        if self.mark.is_none() && is_due && !self.committer.is_under_way {
+            self.mark = Some((self.sent_to.clone(), self.upto));
+        }
+        let Some((ends, upto)) = self.mark.take_if(|(ends, _)| are_acked(ends)) else { return };
+        self.commit(self.offsets(&ends, upto));
+    }
+
+    /// Commits everything at the end of a run, all of it acknowledged.
+    pub(super) fn commit_last(&mut self) {
+        if self.is_exact {
+            return;
+        }
+        let begin = Instant::now();
+        let is_over = || begin.elapsed() >= LAST_PATIENCE;
+        let committed = self.wait(is_over).and_then(|()| {
+            self.commit(self.offsets(&self.sent_to, self.upto));
+            self.wait(is_over)
+        });
+        if let Err(error) = committed {
+            self.tell(&error);
+        }
+    }
+
+    /// What belongs into the open transaction, all of whose records are acknowledged: partitions that got records since the last
+    /// one, from time to time all of them. `None` if there is nothing to say.
+    pub(super) fn of_transaction(
+        &mut self,
+        deliveries: &Deliveries,
+    ) -> Option<(TopicPartitionList, ConsumerGroupMetadata)> {
+        let all = self.all_committed.is_none_or(|committed| committed.elapsed() >= ALL_EVERY);
+        if all {
+            self.all_committed = Some(Instant::now());
+        }
+        self.sent_to = deliveries.next_offsets();
+        let before = if all { Default::default() } else { self.committed_to.clone() };
+        let offsets = self.offsets_since(&before, &self.sent_to, self.upto);
+        self.committed_to = self.sent_to.clone();
+        let metadata = self.consumer.group_metadata()?;
+        (offsets.count() > 0).then_some((offsets, metadata))
+    }
+
+    fn offsets(&self, ends: &[Vec<i64>; 4], upto: Option<Position>) -> TopicPartitionList {
+        self.offsets_since(&Default::default(), ends, upto)
+    }
+
+    fn offsets_since(
+        &self,
+        before: &[Vec<i64>; 4],
+        ends: &[Vec<i64>; 4],
+        upto: Option<Position>,
+    ) -> TopicPartitionList {
+        let mut offsets = TopicPartitionList::new();
+        for (stage, partition) in owned(&self.layout, &self.part) {
+            let of = |offsets: &[Vec<i64>; 4]| offsets[stage.index()].get(partition as usize).copied();
+            let Some(end) = of(ends).filter(|&end| of(before) != Some(end)) else { continue };
+            // A partition that was further than the others holds more than what was sent.
+            let upto = upto.max(self.part.held(stage, partition));
+            let progress = Progress { start: self.part.window().start(), upto, is_exact: self.is_exact };
+            let topic = self.layout.topic(stage).name.as_str();
+            let mut element = offsets.add_partition(topic, partition.cast_signed());
+            // Both fail only for what these are not: an offset without a number, a text with a zero byte.
+            if element.set_offset(Offset::Offset(end)).is_ok() {
+                element.set_metadata(progress.to_string());
+            }
+        }
+        offsets
+    }
+
+    fn commit(&mut self, offsets: TopicPartitionList) {
+        self.committed = Some(Instant::now());
+        self.committer.commit(offsets);
+    }
+
+    /// Waits for the answer to a commit under way.
+    fn wait(&mut self, give_up: impl Fn() -> bool) -> KafkaResult<()> {
+        while self.committer.is_under_way {
+            match self.committer.answer() {
+                Some(answer) => return answer,
+                None if give_up() => return Err(ClientError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)),
+                None => thread::sleep(STEP),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, error: &ClientError) {
+        let group = &self.group;
+        tracing::warn!(target: "kafka", "offsets of group `{group}` are not committed ({error}): records are stored all the same");
+    }
+}
+
+impl std::fmt::Debug for GroupOffsets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupOffsets").field("group", &self.group).finish_non_exhaustive()
+    }
+}
+
+fn owned<'a>(layout: &'a Layout, part: &'a Part) -> impl Iterator<Item = (Stage, u32)> + 'a {
+    let of_stage = |stage| (0..layout.topic(stage).partitions.count()).map(move |partition| (stage, partition));
+    Stage::ALL.into_iter().flat_map(of_stage).filter(|&(_, partition)| part.shard().owns(partition))
+}
+
+fn all_partitions(layout: &Layout) -> TopicPartitionList {
+    let mut all = TopicPartitionList::new();
+    for topic in layout.topics() {
+        all.add_partition_range(topic.name.as_str(), 0, topic.partitions.count().cast_signed() - 1);
+    }
+    all
+}
+
+fn consumer(cluster: &Cluster, group: &str) -> Result<Client, KafkaError> {
+    let mut config = cluster.client_config();
+    config.set("group.id", group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+    Ok(config.create_with_context(LastError::default())?)
+}
+
+/// Commits on a thread of its own: the client answers an asynchronous commit to nobody, and a synchronous one blocks for as long as
+/// the brokers are away.
+struct Committer {
+    requests: Sender<TopicPartitionList>,
+    answers: Receiver<KafkaResult<()>>,
+    is_under_way: bool,
+}
+
+impl Committer {
+    fn start(consumer: Arc<Client>) -> Self {
+        let (requests, asked) = mpsc::channel::<TopicPartitionList>();
+        let (answer, answers) = mpsc::channel();
+        // It ends with the requests, when the answer to the last one is there; nobody waits for it.
+        thread::spawn(move || {
+            for offsets in asked {
+                if answer.send(consumer.commit(&offsets, CommitMode::Sync)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { requests, answers, is_under_way: false }
+    }
+
+    fn commit(&mut self, offsets: TopicPartitionList) {
+        self.is_under_way = self.requests.send(offsets).is_ok();
+    }
+
+    /// The answer to the commit under way, if it has come.
+    fn answer(&mut self) -> Option<KafkaResult<()>> {
+        let answer = self.answers.try_recv().ok()?;
+        self.is_under_way = false;
+        Some(answer)
+    }
+}
