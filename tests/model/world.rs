@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mock_data_gen::record::{Header, Record};
+use mock_data_gen::sink::Stop;
 use mock_data_gen::spec::Stage;
-use mock_data_gen::tail::{Bounds, Each, Log, LogRecord, Range, TailError};
+use mock_data_gen::tail::{Bounds, Each, Feed, Log, LogRecord, Range, Show, TailError, read_ranges};
 
 use crate::{Random, SETTLE_MS};
 
@@ -306,22 +307,13 @@ impl Log for ScriptedLog<'_> {
     }
 
     fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
-        self.0.borrow_mut().pass(20);
+        let mut world = self.0.borrow_mut();
+        world.pass(20);
+        let random = Random(world.random.next());
+        drop(world);
         let world = self.0.borrow();
-        for range in ranges {
-            let partition = &world.partitions[&(range.stage, range.partition)];
-            assert!(range.from >= partition.low as i64, "read below the first offset");
-            let (from, end) = (usize::try_from(range.from).unwrap(), usize::try_from(range.end).unwrap());
-            for (index, stored) in world.seen_of(&partition.slots[from..end]) {
-                let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
-                let headers: Vec<_> = stored.headers.iter().map(header).collect();
-                let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-                let (key, value) = (Some(stored.key.as_slice()), stored.value.as_deref());
-                let offset = range.from + index as i64;
-                each(range, &LogRecord { offset, timestamp_ms: stored.timestamp_ms, key, value, headers })?;
-            }
-        }
-        Ok(())
+        let mut feed = ScriptedFeed::new(&world, random, ranges);
+        read_ranges(&mut feed, ranges.to_vec(), &Stop::default(), each)
     }
 
     fn pause(&mut self, span: Duration) {
@@ -330,5 +322,78 @@ impl Log for ScriptedLog<'_> {
 
     fn settle_time(&self) -> Duration {
         Duration::from_millis(SETTLE_MS)
+    }
+}
+
+/// A consumer of the broker. Records of partitions come mixed, and go on behind the ranges that were asked for; some polls stay
+/// empty. Its position runs ahead of what it has shown, over control records and records of aborted transactions, sooner or
+/// later.
+struct ScriptedFeed<'a> {
+    world: &'a World,
+    random: Random,
+    cursors: Vec<Cursor<'a>>,
+}
+
+struct Cursor<'a> {
+    at: At,
+    /// What readers are sent, and the offset of its first slot.
+    slots: &'a [Slot],
+    from: usize,
+    next: usize,
+    /// Before the first answer there is no position.
+    is_known: bool,
+}
+
+impl Cursor<'_> {
+    fn pass_silently(&mut self, world: &World) {
+        while self.slots.get(self.next).is_some_and(|slot| !world.committed(slot)) {
+            self.next += 1;
+        }
+    }
+}
+
+impl<'a> ScriptedFeed<'a> {
+    fn new(world: &'a World, random: Random, ranges: &[Range]) -> Self {
+        let cursor = |range: &Range| {
+            let at = (range.stage, range.partition);
+            let partition = &world.partitions[&at];
+            assert!(range.from >= partition.low as i64, "read below the first offset");
+            let (from, end) = (usize::try_from(range.from).unwrap(), usize::try_from(world.last_stable(at)).unwrap());
+            Cursor { at, slots: &partition.slots[from..end.max(from)], from, next: 0, is_known: false }
+        };
+        Self { world, random, cursors: ranges.iter().map(cursor).collect() }
+    }
+}
+
+impl Feed for ScriptedFeed<'_> {
+    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError> {
+        if self.cursors.is_empty() || self.random.percent(10) {
+            return Ok(false);
+        }
+        let pick = self.random.below(self.cursors.len() as u64) as usize;
+        let cursor = &mut self.cursors[pick];
+        cursor.is_known = true;
+        cursor.pass_silently(self.world);
+        let Some(Slot::Record { stored, .. }) = cursor.slots.get(cursor.next) else { return Ok(false) };
+        let offset = (cursor.from + cursor.next) as i64;
+        cursor.next += 1;
+        if self.random.percent(50) {
+            cursor.pass_silently(self.world);
+        }
+        let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
+        let headers: Vec<_> = stored.headers.iter().map(header).collect();
+        let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
+        let (key, value) = (Some(stored.key.as_slice()), stored.value.as_deref());
+        let (stage, partition) = cursor.at;
+        show(stage, partition, &LogRecord { offset, timestamp_ms: stored.timestamp_ms, key, value, headers })?;
+        Ok(true)
+    }
+
+    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError> {
+        let position = |range: &Range| {
+            let cursor = self.cursors.iter().find(|cursor| cursor.at == (range.stage, range.partition))?;
+            cursor.is_known.then_some((cursor.from + cursor.next) as i64)
+        };
+        Ok(ranges.iter().map(position).collect())
     }
 }
