@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Random streams on random topics, killed and resumed: `make torture-specs` (ROUNDS=100, SEED=n, PARTS="many slow killed random", ONLY=round, DELAY_MS="20 600").
+"""Random streams on random topics, killed and resumed: `make torture-specs` (ROUNDS=100, SEED=n, PARTS="many slow killed random", ONLY=round, DELAY_MS="20 600",
+WAYS="direct,busy",
+AUCTIONS=10000 at most).
 
 Each round draws a spec with any of the planned faults, partitions for each topic (made beforehand, or by the run), workers, a delivery, and
 how the brokers are reached: directly, by a line that takes DELAY_MS each way (a proxy), or with both cores busy. Its runs get
@@ -10,6 +12,7 @@ its command, and SEED=n ONLY=round plays it alone.
 Before the random rounds come inputs that went wrong once: `many` small partitions, a `slow` line, and a stream `killed` on a busy machine.
 """
 
+import math
 import os
 import random
 import shlex
@@ -22,6 +25,7 @@ from proxy import Proxy
 from wire import Admin
 
 ROUNDS = number("ROUNDS", 20)
+AUCTIONS = number("AUCTIONS", 10_000)
 ONLY = number("ONLY", 0)
 PARTS = (os.environ.get("PARTS") or "many slow killed random").split()
 DELAY_MS = [float(bound) for bound in (os.environ.get("DELAY_MS") or "20 600").split()]
@@ -34,7 +38,8 @@ SEARCHED_PER_SECOND = 5_000
 BUSY = "import time\nend = time.monotonic() + 1000\nwhile time.monotonic() < end: pass"
 NOTHING = "nothing to do"
 # How brokers are reached, or what the topics are like, by weight: a round over a line takes the longest.
-WAYS = {"direct": 6, "delayed": 2, "busy": 4, "delayed and busy": 1, "many partitions": 1}
+WEIGHTS = {"direct": 6, "delayed": 2, "busy": 4, "delayed and busy": 1, "many partitions": 1}
+WAYS = {way: WEIGHTS[way] for way in (os.environ.get("WAYS") or ",".join(WEIGHTS)).split(",")}
 
 
 class Round:
@@ -152,7 +157,7 @@ def draw(name):
     rng = random.Random(f"{SEED}/{name}")
     way = rng.choices(list(WAYS), WAYS.values())[0]
     delayed = "delayed" in way
-    auctions = int(10 ** rng.uniform(2, 3 if delayed else 4.5))
+    auctions = int(10 ** rng.uniform(2, min(math.log10(AUCTIONS), 3) if delayed else math.log10(AUCTIONS)))
     topics, made = [f"specs-{SEED}-{name}-{stage}" for stage in ("bid-requests", "bid-responses", "impressions", "clicks")], None
     # Each partition is asked on its own, and an answer takes its time.
     most = rng.choice([6, 12]) if delayed else rng.choice([6, 50])
