@@ -168,7 +168,8 @@ def draw(name):
         made = [rng.choice([1, rng.randint(1, most)]) for _ in topics]
     window = Window(f"specs-{SEED}-{name}", auctions, delivery=rng.choice(["idempotent", "exactly-once"]), spec=draw_spec(rng, auctions),
                     partitions=made or partitions, bootstrap=PROXIED if delayed else None)
-    workers = rng.choice([1, 1, 2, 3])
+    # A worker without a partition is refused.
+    workers = min(rng.choice([1, 1, 2, 3]), max(window.partitions))
     kills = [(rng.random() < 0.4, [rng.uniform(0, rng.choice([0.1, 0.5, 2])) for _ in range(workers)]) for _ in range(rng.randint(2, 4))]
     delays_ms = [sorted([rng.uniform(*DELAY_MS), rng.uniform(*DELAY_MS)]) for _ in range(2)]
     return Round(name, window, way=way, workers=workers, kills=kills, delays_ms=delays_ms if delayed else ((0, 0), (0, 0))), made
