@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -68,9 +68,13 @@ torture-copies: ## A second copy of a live run, started again and again (ROUNDS=
 	cargo build --locked
 	tests/kafka/broker with tests/torture/copies.py
 
-torture-cluster: ## Brokers of a cluster of three killed, ended and frozen under a live run (ROUNDS=30, SEED=n, DELIVERY=, STOP_S="5 60")
+torture-cluster: ## Brokers of a cluster of three killed, ended and frozen, partitions reassigned under a live run (ROUNDS=30, SEED=n, DELIVERY=, STOP_S="5 60", WAYS=, REPLICAS=)
 	cargo build --locked
 	KAFKA_NODES=3 tests/kafka/broker with tests/torture/cluster.py
+
+torture-month: ## A live run from now on topics that retention empties, killed and restarted (ROUNDS=100, SEED=n, DELIVERY=, CONTROL=1)
+	cargo build --locked
+	KAFKA_EXTRA_PROPERTIES=tests/torture/month.properties tests/kafka/broker with tests/torture/month.py
 
 soak: ## An hour live at 500 requests a second beside a broker that is restarted and paused (SECONDS=3600, SEED=n, DELIVERY=)
 	cargo build --locked --release
@@ -86,6 +90,10 @@ torture-long: ## The long forms of all of that, one after the other; takes hours
 	ROUNDS=30 $(MAKE) torture-copies
 	ROUNDS=30 $(MAKE) torture-cluster
 	ROUNDS=30 DELIVERY=idempotent $(MAKE) torture-cluster
+	ROUNDS=30 REPLICAS=2 RATE=1000 WAYS=reassign $(MAKE) torture-cluster
+	ROUNDS=30 REPLICAS=2 RATE=1000 WAYS=reassign DELIVERY=idempotent $(MAKE) torture-cluster
+	ROUNDS=100 $(MAKE) torture-month
+	ROUNDS=100 CONTROL=1 $(MAKE) torture-month
 	$(MAKE) soak
 
 test-oracles: ## Ids, stream law, planned faults, catalog, schemas and answer keys recomputed in Python and DuckDB (needs Python 3 with venv)
