@@ -54,7 +54,7 @@ const AFTER_HELP: &str = "\
 Examples:
   mock-data-gen --bootstrap-servers embedded --fast              a look without any Kafka
   mock-data-gen --bootstrap-servers localhost:29092 --fast       one hour of seed 42 into Kafka
-  mock-data-gen --sink files --out fixtures --fast --count 100   a fixture that never changes
+  mock-data-gen --sink files --out mine --fast --count 100       a fixture that never changes
   mock-data-gen --sink stdout --fast --count 100 | jq .value     the same, to look at
   mock-data-gen verify --bootstrap-servers localhost:29092       prove what the topics hold
   mock-data-gen answer-key --out key --count 100                 what joins over it must give

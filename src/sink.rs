@@ -132,6 +132,25 @@ pub enum SinkError {
         /// The option that names it.
         option: &'static str,
     },
+    /// The output folder holds something that no run wrote.
+    #[error(
+        "{path} holds `{entry}`, which no run wrote: give --out a folder that is new or empty (--overwrite replaces only what a run wrote)",
+        path = .path.display()
+    )]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// What is there.
+        entry: String,
+    },
+    /// The output folder holds what another run wrote.
+    #[error("{path} holds {what}: add --overwrite to replace that, or give --out another folder", path = .path.display())]
+    Other {
+        /// Which.
+        path: PathBuf,
+        /// How that differs from what would be written.
+        what: String,
+    },
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),

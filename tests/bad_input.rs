@@ -102,6 +102,7 @@ const TABLE: &[Bad] = &[
     bad("speed", SHARE, &["0", "1000000.1", "0.0000001"], &[("60", &[("fast", "true")])]),
     bad("sink", WORD, &[], &[("null", &[("out", "unused")]), ("stdout", &[("envelope", "true")])]),
     bad("out", &[], &[], &[("unused", &[("sink", "null")])]),
+    bad("overwrite", SWITCH, &[], &[("true", &[("sink", "stdout")])]),
     bad("envelope", SWITCH, &[], &[("true", &[("sink", "stdout")])]),
     bad(
         "bootstrap-servers",

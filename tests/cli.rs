@@ -606,7 +606,7 @@ fn files_hold_what_standard_output_shows() {
 
     let again = run(&["--sink", "files", "--out", &out("bare"), "--fast", "--count", "1"]);
     assert_eq!(again.status.code(), Some(2));
-    assert!(stderr(&again).contains("is not empty: give --out a folder that is new or empty"), "{}", stderr(&again));
+    assert!(stderr(&again).contains("holds another stream: add --overwrite"), "{}", stderr(&again));
 }
 
 #[test]
@@ -685,7 +685,7 @@ fn a_signal_stops_an_unfinished_window_with_code_5() {
     assert!(stderr(&output).contains("stopped after"));
     let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["complete"], false);
-    assert!(stderr(&output).contains("give --out another folder"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("add --overwrite to write them anew"), "{}", stderr(&output));
     // What was to be there is not; what is there is as it should be.
     let verify = |more: &[&str]| run(&[&["verify", "--files", &out.display().to_string()], more].concat());
     let short = verify(&[]);

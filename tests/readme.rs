@@ -1,7 +1,8 @@
 //! Every console block of the README is run, and must print what it shows.
 //!
-//! A block's commands begin with `$ ` and run by bash in a folder of its own, with the program on the path. Behind ` ```console `
-//! may stand what the block needs: `python`, `kafka` (a real one: make test-kafka), or `test` for the command that runs this.
+//! Commands begin with `$ ` and run by bash, with the program on the path, all in one folder and in order, as a reader runs them. The
+//! folder has the names that a clone of this repository has. A command that fails must show its error. After ` ```console ` may stand what
+//! the block needs: `python`, `kafka` (a real one: make test-kafka), or `test` for the command that runs this.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -90,13 +91,33 @@ fn matches(printed: &str, shown: &str) -> bool {
     Regex::new(&format!("^{pattern}$")).unwrap().is_match(printed)
 }
 
-fn run(needs: &str) {
-    let blocks: Vec<Block> = blocks().into_iter().filter(|block| block.needs == needs).collect();
-    assert!(!blocks.is_empty(), "README.md has no block that needs `{needs}`");
+/// A folder in which nothing of this repository can be harmed, with everything of its top level in the way.
+fn clone() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("README.md"), "git lists no files");
+    for path in listed.lines().map(|path| folder.path().join(path)).filter(|path| !path.exists()) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    folder
+}
+
+/// Runs all blocks that need nothing, or one of these, in one folder.
+fn run(needs: &[&str]) {
+    let mut blocks = blocks();
+    for needed in needs {
+        assert!(blocks.iter().any(|block| block.needs == *needed), "README.md has no block that needs `{needed}`");
+    }
+    blocks.retain(|block| needs.contains(&block.needs.as_str()));
+    let folder = clone();
     for block in &blocks {
-        let folder = tempfile::tempdir().unwrap();
         for step in &block.steps {
-            run_step(block, step, folder.path());
+            // With something else to test, what `make` does is tested elsewhere.
+            if needs.len() == 1 || !step.command.starts_with("make ") {
+                run_step(block, step, folder.path());
+            }
         }
     }
 }
@@ -108,10 +129,10 @@ fn run_step(block: &Block, step: &Step, folder: &Path) {
         Ok(address) => step.command.replace("localhost:29092", &address),
         Err(_) => step.command.clone(),
     };
-    // `make` stands in the project, everything else works in a folder of its own.
+    // `make` works in the project.
     let folder = if command.starts_with("make ") { root() } else { folder.to_owned() };
     let output = Command::new("bash")
-        .args(["-c", &format!("exec 2>&1\n{command}")])
+        .args(["-o", "pipefail", "-c", &format!("exec 2>&1\n{command}")])
         .current_dir(folder)
         .env("PATH", path)
         // Run by `make test`, a second make would take itself for a part of the first, and say which folder it is in.
@@ -123,6 +144,12 @@ fn run_step(block: &Block, step: &Step, folder: &Path) {
     let shown = without_chance(&step.output);
     let at = format!("README.md:{}: $ {}", block.line, step.command);
     assert!(matches(&printed, &shown), "{at}\nprints\n{printed}\nand the README shows\n{shown}");
+    let shows_its_error = step.output.to_lowercase().contains("error");
+    assert!(
+        output.status.success() || shows_its_error,
+        "{at}\nfails, and the README does not show how: {}",
+        output.status
+    );
 }
 
 #[test]
@@ -151,20 +178,30 @@ fn every_block_is_of_a_known_kind() {
 }
 
 #[test]
+fn no_command_hides_what_it_says() {
+    for block in blocks() {
+        for step in &block.steps {
+            let hides = step.command.contains("2>/dev/null") || step.command.contains("|| true");
+            assert!(!hides, "README.md:{}: $ {}", block.line, step.command);
+        }
+    }
+}
+
+#[test]
 fn blocks_that_need_nothing_print_what_they_show() {
-    run("");
+    run(&[""]);
 }
 
 #[test]
 #[ignore = "needs Python 3: make test-oracles"]
 fn python_blocks_print_what_they_show() {
-    run("python");
+    run(&["", "python"]);
 }
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn kafka_blocks_print_what_they_show() {
-    run("kafka");
+    run(&["", "kafka"]);
 }
 
 /// Where the broker of `make kafka` says that it is. It ends with the test.

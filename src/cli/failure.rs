@@ -112,7 +112,12 @@ impl Failure {
             | Self::Configuration(_)
             | Self::Window(_)
             | Self::Tail(TailError::Window(_) | TailError::NoPlainRequest)
-            | Self::Sink(SinkError::NotEmpty { .. } | SinkError::LongName(_)) => 2,
+            | Self::Sink(
+                SinkError::NotEmpty { .. }
+                | SinkError::Foreign { .. }
+                | SinkError::Other { .. }
+                | SinkError::LongName(_),
+            ) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
                 match error.cause() {
                     KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,

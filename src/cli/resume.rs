@@ -238,7 +238,8 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn report_nothing_to_do(&self, stream: &Stream, beginning: &Beginning) {
+    /// Says that all is there already.
+    pub(super) fn report_nothing_to_do(&self, stream: &Stream, beginning: &Beginning) {
         // Among lines of JSON the report is one of them.
         let is_text = self.terminal.is_quiet() || self.terminal.is_for_people();
         if self.options.report == ReportForm::Text && is_text {

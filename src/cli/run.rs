@@ -1,6 +1,7 @@
 //! `run`: play a window into a sink.
 
 mod contradictions;
+mod folder;
 mod resolved;
 
 use std::fs;
@@ -20,7 +21,6 @@ use super::{Failure, signals, to_stderr};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
 use crate::sink::SinkError;
-use crate::sink::files::Files;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
@@ -60,9 +60,12 @@ pub(super) struct RunOptions {
     /// Where records go
     #[arg(long, env = "MDG_SINK", value_enum, default_value_t = SinkKind::Kafka)]
     sink: SinkKind,
-    /// Folder of --sink files: new or empty
+    /// Folder of --sink files: new, empty, or with this very window already
     #[arg(long, env = "MDG_OUT", value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace what an earlier run wrote into --out; files that no run wrote are never touched
+    #[arg(long, env = "MDG_OVERWRITE", value_parser = BoolishValueParser::new())]
+    overwrite: bool,
     /// With --sink files: write topic, partition, key and timestamp beside each value
     #[arg(long, env = "MDG_ENVELOPE", value_parser = BoolishValueParser::new())]
     envelope: bool,
@@ -165,9 +168,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
             }
         }),
         SinkKind::Null => player.play(stream, &mut Null),
-        SinkKind::Files => {
-            player.play(stream, &mut Files::create(options.folder()?, options.envelope, stream, &player.part())?)
-        }
+        SinkKind::Files => player.play_files(stream),
         SinkKind::Kafka if options.is_embedded() => player.play_embedded(stream),
         SinkKind::Kafka => player.play_kafka(stream),
     }
@@ -207,7 +208,7 @@ impl RunOptions {
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self.sink {
             SinkKind::Files => Some(
-                "files are not gone on with: give --out another folder, or verify these as far as they go (--prefix)",
+                "files are not gone on with: add --overwrite to write them anew, or verify these as far as they go (--prefix)",
             ),
             _ if self.resume == Some(Resume::Recreate) => None,
             _ if self.is_kafka() && self.resume != Some(Resume::Never) => Some("the same command goes on"),

@@ -1,5 +1,7 @@
 //! A folder: one NDJSON file a topic, and `manifest.json`, written last.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -8,10 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use sha2::Sha256;
 use sha2::digest::Digest as _;
 
-use super::{Sink, SinkError};
+use self::held::Held;
+use super::{Sink, SinkError, Stop};
 use crate::digest::Digest;
 use crate::record::{Record, envelope};
 use crate::spec::{Layout, STREAM_VERSION, Stage, StreamSpec, Topic};
@@ -22,6 +26,13 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The longest file name that file systems take; Kafka's longest topic name is not much shorter.
 const FILE_NAME_MAX: usize = 255;
+/// What a topic's file name ends with.
+const ENDING: &str = ".ndjson";
+
+/// What a folder says of itself.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// What is there until a folder is whole: the manifest of a run that has written nothing yet.
+const BEGUN: &str = "manifest.json.part";
 
 /// Writes records into a folder.
 #[derive(Debug)]
@@ -34,9 +45,23 @@ pub struct Files {
     topics: [NdjsonFile; 4],
 }
 
-/// What `manifest.json` holds. The end of an unbounded window is null.
+/// What `manifest.json` holds.
 #[derive(Debug, Serialize)]
-struct Manifest<'a> {
+struct Manifest<'a, File> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    files: [File; 4],
+}
+
+/// A file that is about to be written.
+#[derive(Debug, Serialize)]
+struct Named {
+    name: String,
+}
+
+/// What is known of a folder before its first record. The end of an unbounded window is null.
+#[derive(Debug, Serialize)]
+struct Head<'a> {
     stream_version: u32,
     stream_id: Digest,
     spec: &'a StreamSpec,
@@ -49,7 +74,23 @@ struct Manifest<'a> {
     complete: bool,
     /// `payload`: bare values; `envelope`: topic, partition, key, timestamp, headers, value.
     lines: &'static str,
-    files: [ManifestFile<'a>; 4],
+}
+
+impl<'a> Head<'a> {
+    fn new(stream: (&'a StreamSpec, &'a Layout), part: &Part, envelope: bool, complete: bool) -> Self {
+        let (spec, layout) = stream;
+        let (window, shard) = (part.window(), part.shard());
+        Self {
+            stream_version: STREAM_VERSION,
+            stream_id: spec.stream_id(),
+            spec,
+            layout: layout.topics(),
+            window: ManifestWindow { first_ordinal: window.start(), end_ordinal: window.end() },
+            shard: Some(shard).filter(|shard| !shard.is_whole()).map(|shard| shard.to_string()),
+            complete,
+            lines: if envelope { "envelope" } else { "payload" },
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -70,16 +111,44 @@ struct ManifestFile<'a> {
 }
 
 impl Files {
-    /// Refuses a folder that cannot take a layout's files; one that does not exist can.
+    /// How many records a folder holds that has exactly what a run would write: a complete window, each file as its manifest says.
+    /// `None` if the folder is new or empty.
     ///
     /// # Errors
-    /// If it cannot be read, is not empty, or a topic's name is too long for a file.
-    pub fn require_room(folder: &Path, layout: &Layout) -> Result<(), SinkError> {
-        require_empty(folder, "--out")?;
-        match layout.topics().iter().find(|topic| file_name(topic).len() > FILE_NAME_MAX) {
-            Some(topic) => Err(SinkError::LongName(topic.name.clone())),
-            None => Ok(()),
+    /// If it holds anything else, cannot be read, a topic's name is too long for a file, or a signal asks to stop.
+    pub fn held(
+        folder: &Path,
+        envelope: bool,
+        stream: &Stream,
+        part: &Part,
+        stop: &Stop,
+    ) -> Result<Option<u64>, SinkError> {
+        require_short_names(stream.layout())?;
+        let Some(held) = Held::read(folder)? else { return Ok(None) };
+        let wanted = Head::new((stream.auctions().spec(), stream.layout()), part, envelope, true);
+        let wanted = serde_json::to_value(&wanted).unwrap_or(Value::Null);
+        held.require_same(folder, &wanted, stop).map(Some)
+    }
+
+    /// Refuses a folder whose place may not be taken: one that holds what no run wrote.
+    ///
+    /// # Errors
+    /// If it is such a one or cannot be read, or a topic's name is too long for a file.
+    pub fn require_replaceable(folder: &Path, layout: &Layout) -> Result<(), SinkError> {
+        require_short_names(layout)?;
+        Held::read(folder).map(drop)
+    }
+
+    /// Removes what an earlier run wrote into a folder, and begins anew there.
+    ///
+    /// # Errors
+    /// If it holds what no run wrote, or the folder cannot be read or written.
+    pub fn replace(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
+        require_short_names(stream.layout())?;
+        if let Some(held) = Held::read(folder)? {
+            held.remove(folder)?;
         }
+        Self::create(folder, envelope, stream, part)
     }
 
     /// Creates the folder and its empty files.
@@ -88,14 +157,20 @@ impl Files {
     /// If the folder cannot be made or read, or is not empty.
     pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
         let layout = stream.layout();
-        Self::require_room(folder, layout)?;
+        require_short_names(layout)?;
+        require_empty(folder, "--out")?;
         fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.to_owned(), source })?;
+        // What a killed run leaves is known to be a run's: the files are named before they are there.
+        let spec = stream.auctions().spec();
+        let named = |stage| Named { name: file_name(layout.topic(stage)) };
+        let head = Head::new((spec, layout), part, envelope, false);
+        write_json(&folder.join(BEGUN), &Manifest { head, files: Stage::ALL.map(named) })?;
         let create = |stage| NdjsonFile::create(folder, layout.topic(stage));
         let [request, response, impression, click] = Stage::ALL.map(create);
         Ok(Self {
             folder: folder.to_owned(),
             envelope,
-            spec: stream.auctions().spec().clone(),
+            spec: spec.clone(),
             layout: layout.clone(),
             part: part.clone(),
             topics: [request?, response?, impression?, click?],
@@ -111,19 +186,8 @@ impl Files {
 
     fn write_manifest(&self, complete: bool) -> Result<(), SinkError> {
         let entry = |stage: Stage| self.topics[stage.index()].manifest(stage, self.layout.topic(stage));
-        let (window, shard) = (self.part.window(), self.part.shard());
-        let manifest = Manifest {
-            stream_version: STREAM_VERSION,
-            stream_id: self.spec.stream_id(),
-            spec: &self.spec,
-            layout: self.layout.topics(),
-            window: ManifestWindow { first_ordinal: window.start(), end_ordinal: window.end() },
-            shard: Some(shard).filter(|shard| !shard.is_whole()).map(|shard| shard.to_string()),
-            complete,
-            lines: if self.envelope { "envelope" } else { "payload" },
-            files: Stage::ALL.map(entry),
-        };
-        write_manifest(&self.folder, &manifest)
+        let head = Head::new((&self.spec, &self.layout), &self.part, self.envelope, complete);
+        write_manifest(&self.folder, &Manifest { head, files: Stage::ALL.map(entry) })
     }
 }
 
@@ -154,7 +218,15 @@ impl Sink for Files {
 }
 
 fn file_name(topic: &Topic) -> String {
-    format!("{}.ndjson", topic.name)
+    format!("{}{ENDING}", topic.name)
+}
+
+/// Refuses topics that no file can be named after.
+fn require_short_names(layout: &Layout) -> Result<(), SinkError> {
+    match layout.topics().iter().find(|topic| file_name(topic).len() > FILE_NAME_MAX) {
+        Some(topic) => Err(SinkError::LongName(topic.name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// A file of lines and what the manifest says of it.
@@ -202,14 +274,18 @@ pub fn require_empty(folder: &Path, option: &'static str) -> Result<(), SinkErro
 
 /// Writes a folder's `manifest.json` beside its place and moves it there, so that it is never seen half-written.
 pub(crate) fn write_manifest(folder: &Path, manifest: &impl Serialize) -> Result<(), SinkError> {
-    let (path, beside) = (folder.join("manifest.json"), folder.join("manifest.json.part"));
+    let (path, beside) = (folder.join(MANIFEST), folder.join(BEGUN));
+    write_json(&beside, manifest)?;
+    fs::rename(&beside, &path).map_err(|source| SinkError::File { path, source })
+}
+
+fn write_json(path: &Path, content: &impl Serialize) -> Result<(), SinkError> {
     let write = || -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(manifest)?;
+        let mut text = serde_json::to_vec_pretty(content)?;
         text.push(b'\n');
-        fs::write(&beside, text)?;
-        fs::rename(&beside, &path)
+        fs::write(path, text)
     };
-    write().map_err(|source| SinkError::File { path: path.clone(), source })
+    write().map_err(|source| SinkError::File { path: path.to_owned(), source })
 }
 
 /// A file that knows the SHA-256 of what was written to it.

@@ -5,9 +5,8 @@ use std::path::{Path, absolute};
 use super::super::{Failure, signals};
 use super::{Resolved, Resume, RunOptions, SinkKind};
 use crate::answer_key::{Settings, is_written, require_room};
-use crate::sink::files::Files;
 use crate::sink::kafka::{Embedded, Property};
-use crate::stream::{Stream, Window};
+use crate::stream::{Part, Stream, Window};
 
 impl RunOptions {
     /// Refuses options that contradict each other.
@@ -25,6 +24,9 @@ impl RunOptions {
         }
         if !files && self.envelope {
             return usage("--envelope is for --sink files (standard output always has envelopes)");
+        }
+        if !files && self.overwrite {
+            return usage("--overwrite replaces the folder of --sink files: add that, or leave --overwrite away");
         }
         let of_topics = self.replication_factor.is_some() || self.resume.is_some() || self.delivery.is_some();
         if !self.is_kafka() && of_topics {
@@ -77,7 +79,11 @@ impl RunOptions {
     pub(in crate::cli) fn require_room(&self, resolved: &Resolved) -> Result<(), Failure> {
         let Resolved { stream, window, .. } = resolved;
         match self.sink {
-            SinkKind::Files => Ok(Files::require_room(self.folder()?, stream.layout())?),
+            SinkKind::Files => {
+                let part = Part::new(*window, self.shard, Default::default());
+                let stop = signals::listen()?;
+                self.require_folder(resolved, &part, &stop)
+            }
             SinkKind::Kafka if self.is_embedded() => {
                 let stop = signals::listen()?;
                 Ok(Embedded::require_fit(stream, *window, &stop)?)

@@ -1,0 +1,39 @@
+//! A run into a folder, which may hold what it would write already.
+
+use super::super::Failure;
+use super::super::play::{Beginning, Player};
+use super::{Resolved, RunOptions};
+use crate::report::Resumed;
+use crate::run::Outcome;
+use crate::sink::Stop;
+use crate::sink::files::Files;
+use crate::stream::{Part, Stream};
+
+impl Player<'_> {
+    /// Plays into the folder of `--out`.
+    pub(super) fn play_files(&self, stream: &Stream) -> Result<(), Failure> {
+        let (folder, envelope) = (self.options.folder()?, self.options.envelope);
+        let part = self.part();
+        if self.options.overwrite {
+            return self.play(stream, &mut Files::replace(folder, envelope, stream, &part)?);
+        }
+        let Some(records) = Files::held(folder, envelope, stream, &part, self.stop)? else {
+            return self.play(stream, &mut Files::create(folder, envelope, stream, &part)?);
+        };
+        let resumed = Some(Resumed { records: Some(records), from: None });
+        let beginning = Beginning { part, resumed, first_alone: false };
+        self.report_nothing_to_do(stream, &beginning);
+        self.write_answer_key(stream, &beginning, &Outcome::nothing())
+    }
+}
+
+impl RunOptions {
+    /// Refuses a folder that cannot take what would be played.
+    pub(super) fn require_folder(&self, resolved: &Resolved, part: &Part, stop: &Stop) -> Result<(), Failure> {
+        let (folder, stream) = (self.folder()?, &resolved.stream);
+        if self.overwrite {
+            return Ok(Files::require_replaceable(folder, stream.layout())?);
+        }
+        Ok(Files::held(folder, self.envelope, stream, part, stop).map(drop)?)
+    }
+}
