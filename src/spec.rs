@@ -10,7 +10,7 @@ mod values;
 
 use serde::{Serialize, Serializer};
 
-pub use self::decimal::{DecimalError, parse_decimal, write_decimal};
+pub use self::decimal::{DecimalError, parse_decimal, parse_scaled, write_decimal};
 pub use self::faults::{Boundary, FaultPlan, Faults, Idle, JOIN_BOUNDS, LAG_MS_LIMIT, LagError, Spread};
 pub use self::layout::{Layout, LayoutError, Partitions, Stage, Topic, TopicName};
 pub use self::span::{Span, SpanError};
@@ -208,6 +208,22 @@ mod tests {
         {
             assert!(text.parse::<EventsPerSecond>().is_err(), "{text}");
         }
+        for (text, percent) in
+            [("0.15", "15%"), ("0.125", "12.50%"), ("1", "100%"), ("0", "0%"), ("0.000000001", "0.0000001%")]
+        {
+            assert_eq!(percent.parse::<Rate>(), text.parse::<Rate>(), "{percent}");
+        }
+        for text in ["100.1%", "%", "15 %", "-1%", "15%%", "0.00000001%"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+        for (text, scaled) in [("1000", "1k"), ("1500", "1.5K"), ("0.001", "0.000001k"), ("1000000", "1M")] {
+            assert_eq!(scaled.parse::<EventsPerSecond>(), text.parse::<EventsPerSecond>(), "{scaled}");
+        }
+        for text in ["1m", "1Ki", "1kk", "k", "1 k", "1.1G", "1g", "1B", "-1k"] {
+            assert!(text.parse::<EventsPerSecond>().is_err(), "{text}");
+            assert!(text.parse::<Users>().is_err(), "{text}");
+        }
+        assert_eq!("4k".parse::<Users>().unwrap().count(), 4_000);
         for text in ["0.001", "1000000", "1000000.000000", "9.5", ".5"] {
             assert!(text.parse::<EventsPerSecond>().is_ok(), "{text}");
         }
@@ -224,7 +240,7 @@ mod tests {
             "1970-01-01T00:00:00Z",
             "2016-12-31T23:59:60Z",
             "9999-12-31T22:00:00.001Z",
-            "2026-01-01",
+            "2026-01-01T00:00:00",
             "2026-01-01T00:00:00.0005Z",
         ] {
             assert!(text.parse::<Epoch>().is_err(), "{text}");

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::{Serialize, Serializer};
 
 /// Every auction arrives before this: 9999-12-31T23:00:00Z in milliseconds since 1970. The largest lag is at most one hour,
@@ -72,8 +72,14 @@ impl Serialize for Timestamp {
 #[non_exhaustive]
 pub enum TimeError {
     /// Not RFC 3339.
-    #[error("not an RFC 3339 time such as 2026-01-01T00:00:00Z ({0})")]
+    #[error("not an RFC 3339 time such as 2026-01-01T00:00:00Z, nor a date such as 2026-01-01 ({0})")]
     Format(#[from] chrono::ParseError),
+    /// Seconds or milliseconds, nobody knows.
+    #[error("a bare number may be seconds or milliseconds: give an RFC 3339 time such as 2026-01-01T00:00:00Z")]
+    Number,
+    /// It could be anybody's time of day.
+    #[error("it names no time zone: add Z for UTC, or an offset such as +02:00")]
+    Zone,
     /// Finer than a millisecond.
     #[error("times here are whole milliseconds, and have no leap seconds")]
     Fraction,
@@ -85,12 +91,25 @@ pub enum TimeError {
     },
 }
 
-/// Parses an RFC 3339 time of at most `max_ms` into milliseconds since 1970.
+/// Chrono takes years of any length, signs and spaces as well.
+fn is_plain(date: &str) -> bool {
+    date.len() == "2026-01-01".len() && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Parses an RFC 3339 time, or a date, which is its midnight in UTC, of at most `max_ms` into milliseconds since 1970.
 ///
 /// # Errors
-/// If the text is not RFC 3339, is finer than a millisecond, or lies outside 1970 … `max_ms`.
+/// If the text is neither, names no time zone, is finer than a millisecond, or lies outside 1970 … `max_ms`.
 pub fn parse_time_ms(text: &str, max_ms: i64) -> Result<i64, TimeError> {
-    let time = DateTime::parse_from_rfc3339(text)?;
+    let time = match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => time,
+        Err(error) => match text.parse::<NaiveDate>() {
+            Ok(date) if is_plain(text) => date.and_time(NaiveTime::MIN).and_utc().into(),
+            _ if text.parse::<NaiveDateTime>().is_ok() => return Err(TimeError::Zone),
+            _ if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => return Err(TimeError::Number),
+            _ => return Err(error.into()),
+        },
+    };
     // A leap second counts past 10^9 nanoseconds; the virtual clock has none.
     let nanos = time.timestamp_subsec_nanos();
     if nanos >= 1_000_000_000 || !nanos.is_multiple_of(1_000_000) {
@@ -106,6 +125,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_date_is_its_midnight_in_utc_and_what_could_be_two_times_is_refused() {
+        let parse = |text| parse_time_ms(text, LIMIT_MS);
+        assert_eq!(parse("2026-01-01"), parse("2026-01-01T00:00:00Z"));
+        assert_eq!(parse("2024-02-29"), parse("2024-02-29T02:00:00+02:00"));
+        for text in
+            ["2026-1-1", "2026-02-30", "+2026-01-01", "26-01-01", "01-01-2026", "2026-01-01Z", " 2026-01-01", ""]
+        {
+            assert!(matches!(parse(text), Err(TimeError::Format(_))), "{text}");
+        }
+        assert_eq!(parse("2026-01-01T00:00:00"), Err(TimeError::Zone));
+        assert_eq!(parse("1767225600"), Err(TimeError::Number));
+        assert_eq!(parse("1969-12-31"), Err(TimeError::Range { max_ms: LIMIT_MS }));
+    }
 
     proptest! {
         /// forall times t of 1970 to 9999: our text is chrono's.

@@ -37,6 +37,20 @@ pub fn parse_decimal(text: &str, places: usize) -> Result<Option<u64>, DecimalEr
     Ok(units.into_iter().try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))))
 }
 
+/// Parses a text that may end with `k`, `M` or `G`, for a thousand, a million or a billion, as [`parse_decimal`] does.
+///
+/// # Errors
+/// As [`parse_decimal`].
+pub fn parse_scaled(text: &str, places: usize) -> Result<Option<u64>, DecimalError> {
+    let suffixes = [('k', 3), ('K', 3), ('M', 6), ('G', 9)];
+    let scaled = suffixes.into_iter().find_map(|(suffix, zeros)| Some((text.strip_suffix(suffix)?, zeros)));
+    let Some((number, zeros)) = scaled else { return parse_decimal(text, places) };
+    parse_decimal(number, places + zeros).map_err(|error| match error {
+        DecimalError::Places { .. } => DecimalError::Places { places },
+        format @ DecimalError::Format => format,
+    })
+}
+
 /// Writes `units` of `10^-places` with as few decimals as are exact: `0.6`, `10`.
 ///
 /// # Errors

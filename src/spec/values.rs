@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{SpecError, parse_decimal, write_decimal};
+use super::{SpecError, parse_decimal, parse_scaled, write_decimal};
 use crate::timestamp::{LIMIT_MS, TimeError, Timestamp, parse_time_ms};
 
 /// Virtual time of the stream's beginning: a whole millisecond from 1970-01-01T00:00:00.001Z (Kafka's clients take a timestamp
@@ -74,7 +74,7 @@ impl FromStr for EventsPerSecond {
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let range = SpecError::Range { min: "0.001", max: "1000000" };
-        match parse_decimal(text, 6)? {
+        match parse_scaled(text, 6)? {
             Some(micros @ 1_000..=1_000_000_000_000) => Ok(Self { micros }),
             _ => Err(range),
         }
@@ -122,9 +122,13 @@ impl FromStr for Rate {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match parse_decimal(text, 9)? {
+        let billionths = match text.strip_suffix('%') {
+            Some(percent) => parse_decimal(percent, 7)?,
+            None => parse_decimal(text, 9)?,
+        };
+        match billionths {
             Some(billionths @ 0..=1_000_000_000) => Ok(Self { billionths }),
-            _ => Err(SpecError::Range { min: "0", max: "1" }),
+            _ => Err(SpecError::Range { min: "0", max: "1, or a percentage such as 15%" }),
         }
     }
 }
@@ -155,8 +159,8 @@ impl FromStr for Users {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match text.parse() {
-            Ok(count @ 1..=1_000_000_000) if !text.starts_with('+') => Ok(Self(count)),
+        match parse_scaled(text, 0) {
+            Ok(Some(count @ 1..=1_000_000_000)) => Ok(Self(count)),
             _ => Err(SpecError::Whole { min: "1", max: "1000000000" }),
         }
     }
