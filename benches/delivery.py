@@ -29,14 +29,14 @@ def command(delivery, prefix, *more):
 
 
 def report(process):
-    _, errors = process.communicate()
+    output, errors = process.communicate()
     if process.returncode:
         sys.exit(f"{process.args} ended with {process.returncode}:\n{errors}")
-    return next(json.loads(line) for line in errors.splitlines() if line.startswith("{"))
+    return json.loads(output)
 
 
 def start(*args):
-    return subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def speed(delivery, prefix):

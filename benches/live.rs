@@ -159,7 +159,7 @@ fn play(bootstrap: &str, rate: u64, topics: &[String; 4]) -> (Child, BufReader<s
     for (topic, flag) in topics.iter().zip(["bid-requests", "bid-responses", "impressions", "clicks"]) {
         program.args([&format!("--topic-{flag}"), topic]);
     }
-    let mut program = program.stderr(Stdio::piped()).spawn().expect("the program");
+    let mut program = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
     let mut said = BufReader::new(program.stderr.take().expect("a pipe"));
     let mut line = String::new();
     while !line.starts_with(&format!("created topic {}", topics[3])) {
@@ -177,7 +177,7 @@ fn sleep_until(time_ms: i64) {
 /// Plays at a rate, and returns what was measured.
 fn measure(bootstrap: &str, rate: u64, seconds: u64) -> Value {
     let topics = Stage::ALL.map(|stage| format!("live-{rate}-{}", Layout::default().topic(stage).name));
-    let (mut program, mut said) = play(bootstrap, rate, &topics);
+    let (program, mut said) = play(bootstrap, rate, &topics);
     let (over, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let overslept = measure_sleep(&over);
     let from_ms = wall_clock_us() / 1_000 + MARGIN.as_millis() as i64;
@@ -191,9 +191,9 @@ fn measure(bootstrap: &str, rate: u64, seconds: u64) -> Value {
     assert!(killed.success(), "the program ended too early");
     let mut text = String::new();
     said.read_to_string(&mut text).expect("text");
-    assert!(program.wait().expect("an end").success(), "{text}");
-    let report = text.lines().find(|line| line.starts_with('{')).expect("a report");
-    let report: Value = serde_json::from_str(report).expect("JSON");
+    let output = program.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{text}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
 
     let acked = report["acked"].as_u64().expect("a count");
     let begin = Instant::now();

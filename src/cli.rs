@@ -7,6 +7,7 @@ mod check;
 mod config_file;
 mod configuration;
 mod documents;
+mod ending;
 mod failure;
 mod health;
 #[cfg(any(test, fuzzing))]
@@ -19,6 +20,7 @@ mod partitions;
 mod play;
 mod read_back;
 mod recreate;
+mod reports;
 mod resume;
 mod run;
 mod schema;
@@ -28,6 +30,7 @@ mod status;
 mod terminal;
 mod verify;
 mod window;
+mod written_with;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -35,7 +38,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::configuration::Configuration;
@@ -95,9 +98,9 @@ enum Command {
     Verify(Box<verify::VerifyArgs>),
     /// Write what every join, funnel and window over a window of the stream must give, and the list of its planned faults
     AnswerKey(Box<answer_key::AnswerKeyArgs>),
-    /// Show one auction, whole: its events, ids, partitions and times
+    /// Show one auction, whole, by its ordinal or by an id of one of its events: documents, ids, partitions and times
     Show(Box<show::ShowArgs>),
-    /// Print the JSON Schema of an event type
+    /// Print the JSON Schema of an event type, or the statement that creates a table of it in an engine
     Schema(schema::SchemaArgs),
     /// Say what a run with these options would do: each value with its origin, bounds, and what the brokers say
     Check(Box<run::RunArgs>),
@@ -119,7 +122,8 @@ pub fn main() -> ExitCode {
     };
     let (cli, matches) = match parse(&arguments) {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err(mut error) => {
+            advise(&mut error, &arguments);
             // A closed pipe while help is printed is nobody's loss.
             let _ = error.print();
             let text = error.to_string();
@@ -155,6 +159,25 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ended(&failure, &configuration),
+    }
+}
+
+/// Names the option that is meant by a flag that people take for one.
+fn advise(error: &mut clap::Error, arguments: &[OsString]) {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return };
+    if error.kind() != ErrorKind::UnknownArgument {
+        return;
+    }
+    let root = command();
+    let named = arguments.get(1).and_then(|word| root.find_subcommand(word.to_str()?));
+    let Some(advice) = misspelt::advice(flag, named.unwrap_or(&root)) else { return };
+    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::Suggested] {
+        error.remove(kind);
+    }
+    if advice.starts_with("--") {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(advice));
+    } else {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
     }
 }
 

@@ -34,6 +34,21 @@ pub struct Report {
     lateness: Option<LatenessReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verify: Option<String>,
+    /// Stages of which the window holds nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    empty_stages: Vec<EmptyStage>,
+    /// Where the broker inside the program is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedded_broker: Option<String>,
+}
+
+/// A stage of which a window holds nothing, and the least count of auctions from its start that has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct EmptyStage {
+    /// Which.
+    pub stage: Stage,
+    /// How many auctions have some.
+    pub count: u64,
 }
 
 /// What a run is about to play: said at its start, and part of its report.
@@ -112,6 +127,8 @@ impl Report {
             fingerprint: outcome.fingerprint,
             lateness: outcome.lateness.as_ref().map(LatenessReport::new),
             verify: None,
+            empty_stages: Vec::new(),
+            embedded_broker: None,
         }
     }
 
@@ -126,6 +143,18 @@ impl Report {
     pub fn verified_by(mut self, command: Option<String>) -> Self {
         self.verify = command;
         self
+    }
+
+    /// Adds the stages of which the window holds nothing.
+    #[must_use]
+    pub fn without(self, empty_stages: Vec<EmptyStage>) -> Self {
+        Self { empty_stages, ..self }
+    }
+
+    /// Adds the address of the broker inside the program.
+    #[must_use]
+    pub fn embedded(self, address: String) -> Self {
+        Self { embedded_broker: Some(address), ..self }
     }
 }
 
@@ -250,6 +279,12 @@ impl fmt::Display for Report {
         }
         if let Some(command) = &self.verify {
             writeln!(f, "verify with  {command}")?;
+        }
+        for EmptyStage { stage, count } in &self.empty_stages {
+            writeln!(
+                f,
+                "note         no {stage}s in this window, which engines may fail on: --count {count} has some"
+            )?;
         }
         Ok(())
     }

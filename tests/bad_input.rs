@@ -34,9 +34,12 @@ const fn bad(
 }
 
 const NUMBER: &[&str] = &["many", "-1", "1.5x", "0x10", " 7", "7 ", "1e3", "½"];
-const SHARE: &[&str] = &["often", "-0.1", "1e-3", "+0.5", "0.5.5", "50%", "NaN"];
-const SPREAD: &[&str] = &["often", "-0.1:1s", "0.1:", "0.1:soon", "0.1:20", ":1s", "0.1:1s:1s"];
-const TIME: &[&str] = &["yesterday", "2026-01-01", "2026-13-01T00:00:00Z", "1767225600"];
+const DECIMAL: &[&str] = &["often", "-0.1", "1e-3", "+0.5", "0.5.5", "50%", "NaN"];
+const SHARE: &[&str] = &["often", "-0.1", "1e-3", "+0.5", "0.5.5", "50 %", "%", "5%%", "NaN"];
+const SPREAD: &[&str] = &["often", "-0.1:1s", "0.1:", "0.1:soon", "0.1:20", ":1s", "0.1:1s:1s", "10%:", "%:1s"];
+const TIME: &[&str] =
+    &["yesterday", "2026-1-1", "2026-02-30", "2026-02-01T00:00:00", "2026-13-01T00:00:00Z", "1767225600"];
+const COUNT: &[&str] = &["many", "-1", "1.5x", "0x10", " 7", "7 ", "1e3", "½", "1.5", "10m", "10Ki", "10,000", "k"];
 const TOPIC: &[&str] = &["a b", "a/b", "tópico", "."];
 const SWITCH: &[&str] = &["perhaps", "2", "truth"];
 const WORD: &[&str] = &["nonsense", "KAFKA!", "0"];
@@ -50,11 +53,11 @@ const TABLE: &[Bad] = &[
         &["1970-01-01T00:00:00Z", "9999-12-31T22:00:00.001Z", "2026-01-01T00:00:00.0001Z"],
         &[("2027-01-01T00:00:00Z", &[("from", "2026-06-01T00:00:00Z")])],
     ),
-    bad("events-per-second", SHARE, &["0", "0.0009", "1000000.1", "0.0000001"], &[]),
+    bad("events-per-second", DECIMAL, &["0", "0.0009", "1000000.1", "0.0000001"], &[]),
     bad("bid-response-rate", SHARE, &["1.1", "0.0000000001"], &[]),
     bad("win-rate", SHARE, &["2", "1.000000001"], &[]),
     bad("click-rate", SHARE, &["99999999999999999999", "1.01"], &[]),
-    bad("users", NUMBER, &["0", "1000000001"], &[]),
+    bad("users", COUNT, &["0", "1000000001"], &[]),
     bad("profile", WORD, &[], &[]),
     bad("key-by", WORD, &[], &[]),
     bad("headers", SWITCH, &[], &[]),
@@ -82,6 +85,7 @@ const TABLE: &[Bad] = &[
     bad("topic-bid-responses", TOPIC, &[], &[("same", &[("topic-clicks", "same")])]),
     bad("topic-impressions", TOPIC, &[], &[("same", &[("topic-clicks", "same")])]),
     bad("topic-clicks", TOPIC, &[], &[("same", &[("topic-bid-requests", "same")])]),
+    bad("topic-prefix", &["a b", "a/b", "tópico"], &[], &[]),
     bad("partitions", NUMBER, &["0", "2147483648", "99999999999999999999"], &[]),
     bad(
         "from",
@@ -95,11 +99,11 @@ const TABLE: &[Bad] = &[
         &["1969-12-31T23:59:59Z", "2025-12-31T23:59:59.999Z"],
         &[("2026-02-01T00:00:00Z", &[("count", "5")]), ("2026-02-01T00:00:00Z", &[("duration", "5s")])],
     ),
-    bad("count", NUMBER, &["0", "18446744073709551616", "9999999999999"], &[("5", &[("duration", "5s")])]),
+    bad("count", COUNT, &["0", "18446744073709551616", "9999999999999"], &[("5", &[("duration", "5s")])]),
     bad("duration", &["soon", "-5s", "5", "1.5.5s"], &["0s", "1us", "9999y"], &[("5s", &[("count", "5")])]),
     bad("fast", SWITCH, &[], &[("true", &[("speed", "60")])]),
     bad("threads", NUMBER, &["0", "257", "-1"], &[]),
-    bad("speed", SHARE, &["0", "1000000.1", "0.0000001"], &[("60", &[("fast", "true")])]),
+    bad("speed", DECIMAL, &["0", "1000000.1", "0.0000001"], &[("60", &[("fast", "true")])]),
     bad("sink", WORD, &[], &[("null", &[("out", "unused")]), ("stdout", &[("envelope", "true")])]),
     bad("out", &[], &[], &[("unused", &[("sink", "null")])]),
     bad("overwrite", SWITCH, &[], &[("true", &[("sink", "stdout")])]),
@@ -144,6 +148,7 @@ const TABLE: &[Bad] = &[
         &["3/3", "0/0", "0/4294967296"],
         &[("0/3", &[("from", "now")])],
     ),
+    bad("embedded-port", NUMBER, &["0", "65536"], &[("1234", &[("sink", "null")])]),
     bad("hold", SWITCH, &[], &[("true", &[("sink", "null")])]),
     bad(
         "listen",
@@ -154,6 +159,7 @@ const TABLE: &[Bad] = &[
     bad("quiet", SWITCH, &[], &[]),
     bad("log-format", WORD, &[], &[]),
     bad("report", WORD, &[], &[]),
+    bad("report-file", &["-"], &[], &[]),
     bad("fingerprint", SWITCH, &[], &[]),
     bad("answer-key", &[], &[], &[("unused", &[("shard", "0/2")])]),
 ];
@@ -164,7 +170,9 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("verify", "prefix", SWITCH),
     ("verify", "report", WORD),
     ("verify", "from", &["now"]),
+    ("verify", "to", &["now"]),
     ("answer-key", "out", &[]),
+    ("answer-key", "from", &["now"]),
     (
         "answer-key",
         "bound",
@@ -172,8 +180,15 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ),
     ("answer-key", "window", &["soon", "0s", "-5s", "9999999999y"]),
     ("answer-key", "watermark-delay", &["soon", "0s", "-5s"]),
-    ("show", "ORDINAL", &["many", "-1", "1.5", "18446744073709551616", "99999999999999999"]),
+    (
+        "show",
+        "AUCTION",
+        &["many", "-1", "1.5", "18446744073709551616", "99999999999999999", "00000000-0000-5000-8000-00000000000g"],
+    ),
+    ("show", "at", &["yesterday", "1767225600"]),
+    ("show", "within", &["0", "many"]),
     ("schema", "EVENT", WORD),
+    ("schema", "format", &["ddl-oracle", "avro"]),
     ("completions", "SHELL", WORD),
     ("man", "COMMAND", WORD),
     ("health", "URL", &["here", "https://127.0.0.1:1/livez", "127.0.0.1:0", "::1:80"]),
@@ -241,7 +256,7 @@ impl Attempt {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
         command.env_clear().stdin(Stdio::null()).current_dir(folder.path());
         let is_given = |option: &str| given.contains(&option);
-        let kafka = ["bootstrap-servers", "replication-factor", "resume", "delivery", "hold"]
+        let kafka = ["bootstrap-servers", "replication-factor", "resume", "delivery", "hold", "embedded-port"]
             .iter()
             .any(|option| is_given(option));
         if !is_given("sink") && !is_given("out") && !kafka {

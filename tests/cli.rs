@@ -106,7 +106,7 @@ fn a_configuration_is_shown_with_its_origins() {
             .env("MDG_HEADERS", "yes")
             .output()
             .unwrap();
-    let report: Value = serde_json::from_slice(&run.stderr).unwrap();
+    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!((&json["stream_id"], &json["window"]), (&report["stream_id"], &report["window"]));
     assert_eq!(check(&["--speed", "0"]).status.code(), Some(2));
     for refused in [
@@ -133,7 +133,7 @@ fn a_value_may_be_the_word_help() {
             .output()
             .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
-    let stream = |output: &Output| serde_json::from_slice::<Value>(&output.stderr).unwrap()["stream_id"].clone();
+    let stream = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap()["stream_id"].clone();
     let plain = succeed(&["--sink", "null", "--fast", "--count", "1", "--report", "json"]);
     assert_eq!(stream(&output), stream(&plain));
 }
@@ -318,7 +318,8 @@ fn the_report_reads_well() {
     let chosen = succeed(&["--sink", "null", "--fast", "--events-per-second", "2.5"]);
     snapshot!("report-of-the-default-window", stderr(&chosen));
     let json = succeed(&["--sink", "null", "--fast", "--count", "20000", "--fingerprint", "--report", "json"]);
-    let mut json: Value = serde_json::from_slice(&json.stderr).unwrap();
+    assert_eq!(stderr(&json), "");
+    let mut json: Value = serde_json::from_slice(&json.stdout).unwrap();
     json["seconds"] = "[seconds]".into();
     json["records_per_second"] = "[rate]".into();
     snapshot!("report-json", serde_json::to_string_pretty(&json).unwrap());
@@ -521,7 +522,9 @@ fn run_options_change_no_byte() {
     let base = ["--fast", "--count", "3000", "--headers", "--fingerprint", "--report", "json", "--seed", "9"];
     let fingerprint = |more: &[&str]| {
         let output = succeed(&[&base[..], more].concat());
-        let line = stderr(&output).lines().find(|line| line.starts_with('{')).unwrap().to_owned();
+        // Where standard output carries records, the report stands beside it.
+        let said = if more.contains(&"stdout") { stderr(&output) } else { stdout(&output) };
+        let line = said.lines().find(|line| line.starts_with('{')).unwrap().to_owned();
         serde_json::from_str::<Value>(&line).unwrap()["fingerprint"].as_str().unwrap().to_owned()
     };
     let expected = fingerprint(&["--sink", "null"]);
@@ -533,7 +536,7 @@ fn run_options_change_no_byte() {
     let base = ["--count", "3000", "--headers", "--fingerprint", "--report", "json", "--seed", "9", "--sink", "null"];
     let paced = |more: &[&str]| {
         let output = succeed(&[&base[..], more].concat());
-        let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         (report["fingerprint"].as_str().unwrap().to_owned(), report)
     };
     // Five minutes of virtual time in half a second, and as a backfill that a live run begins with.
@@ -713,7 +716,8 @@ fn lines_of_a_live_run(args: &[&str], count: usize) -> (Vec<String>, Output) {
 #[test]
 fn live_begins_now_and_ends_with_0_on_a_signal() {
     let before = wall_clock_ms();
-    let (lines, output) = lines_of_a_live_run(&["--sink", "stdout", "--events-per-second", "200"], 100);
+    let (lines, output) =
+        lines_of_a_live_run(&["--sink", "stdout", "--from", "now", "--events-per-second", "200"], 100);
     let after = wall_clock_ms();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stderr(&output).contains("late by"), "{}", stderr(&output));
@@ -776,7 +780,7 @@ fn shards_share_the_partitions_of_a_window() {
     let args = ["--sink", "files", "--out", out.to_str().unwrap(), "--fast", "--count", "200", "--report", "json"];
     let output = program(&args).env("MDG_SHARD", "1/3").output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
-    let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let manifest: Value = serde_json::from_str(&fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap();
     assert_eq!((&report["shard"], &manifest["shard"]), (&"1/3".into(), &"1/3".into()));
 }

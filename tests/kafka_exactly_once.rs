@@ -66,7 +66,7 @@ impl Case {
     /// A run that writes transactions, in the window's rhythm.
     fn paced(&self, more: &[&str]) -> Child {
         let mut command = self.command(&[&["--speed", "1", "--delivery", "exactly-once"], more].concat());
-        command.stderr(Stdio::piped()).spawn().unwrap()
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// The same at full speed.
@@ -203,9 +203,8 @@ fn a_signal_commits_what_was_sent() {
     let begin = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(begin.elapsed() < limit(5), "{:?}", begin.elapsed());
-    let report = stderr(&output);
-    let line = report.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{report}"));
-    let report: serde_json::Value = serde_json::from_str(line).unwrap();
+    let report: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
     assert_eq!(code(&output), Some(5));
     assert_eq!(report["records"], report["acked"]);
     let seen: usize = Stage::ALL.map(|stage| case.seen(stage).values().map(Vec::len).sum()).iter().sum();

@@ -222,7 +222,7 @@ fn partitions_at_different_places_go_on_each_behind_its_own_tail() {
         assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
         assert!(stderr(&again).contains("nothing to do: the window is complete, its "), "{}", stderr(&again));
         let json = case.run(&["--report", "json", "--resume", "require"]);
-        let report: serde_json::Value = serde_json::from_slice(&json.stderr).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
         assert_eq!((&report["records"], &report["acked"]), (&0.into(), &0.into()), "{report}");
         assert_eq!(report["resumed"]["records"], records.len(), "{report}");
         case.assert_whole();

@@ -47,6 +47,7 @@ fn command(bootstrap: &str, spec: &StreamSpec, prefix: &str, args: &[&str]) -> C
         .args(["--bootstrap-servers", bootstrap, "--events-per-second", &rate, "--epoch", &epoch, "--from", "epoch"])
         .args(topic_flags(prefix))
         .args(args)
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
 }
@@ -185,9 +186,7 @@ fn partitions_that_are_added_under_way_stay_empty() {
 
 /// The report of `--report json`.
 fn report(output: &Output) -> serde_json::Value {
-    let text = stderr(output);
-    let line = text.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no report: {text}"));
-    serde_json::from_str(line).unwrap()
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("no report: {error}: {}", stderr(output)))
 }
 
 /// A wall clock that a test steps: `live/clock.c`, loaded into the program.

@@ -147,7 +147,7 @@ fn write_json(line: &mut Vec<u8>, value: Value<'_>) {
 }
 
 /// How many rows a table has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableCount {
     /// Its name: that of its files without their ending.
     pub name: String,

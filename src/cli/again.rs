@@ -1,5 +1,6 @@
 //! The command that verifies what a run wrote.
 
+use super::options::TopicPrefix;
 use crate::sink::kafka::{DEFAULT_BROKERS, Property};
 use crate::spec::{Layout, Stage, StreamSpec};
 use crate::stream::{Stream, Window};
@@ -77,6 +78,9 @@ fn stream_options(spec: &StreamSpec) -> Vec<(&'static str, String)> {
 }
 
 fn layout_options(layout: &Layout) -> Vec<(&'static str, String)> {
+    if let Some(prefix) = prefix(layout) {
+        return vec![("--topic-prefix", prefix)];
+    }
     let options = ["--topic-bid-requests", "--topic-bid-responses", "--topic-impressions", "--topic-clicks"];
     let defaults = Layout::default();
     Stage::ALL
@@ -84,6 +88,22 @@ fn layout_options(layout: &Layout) -> Vec<(&'static str, String)> {
         .filter(|&stage| layout.topic(stage).name != defaults.topic(stage).name)
         .map(|stage| (options[stage.index()], layout.topic(stage).name.to_string()))
         .collect()
+}
+
+/// What `--topic-prefix` makes all names of, if anything does.
+fn prefix(layout: &Layout) -> Option<String> {
+    let defaults = Layout::default();
+    let name = |layout: &Layout, stage| layout.topic(stage).name.to_string();
+    let joined = name(layout, Stage::Request);
+    let joined = joined.strip_suffix(&name(&defaults, Stage::Request)).filter(|joined| !joined.is_empty())?;
+    // Without the sign that is put there, where nothing else is.
+    let short = joined.strip_suffix('-').filter(|short| !short.is_empty());
+    let made = |prefix: &str| {
+        let prefix: TopicPrefix = prefix.parse().ok()?;
+        let is_made = |stage| name(layout, stage) == prefix.topic(&name(&defaults, stage));
+        Stage::ALL.into_iter().all(is_made).then_some(())
+    };
+    [short, Some(joined)].into_iter().flatten().find(|prefix| made(prefix).is_some()).map(str::to_owned)
 }
 
 /// A word for a shell.
@@ -119,6 +139,22 @@ mod tests {
             "mock-data-gen verify --bootstrap-servers localhost:29092 -X 'sasl.password=***' -X 'sasl.username=a b' \
              --seed 7 --key-by request --topic-clicks c --headers --from 2026-01-01T00:00:01.084Z"
         );
+        for (prefix, shown) in
+            [("p-", Some("p")), ("p.", Some("p.")), ("p--", Some("p--")), ("-", Some("-")), ("p", None)]
+        {
+            let mut topics = Layout::default().topics().clone();
+            for topic in &mut topics {
+                topic.name = format!("{prefix}{}", topic.name).parse().unwrap();
+            }
+            let stream = Stream::new(&StreamSpec::default(), &Layout::new(topics).unwrap());
+            let command = verify_command(&stream, Window::auctions(0, 5), here);
+            let expected = match shown {
+                Some(shown) if shown.starts_with('-') => format!("--topic-prefix={shown} --from"),
+                Some(shown) => format!("--topic-prefix {shown} --from"),
+                None => "--topic-bid-requests pbid-requests --topic-bid-responses pbid-responses".to_owned(),
+            };
+            assert!(command.contains(&expected), "{prefix}: {command}");
+        }
         let folder = verify_command(&stream, Window::auctions(0, 1), Written::Folder("it's here"));
         assert!(folder.starts_with(r"mock-data-gen verify --files 'it'\''s here' --seed 7"), "{folder}");
         let folder = verify_command(&stream, Window::auctions(0, 1), Written::Folder("-dash"));

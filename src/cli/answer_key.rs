@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Command};
+use serde::Serialize;
 
 use super::options::{LayoutArgs, StreamArgs};
+use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
@@ -13,6 +15,7 @@ use crate::answer_key::{EDGES, Settings, TableCount, write};
 use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
 use crate::sink::Stop;
+use crate::source::files::Manifest;
 use crate::spec::{Span, SpanError};
 use crate::stream::{Part, Stream, Window};
 
@@ -35,8 +38,11 @@ pub(super) struct AnswerKeyArgs {
 #[command(next_help_heading = "Answer key")]
 struct AnswerKeyOptions {
     /// Folder for the tables: new or empty
-    #[arg(long, env = "MDG_OUT", value_name = "DIR")]
+    #[arg(short = 'o', long, env = "MDG_OUT", value_name = "DIR")]
     out: PathBuf,
+    /// A folder that --sink files wrote: the key is of its window, with the stream options that it was written with
+    #[arg(long, env = "MDG_FILES", value_name = "DIR")]
+    files: Option<PathBuf>,
     /// How far behind its parent a joined child may lie, such as `impression_click=60s`; once for each of `request_response`,
     /// `response_impression`, `impression_click` [default: 100ms, 500ms, 10s, or those of --boundary]
     #[arg(long, env = "MDG_BOUND", value_name = "EDGE=SPAN", value_delimiter = ',')]
@@ -47,6 +53,8 @@ struct AnswerKeyOptions {
     /// Also say what an engine counts and must join whose watermarks lag so far behind [default: nothing is dropped as late]
     #[arg(long, env = "MDG_WATERMARK_DELAY", value_name = "SPAN", allow_hyphen_values = true)]
     watermark_delay: Option<Span>,
+    #[command(flatten)]
+    reports: ReportArgs,
 }
 
 /// The bound of one join.
@@ -77,22 +85,58 @@ impl FromStr for Bound {
 
 /// What shared options mean here.
 pub(super) fn with_own_help(command: Command) -> Command {
-    command.mut_arg("from", |arg| arg.help("First arrival: an RFC 3339 time, or epoch [default: epoch]"))
+    command
+        .mut_arg("from", |arg| arg.help("First arrival: an RFC 3339 time, a date, epoch or epoch+1h [default: epoch]"))
 }
 
 /// Writes the key of a window.
 pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
     let stream = Stream::new(&args.stream.spec()?, &args.layout.layout()?);
-    let Some(window) = args.window.demanded(stream.auctions())?.filter(|window| window.end().is_some()) else {
+    let demanded = match (args.window.demanded(stream.auctions())?, &args.options.files) {
+        (None, Some(folder)) => Some(window_of(folder)?),
+        (demanded, _) => demanded,
+    };
+    let Some(window) = demanded.filter(|window| window.end().is_some()) else {
         return Err(Failure::Usage(
             "an answer key is of a window that ends: give --count, --duration or --to, as the run has it".to_owned(),
         ));
     };
     let settings = args.options.settings(&stream)?;
     let stop = signals::listen()?;
+    let reports = &args.options.reports;
+    reports.prepare()?;
     let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false, metrics: None };
-    to_stderr(&Heading::new(stream.auctions(), &Part::from(window)).to_string());
-    key.write(&stream, window, args.terminal, &stop)
+    let heading = Heading::new(stream.auctions(), &Part::from(window));
+    to_stderr(&heading.to_string());
+    let tables = key.write(&stream, window, args.terminal, &stop)?;
+    reports.give(&KeyReport { heading, folder: &args.options.out, tables }, StandardOutput::IsFree)
+}
+
+/// What programs are told of a key.
+#[derive(Debug, Serialize)]
+struct KeyReport<'a> {
+    #[serde(flatten)]
+    heading: Heading,
+    folder: &'a Path,
+    tables: Vec<TableCount>,
+}
+
+/// The window that a folder holds.
+fn window_of(folder: &Path) -> Result<Window, Failure> {
+    let refused = |why: &str| {
+        let path = folder.join("manifest.json");
+        Err(Failure::Usage(format!("{} {why}: give --files a folder that one run wrote to its end", path.display())))
+    };
+    match Manifest::read(folder)? {
+        None => refused("does not exist"),
+        Some(manifest) if manifest.shard().is_some() => {
+            refused("is of one of several workers, and a key is of all partitions")
+        }
+        Some(manifest) if !manifest.is_complete() => {
+            refused("is of a run that was ended before its window was complete")
+        }
+        Some(manifest) => Ok(manifest.window()),
+    }
 }
 
 impl AnswerKeyOptions {
@@ -129,7 +173,7 @@ impl KeyFolder<'_> {
         window: Window,
         terminal: TerminalArgs,
         stop: &Stop,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<TableCount>, Failure> {
         let bar = terminal.shows_progress().then(|| auctions_bar(window));
         let progress = |ordinal: u64| {
             if let Some(metrics) = self.metrics {
@@ -147,7 +191,7 @@ impl KeyFolder<'_> {
         if terminal.is_for_people() {
             to_stderr(&shown(&tables, self.folder));
         }
-        Ok(())
+        Ok(tables)
     }
 }
 

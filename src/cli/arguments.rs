@@ -1,9 +1,11 @@
 //! The words of the command line, looked at before they are parsed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction};
 
+/// Variables of ours begin so, apart from the product document's.
+pub(super) const OURS: &str = "MDG_";
 /// The flag of librdkafka properties.
 pub(super) const PROPERTY: &str = "-X";
 
@@ -23,14 +25,24 @@ pub(super) fn is_switch(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::SetTrue)
 }
 
+/// The variables that an option reads: the product document's, where it has one, and `MDG_<OPTION>`.
+pub(super) fn variables_of(arg: &Arg) -> Vec<String> {
+    let Some(own) = arg.get_env().and_then(OsStr::to_str) else { return Vec::new() };
+    let by_name = format!("{OURS}{}", name(arg).to_ascii_uppercase().replace('-', "_"));
+    // `--window` of the answer key is called otherwise within.
+    if own == by_name { vec![by_name] } else { vec![own.to_owned(), by_name] }
+}
+
 /// What an option has on the command line: empty where it is a switch, or its value is missing.
-pub(super) fn typed_value(arg: &Arg, typed: &[OsString]) -> Option<String> {
+pub(super) fn typed_value(arg: &Arg, typed: &[OsString], args: &[&Arg]) -> Option<String> {
     let flag = format!("--{}", name(arg));
-    let short = arg.get_short().map(|letter| format!("-{letter}"));
     let mut words = typed.iter().take_while(|word| *word != "--").map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
-        if is_switch(arg) && short.as_deref() == Some(&word) {
-            return Some(String::new());
+        match arg.get_short().and_then(|letter| after_letter(&word, letter, args)) {
+            Some(_) if is_switch(arg) => return Some(String::new()),
+            Some("") => return Some(words.next().unwrap_or_default().into_owned()),
+            Some(rest) => return Some(rest.strip_prefix('=').unwrap_or(rest).to_owned()),
+            None => {}
         }
         match word.strip_prefix(&flag) {
             Some("") if is_switch(arg) => return Some(String::new()),
@@ -40,6 +52,14 @@ pub(super) fn typed_value(arg: &Arg, typed: &[OsString]) -> Option<String> {
         }
     }
     None
+}
+
+/// What stands after a letter in a word of letters, `5` of `-qn5`: switches may stand before it.
+fn after_letter<'a>(word: &'a str, letter: char, args: &[&Arg]) -> Option<&'a str> {
+    let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
+    let is_switch = |letter| args.iter().any(|arg| arg.get_short() == Some(letter) && is_switch(arg));
+    let at = letters.find(|c| c == letter || !is_switch(c))?;
+    letters[at..].strip_prefix(letter)
 }
 
 /// The keys of the properties on the command line: `-X key=value` or `-Xkey=value`.

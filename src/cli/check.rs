@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::configuration::Configuration;
 use super::partitions::uneven_topics;
-use super::run::{ReportForm, Resolved, Resume, RunArgs};
+use super::reports::StandardOutput;
+use super::run::{Resolved, Resume, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::emit_lag_ms_max;
 use crate::metrics::Metrics;
@@ -77,11 +78,10 @@ pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &Arg
     if looked.as_ref().is_err_and(|failure| !failure.is_silence()) {
         return looked;
     }
-    let text = match args.options.report {
-        ReportForm::Text => findings.to_string(),
-        ReportForm::Json => serde_json::to_string(&findings).map_err(|e| Failure::Usage(e.to_string()))? + "\n",
-    };
-    to_stdout(&text)?;
+    args.options.reports.give(&findings, StandardOutput::IsFree)?;
+    if args.options.reports.is_text() {
+        to_stdout(&findings.to_string())?;
+    }
     for warning in &findings.warnings {
         to_stderr(&format!("warning: {warning}\n"));
     }

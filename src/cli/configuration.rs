@@ -3,14 +3,20 @@
 //! What variables and the file say is put before what was typed, as flags, so that one parser judges all of them; each keeps its
 //! origin for errors and for `check`.
 
+mod error;
+mod implied;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command};
 
-use super::arguments::{PROPERTY, is_option, is_switch, name, on_or_off, switched, typed_properties, typed_value};
-use super::config_file::{ConfigFile, ConfigFileError, Entry, read_small};
+pub(super) use self::error::ConfigurationError;
+use super::arguments::{
+    PROPERTY, is_option, is_switch, name, on_or_off, switched, typed_properties, typed_value, variables_of,
+};
+use super::config_file::{ConfigFile, Entry, read_small};
 use super::misspelt::{nearest, unknown_variables};
 use super::options::EMBEDDED;
 use super::origin::Origin;
@@ -21,33 +27,6 @@ const CONFIG: &str = "config";
 pub(super) const PROPERTY_VARIABLE: &str = "MDG_KAFKA_";
 /// `MDG_KAFKA_SASL_PASSWORD_FILE` names a file that holds it, as container secrets do.
 const IN_A_FILE: &str = "_FILE";
-/// Options of which at most one may be given: one that is given beats all of a lower origin.
-const ALTERNATIVES: [&[&str]; 2] = [&["to", "count", "duration"], &[FAST, "speed"]];
-const FAST: &str = "fast";
-
-/// A configuration that contradicts itself before any value is looked at.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ConfigurationError {
-    #[error(transparent)]
-    File(#[from] ConfigFileError),
-    #[error("{path}, line {line}: there is no option `{key}`{tip}", path = .path.display())]
-    UnknownKey { path: PathBuf, line: usize, key: String, tip: String },
-    #[error("{path}, line {line}: a file cannot name another: give --config or MDG_CONFIG, or leave `config` away", path = .path.display())]
-    OwnName { path: PathBuf, line: usize },
-    #[error("the variable {0} is not UTF-8")]
-    NotUtf8(String),
-    #[error("'{value}' is no value of --{option}, which comes from {from}: give true or false", from = .origin.within())]
-    Switch { option: String, value: String, origin: Origin },
-    #[error("the variables {0} and {0}_FILE are both given: unset one of them")]
-    Twice(String),
-    #[error("cannot read {path}, which {variable} names: {source}", path = .path.display())]
-    SecretFile {
-        variable: String,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// The process's variables.
 pub(super) type Variables = BTreeMap<OsString, OsString>;
@@ -80,7 +59,7 @@ impl Configuration {
             args.extend(root.get_arguments().filter(|arg| name(arg) == CONFIG));
         }
         for arg in &args {
-            if let Some(value) = typed_value(arg, typed) {
+            if let Some(value) = typed_value(arg, typed, &args) {
                 found.options.insert(name(arg), (value, Origin::Flag));
             }
             found.add_variable(arg, variables)?;
@@ -95,6 +74,8 @@ impl Configuration {
             found.properties.remove(&key);
         }
         found.drop_beaten_alternatives();
+        found.name_topics(&args);
+        found.add_manifest(&args)?;
 
         let mut arguments = before.to_vec();
         arguments.extend(found.as_flags(&args)?);
@@ -152,9 +133,20 @@ impl Configuration {
     }
 
     fn add_variable(&mut self, arg: &Arg, variables: &Variables) -> Result<(), ConfigurationError> {
-        let Some(variable) = arg.get_env().and_then(OsStr::to_str) else { return Ok(()) };
-        if let Some(value) = set(variables, variable)? {
-            self.options.entry(name(arg)).or_insert((value, Origin::Variable(variable.to_owned())));
+        let mut given: Option<(String, String)> = None;
+        for variable in variables_of(arg) {
+            let Some(value) = set(variables, &variable)? else { continue };
+            match given {
+                None => given = Some((variable, value)),
+                Some((_, ref first_value)) if *first_value == value => {}
+                Some((first, first_value)) => {
+                    let (option, second, second_value) = (name(arg), variable, value);
+                    return Err(ConfigurationError::Differ { option, first, second, first_value, second_value });
+                }
+            }
+        }
+        if let Some((variable, value)) = given {
+            self.options.entry(name(arg)).or_insert((value, Origin::Variable(variable)));
         }
         Ok(())
     }
@@ -206,21 +198,6 @@ impl Configuration {
             self.properties.insert(key, (value, Origin::Variable(variable.to_owned())));
         }
         Ok(())
-    }
-
-    /// An option beats those that exclude it and were given further down.
-    fn drop_beaten_alternatives(&mut self) {
-        for group in ALTERNATIVES {
-            // A switch that is turned off excludes nothing.
-            let is_off = |option: &str, value: &str| option == FAST && on_or_off(value) == Some(false);
-            let given = |option: &&str| self.options.get(*option).filter(|(value, _)| !is_off(option, value));
-            let Some(highest) = group.iter().filter_map(given).map(|(_, origin)| origin.layer()).max() else {
-                continue;
-            };
-            self.options.retain(|option, (value, origin)| {
-                !group.contains(&option.as_str()) || is_off(option, value) || origin.layer() == highest
-            });
-        }
     }
 
     /// What was not typed, as flags.
@@ -390,10 +367,74 @@ mod tests {
 
     #[test]
     fn variables_that_look_like_ours_are_named() {
-        let variables = [("MDG_SEDE", "1"), ("MDG_SEED", "1"), ("MDG_KAFKA_ACKS", "1"), ("HOME", "/")];
+        let variables =
+            [("MDG_SEDE", "1"), ("MDG_SEED", "1"), ("MDG_KAFKA_ACKS", "1"), ("HOME", "/"), ("MDG_RATE", "1")];
         let variables = variables.map(|(name, value)| (name.into(), value.into())).into_iter().collect();
         let (found, _) = Configuration::resolve(&super::super::command(), &words("mdg"), &variables).unwrap();
-        assert_eq!(found.unknown_variables(), ["MDG_SEDE is none of this program's: did you mean MDG_SEED?"]);
+        let told = [
+            "MDG_RATE is none of this program's: did you mean MDG_EVENTS_PER_SECOND?",
+            "MDG_SEDE is none of this program's: did you mean MDG_SEED?",
+        ];
+        assert_eq!(found.unknown_variables(), told);
+    }
+
+    #[test]
+    fn every_option_reads_a_variable_of_its_own_name() {
+        let root = super::super::command();
+        for arg in root.get_arguments().filter(|arg| is_option(arg) && arg.get_env().is_some()) {
+            let option = name(arg);
+            let named = format!("MDG_{}", option.to_ascii_uppercase().replace('-', "_"));
+            let value = if is_switch(arg) { "true" } else { "x" };
+            let variables = Variables::from([(named.into(), value.into())]);
+            let (found, _) = Configuration::resolve(&root, &words("mdg"), &variables).unwrap_or_else(|error| {
+                // The file that it names is not there.
+                assert_eq!(option, CONFIG, "{error}");
+                (Configuration::default(), Vec::new())
+            });
+            assert!(found.unknown_variables().is_empty(), "{option}");
+            assert!(option == CONFIG || found.options.contains_key(&option), "{option}");
+        }
+    }
+
+    #[test]
+    fn two_variables_of_an_option_agree_or_are_refused() {
+        assert_eq!(resolve("mdg", "WIN_RATE=0.5 MDG_WIN_RATE=0.5").unwrap(), "mdg --win-rate=0.5");
+        let both = resolve("mdg", "WIN_RATE=0.5 MDG_WIN_RATE=0.4").unwrap_err();
+        assert_eq!(
+            both,
+            "the variables WIN_RATE and MDG_WIN_RATE both give --win-rate, and differ: '0.5' and '0.4': unset one of them"
+        );
+        assert_eq!(resolve("mdg", "WIN_RATE= MDG_WIN_RATE=0.4").unwrap(), "mdg --win-rate=0.4");
+    }
+
+    #[test]
+    fn a_prefix_names_the_topics_that_have_no_name_of_their_own() {
+        let all = |prefix: &str| {
+            format!(
+                "--topic-bid-requests={prefix}bid-requests --topic-bid-responses={prefix}bid-responses \
+                 --topic-impressions={prefix}impressions --topic-clicks={prefix}clicks"
+            )
+        };
+        for (prefix, joined) in [("a", "a-"), ("a-", "a-"), ("a.", "a."), ("a_", "a_"), ("a.b", "a.b-")] {
+            let typed = format!("mdg --topic-prefix {prefix}");
+            assert_eq!(resolve(&typed, "").unwrap(), format!("mdg {} --topic-prefix {prefix}", all(joined)));
+        }
+        let own = resolve("mdg --topic-prefix a --topic-clicks c", "").unwrap();
+        assert!(!own.contains("--topic-clicks=") && own.contains("--topic-impressions=a-impressions"), "{own}");
+        let lower = resolve("mdg --topic-prefix a", "TOPIC_CLICKS=c").unwrap();
+        assert!(lower.contains("--topic-clicks=a-clicks"), "{lower}");
+        let same = resolve("mdg", "TOPIC_CLICKS=c MDG_TOPIC_PREFIX=a").unwrap();
+        assert!(same.ends_with("--topic-clicks=c") && same.contains("--topic-impressions=a-impressions"), "{same}");
+        assert_eq!(resolve("mdg --topic-prefix a/b", "").unwrap(), "mdg --topic-prefix a/b", "the parser refuses it");
+    }
+
+    #[test]
+    fn letters_are_options_as_well() {
+        for typed in ["-n 5", "-n5", "-n=5", "-qn5", "-qn 5", "--count 5", "--count=5"] {
+            let resolved = resolve(&format!("mdg {typed}"), "MDG_COUNT=7 MDG_DURATION=1h").unwrap();
+            assert_eq!(resolved, format!("mdg {typed}"), "what is typed beats all variables");
+        }
+        assert_eq!(resolve("mdg --out -n", "MDG_SEED=1").unwrap(), "mdg --seed=1 --out -n");
     }
 
     #[test]

@@ -55,6 +55,12 @@ pub(super) enum Failure {
         "cannot listen on {address}: {source}\ngive --listen an address and a port of this machine that nobody else listens on"
     )]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot write the report to {path}: {source}\ngive --report-file a file that can be written", path = .path.display())]
+    ReportFile { path: PathBuf, source: io::Error },
+    #[error(
+        "the embedded broker cannot be reached at port {port}: {source}\ngive --embedded-port another port, or leave it away for a free one"
+    )]
+    EmbeddedPort { port: u16, source: io::Error },
     #[error("{url}: {reason}")]
     Unhealthy { url: String, reason: String },
     #[error("the topics do not hold what was sent")]
@@ -138,6 +144,8 @@ impl Failure {
             | Self::ReadBack
             | Self::Signals(_)
             | Self::Problems(_)
+            | Self::ReportFile { .. }
+            | Self::EmbeddedPort { .. }
             | Self::Listen { .. } => 3,
         }
     }

@@ -23,7 +23,7 @@ pub(super) const EMBEDDED: &str = "embedded";
 #[command(next_help_heading = "Stream (these decide every byte)")]
 pub(super) struct StreamArgs {
     /// Chooses the stream: 0 to 2^64 - 1
-    #[arg(long, env = "MDG_SEED", default_value_t = 42, value_parser = whole(0..=u64::MAX))]
+    #[arg(short = 's', long, env = "MDG_SEED", default_value_t = 42, value_parser = whole(0..=u64::MAX))]
     seed: u64,
     /// Virtual time at which the stream begins: RFC 3339, whole milliseconds
     #[arg(long, env = "MDG_EPOCH", default_value_t = Epoch::default(), value_name = "TIME")]
@@ -133,10 +133,37 @@ where
     }
 }
 
+/// What the names of all four topics begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TopicPrefix(String);
+
+impl TopicPrefix {
+    /// A topic's name.
+    pub(super) fn topic(&self, name: &str) -> String {
+        let Self(prefix) = self;
+        if prefix.ends_with(['-', '_', '.']) { format!("{prefix}{name}") } else { format!("{prefix}-{name}") }
+    }
+}
+
+impl FromStr for TopicPrefix {
+    type Err = LayoutError;
+
+    fn from_str(text: &str) -> Result<Self, LayoutError> {
+        let prefix = Self(text.to_owned());
+        // The longest.
+        let name: TopicName = prefix.topic("bid-responses").parse()?;
+        if text.is_empty() { Err(LayoutError::TopicName) } else { Ok(name).map(|_| prefix) }
+    }
+}
+
 /// Where records go.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Layout")]
 pub(super) struct LayoutArgs {
+    /// Name all four topics: PREFIX, a `-` unless it ends with `.`, `_` or `-`, and bid-requests, bid-responses, impressions, clicks
+    // Made into the names below before everything is parsed: see `configuration`.
+    #[arg(long, env = "MDG_TOPIC_PREFIX", value_name = "PREFIX")]
+    topic_prefix: Option<TopicPrefix>,
     /// Topic of the bid requests
     #[arg(long, env = "TOPIC_BID_REQUESTS", default_value = "bid-requests", value_name = "TOPIC")]
     topic_bid_requests: TopicName,
@@ -191,7 +218,7 @@ fn parse_brokers(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 pub(super) struct KafkaArgs {
     /// Kafka's address; for a run also `embedded`, a broker inside this process
-    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT", value_parser = parse_brokers)]
+    #[arg(short = 'b', long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = DEFAULT_BROKERS, value_name = "HOST:PORT", value_parser = parse_brokers)]
     pub(super) bootstrap_servers: String,
     /// Any librdkafka property, such as `security.protocol=SASL_SSL`; may be given often, also as a variable such as
     /// `MDG_KAFKA_SASL_PASSWORD`, or `MDG_KAFKA_SASL_PASSWORD_FILE` for a secret that stands in a file

@@ -8,10 +8,14 @@ use std::path::PathBuf;
 pub(super) enum Origin {
     /// Nowhere.
     Default,
+    /// In the manifest of a folder that is read.
+    Manifest(PathBuf),
     /// In the file.
     File { path: PathBuf, line: usize },
     /// By a variable.
     Variable(String),
+    /// In a name that was made of --topic-prefix, which came from there.
+    Prefix(Box<Self>),
     /// On the command line.
     Flag,
 }
@@ -21,8 +25,9 @@ impl Origin {
     pub(super) fn layer(&self) -> u8 {
         match self {
             Self::Default => 0,
-            Self::File { .. } => 1,
+            Self::Manifest(_) | Self::File { .. } => 1,
             Self::Variable(_) => 2,
+            Self::Prefix(origin) => origin.layer(),
             Self::Flag => 3,
         }
     }
@@ -37,8 +42,10 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Manifest(path) => write!(f, "{}", path.display()),
             Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
             Self::Variable(name) => write!(f, "variable {name}"),
+            Self::Prefix(origin) => write!(f, "--topic-prefix, {origin}"),
             Self::Flag => f.write_str("command line"),
         }
     }

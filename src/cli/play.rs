@@ -4,17 +4,16 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::again::verify_command;
 use super::answer_key::KeyFolder;
 use super::read_back::ReadBack;
-use super::run::{ReportForm, Resume, RunOptions};
+use super::run::{Resume, RunOptions};
 use super::status::Status;
-use super::terminal::{self, TerminalArgs};
-use super::{Failure, to_stderr};
+use super::terminal::TerminalArgs;
+use super::{Failure, to_stderr, to_stdout};
 use crate::answer_key::{Settings, is_written};
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
-use crate::report::{Heading, Report, Resumed};
+use crate::report::{Heading, Resumed};
 use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
 use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
@@ -32,6 +31,8 @@ pub(super) struct Player<'a> {
     pub(super) shard: Shard,
     /// The window's end, if the wall clock says where it starts.
     pub(super) now_until: Option<WindowEnd>,
+    /// How far from now it starts then, in milliseconds.
+    pub(super) from_now_ms: i64,
     /// How the window ends, where nothing bounds it and the program chose.
     pub(super) chosen: Option<&'static str>,
     pub(super) pace: Pace,
@@ -77,7 +78,7 @@ impl Player<'_> {
         renew: Option<Renew<'_, S>>,
     ) -> Result<(), Failure> {
         let outcome = self.play_into(stream, beginning, sink, renew, self.options.fingerprint)?;
-        self.report(stream, beginning, &outcome);
+        self.report(&self.report_of(stream, beginning, &outcome))?;
         self.write_answer_key(stream, beginning, &outcome)?;
         self.verdict(&outcome)
     }
@@ -100,7 +101,7 @@ impl Player<'_> {
         let never = self.options.resume == Some(Resume::Never);
         let are_offsets = outcome.acked.is_some() && !never && counts && !self.options.is_exactly_once();
         let key = KeyFolder { folder, settings, are_offsets, metrics: Some(self.metrics.as_ref()) };
-        key.write(stream, window, self.terminal, self.stop)
+        key.write(stream, window, self.terminal, self.stop).map(drop)
     }
 
     /// What is played where nothing is held yet.
@@ -112,7 +113,11 @@ impl Player<'_> {
     pub(super) fn play_embedded(&self, stream: &Stream) -> Result<(), Failure> {
         Embedded::require_fit(stream, self.window, self.stop)?;
         let broker = Embedded::start(stream.layout())?;
-        to_stderr(&format!("embedded broker at {}\n", broker.brokers()));
+        let address = match self.options.embedded_port {
+            Some(port) => broker.open(port).map_err(|source| Failure::EmbeddedPort { port, source })?,
+            None => broker.brokers(),
+        };
+        to_stderr(&format!("embedded broker at {address}\n"));
         let target = Target {
             brokers: &broker.brokers(),
             properties: self.properties,
@@ -126,16 +131,20 @@ impl Player<'_> {
         let beginning = self.part().into();
         let mut sink = Kafka::new(&cluster, self.stop, self.metrics)?;
         let outcome = self.play_into(stream, &beginning, &mut sink, None, true)?;
-        self.report(stream, &beginning, &outcome);
+        self.report(&self.report_of(stream, &beginning, &outcome).embedded(address.clone()))?;
         self.write_answer_key(stream, &beginning, &outcome)?;
         let read = ReadBack::read(&cluster, stream, self.window, self.stop)?;
         read.compare(&outcome)?;
-        if self.options.report == ReportForm::Text && self.terminal.is_for_people() {
+        if self.options.reports.is_text() && self.terminal.is_for_people() {
             to_stderr(&read.funnel);
         }
         if self.options.hold && !self.stop.asked() {
+            to_stderr(&format!("\nholding {address} until Ctrl-C\n"));
+            if self.terminal.is_quiet() && self.options.reports.is_text() {
+                // All that a quiet run has to say: nobody else knows it.
+                to_stdout(&format!("{address}\n"))?;
+            }
             self.metrics.enter(State::Holding);
-            to_stderr(&format!("\nholding {} until Ctrl-C\n", broker.brokers()));
             while !self.stop.asked() {
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -156,7 +165,7 @@ impl Player<'_> {
         if let Some(chosen) = self.chosen {
             to_stderr(&format!("playing {chosen}; --count, --duration or --to bound the window otherwise\n"));
         }
-        if self.options.report == ReportForm::Text {
+        if self.options.reports.is_text() {
             to_stderr(&Heading::new(stream.auctions(), part).resumed(*resumed).to_string());
         }
         self.tell_of_a_start_to_come(stream, part);
@@ -222,44 +231,6 @@ impl Player<'_> {
     /// Not where standard output fills the same terminal.
     fn shows_progress(&self) -> bool {
         self.terminal.shows_progress() && !(self.options.is_stdout() && io::stdout().is_terminal())
-    }
-
-    pub(super) fn report(&self, stream: &Stream, beginning: &Beginning, outcome: &Outcome) {
-        let Beginning { part, resumed, .. } = beginning;
-        let report = Report::new(stream, part, outcome).resumed(*resumed);
-        let report = report.verified_by(self.verify_command(stream, part, outcome));
-        match self.options.report {
-            ReportForm::Text if self.terminal.is_quiet() => {}
-            ReportForm::Text if self.terminal.is_for_people() => to_stderr(&report.to_string()),
-            // A table has no place among JSON lines.
-            ReportForm::Text | ReportForm::Json => match serde_json::to_string(&report) {
-                Ok(line) => terminal::write(&format!("{line}\n")),
-                Err(error) => tracing::error!("the report cannot be printed: {error}"),
-            },
-        }
-    }
-
-    /// How what was written is verified. A window that was left in the middle is verified as far as it goes; what
-    /// one of several workers wrote is no window.
-    fn verify_command(&self, stream: &Stream, part: &Part, outcome: &Outcome) -> Option<String> {
-        let written = self.options.written(self.properties).filter(|_| part.shard().is_whole())?;
-        let window = part.window();
-        match window.count() {
-            Some(0) => None,
-            Some(_) if outcome.complete => Some(verify_command(stream, window, written)),
-            _ => Some(verify_command(stream, Window::unbounded(window.start()), written)),
-        }
-    }
-
-    /// A window without end cannot be left incomplete.
-    fn verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
-        if outcome.complete || self.window.end().is_none() {
-            return Ok(());
-        }
-        Err(match self.options.way_on() {
-            Some(way_on) => Failure::Unfinished(way_on),
-            None => Failure::Stopped,
-        })
     }
 
     /// At full speed throughput counts; else the time from release to reader, and what an outage leaves in memory: what is due

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::partitions::{require_partitions, uneven_topics};
 use super::play::{Beginning, Player};
-use super::run::{ReportForm, Resume};
+use super::run::Resume;
 use super::{Failure, to_stderr};
 use crate::pace::{Pace, wall_clock_us};
 use crate::record::Record;
-use crate::report::{Heading, Resumed};
+use crate::report::Resumed;
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
 use crate::spec::Span;
@@ -147,7 +147,9 @@ impl Player<'_> {
     fn start(&self, stream: &Stream) -> Start {
         let Some(end) = self.now_until else { return Start::Given(self.window) };
         // A window whose end has passed meanwhile starts where it was to start.
-        let window = Window::resolve(stream.auctions(), wall_clock_us() / 1_000, end).unwrap_or(self.window);
+        let window =
+            Window::resolve(stream.auctions(), (wall_clock_us() / 1_000).saturating_add(self.from_now_ms), end)
+                .unwrap_or(self.window);
         Start::Now(window.start(), end)
     }
 
@@ -202,7 +204,7 @@ impl Player<'_> {
             }
             Next::NotFound => {}
             Next::Complete => {
-                self.report_nothing_to_do(stream, &beginning);
+                self.report_nothing_to_do(stream, &beginning, &Outcome::nothing())?;
                 self.write_answer_key(stream, &beginning, &Outcome::nothing())?;
                 return Ok(None);
             }
@@ -230,24 +232,14 @@ impl Player<'_> {
     /// Refuses a hole larger than `--catch-up`: given, or the default where the window starts now.
     fn require_small_hole(&self, from_ms: i64) -> Result<(), Failure> {
         let now = self.pace == Pace::Live && self.now_until.is_some();
-        let Some(limit_ms) = self.options.catch_up.map(Span::ms).or(now.then_some(CATCH_UP_MS)) else { return Ok(()) };
+        // A start before now has asked for what lies between.
+        let unasked = now.then_some(CATCH_UP_MS.saturating_sub(self.from_now_ms.min(0)));
+        let Some(limit_ms) = self.options.catch_up.map(Span::ms).or(unasked) else { return Ok(()) };
         let now_ms = wall_clock_us() / 1_000;
         if now_ms.saturating_sub(from_ms) > limit_ms {
             return Err(Failure::Hole(Hole { from_ms, now_ms, limit_ms }));
         }
         Ok(())
-    }
-
-    /// Says that all is there already.
-    pub(super) fn report_nothing_to_do(&self, stream: &Stream, beginning: &Beginning) {
-        // Among lines of JSON the report is one of them.
-        let is_text = self.terminal.is_quiet() || self.terminal.is_for_people();
-        if self.options.report == ReportForm::Text && is_text {
-            let heading = Heading::new(stream.auctions(), &beginning.part).resumed(beginning.resumed);
-            to_stderr(&heading.to_string());
-        } else {
-            self.report(stream, beginning, &Outcome::nothing());
-        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) use self::resolved::Resolved;
 use super::again::Written;
 use super::listen::{ListenAddress, listen};
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs, whole};
+use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
@@ -61,7 +62,7 @@ pub(super) struct RunOptions {
     #[arg(long, env = "MDG_SINK", value_enum, default_value_t = SinkKind::Kafka)]
     sink: SinkKind,
     /// Folder of --sink files: new, empty, or with this very window already
-    #[arg(long, env = "MDG_OUT", value_name = "DIR")]
+    #[arg(short = 'o', long, env = "MDG_OUT", value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace what an earlier run wrote into --out; files that no run wrote are never touched
     #[arg(long, env = "MDG_OVERWRITE", value_parser = BoolishValueParser::new())]
@@ -86,6 +87,9 @@ pub(super) struct RunOptions {
     /// Play only the partitions of one of several workers: INDEX/COUNT, counted from 0, partition p belongs to p mod COUNT
     #[arg(long, env = "MDG_SHARD", value_name = "INDEX/COUNT", default_value_t = Shard::WHOLE, hide_default_value = true, allow_hyphen_values = true)]
     pub(super) shard: Shard,
+    /// With the embedded broker: a port of the loopback interface to reach it at [default: a free one]
+    #[arg(long, env = "MDG_EMBEDDED_PORT", value_name = "PORT", value_parser = whole(1..=u16::MAX))]
+    pub(super) embedded_port: Option<u16>,
     /// With the embedded broker: keep it up until a signal
     #[arg(long, env = "MDG_HOLD", value_parser = BoolishValueParser::new())]
     pub(super) hold: bool,
@@ -94,9 +98,8 @@ pub(super) struct RunOptions {
     /// Answer /livez, /readyz and /metrics over HTTP, such as at 127.0.0.1:8080 [default: nowhere]
     #[arg(long, env = "MDG_LISTEN", value_name = "ADDR:PORT")]
     listen: Option<ListenAddress>,
-    /// Form of the report at the end
-    #[arg(long, env = "MDG_REPORT", value_enum, default_value_t = ReportForm::Text)]
-    pub(super) report: ReportForm,
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
     /// Write the answer key of a bounded window into this folder as well: new or empty
     #[arg(long, env = "MDG_ANSWER_KEY", value_name = "DIR")]
     pub(super) answer_key: Option<PathBuf>,
@@ -137,18 +140,11 @@ pub(super) enum Resume {
     Never,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ReportForm {
-    /// For people
-    Text,
-    /// One line of JSON
-    Json,
-}
-
 /// Plays a window.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = &args.options;
     let resolved = args.resolve()?;
+    options.reports.prepare()?;
     let stop = signals::listen()?;
     let metrics = Arc::new(Metrics::new(resolved.stream.layout()));
     if let Some(address) = options.listen {
@@ -175,6 +171,11 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 impl RunOptions {
+    /// Whether anybody can look at the records afterwards.
+    pub(super) fn is_kept(&self) -> bool {
+        self.sink != SinkKind::Null
+    }
+
     /// Whether records go to a Kafka that is not ours.
     pub(super) fn is_kafka(&self) -> bool {
         self.sink == SinkKind::Kafka && !self.is_embedded()
@@ -216,14 +217,23 @@ impl RunOptions {
         }
     }
 
+    /// Whether records go there.
+    pub(super) fn standard_output(&self) -> StandardOutput {
+        if self.is_stdout() { StandardOutput::CarriesData } else { StandardOutput::IsFree }
+    }
+
     pub(super) fn is_stdout(&self) -> bool {
         self.sink == SinkKind::Stdout
     }
 
-    fn pace(&self) -> Pace {
+    fn pace(&self, has_start: bool) -> Pace {
         match (self.fast, self.speed) {
             (true, _) => Pace::Fast,
             (false, Some(speed)) => Pace::Replay(speed),
+            // What is written is a constant unless a start asks for the wall clock.
+            (false, None) if !has_start && matches!(self.sink, SinkKind::Files | SinkKind::Stdout) => {
+                Pace::Replay(Speed::REAL_TIME)
+            }
             (false, None) => Pace::Live,
         }
     }

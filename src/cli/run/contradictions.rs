@@ -59,6 +59,11 @@ impl RunOptions {
                 "--hold keeps the embedded broker up: add --bootstrap-servers embedded, or leave --hold away",
             );
         }
+        if !self.is_embedded() && self.embedded_port.is_some() {
+            return usage(
+                "--embedded-port is of the embedded broker: add --bootstrap-servers embedded, or leave --embedded-port away",
+            );
+        }
         Ok(())
     }
 

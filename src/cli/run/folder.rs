@@ -22,8 +22,10 @@ impl Player<'_> {
         };
         let resumed = Some(Resumed { records: Some(records), from: None });
         let beginning = Beginning { part, resumed, first_alone: false };
-        self.report_nothing_to_do(stream, &beginning);
-        self.write_answer_key(stream, &beginning, &Outcome::nothing())
+        // Nobody acknowledges anything here.
+        let nothing = Outcome { acked: None, ..Outcome::nothing() };
+        self.report_nothing_to_do(stream, &beginning, &nothing)?;
+        self.write_answer_key(stream, &beginning, &nothing)
     }
 }
 

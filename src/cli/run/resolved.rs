@@ -19,6 +19,8 @@ pub(in crate::cli) struct Resolved {
     pub(in crate::cli) window: Window,
     /// The window's end, if the wall clock says where it starts.
     pub(in crate::cli) now_until: Option<WindowEnd>,
+    /// How far from now it starts then, in milliseconds.
+    pub(in crate::cli) from_now_ms: i64,
     /// How the window ends, where nothing bounds it and the program chose.
     pub(in crate::cli) chosen: Option<&'static str>,
     pub(in crate::cli) pace: Pace,
@@ -40,6 +42,7 @@ impl Resolved {
             window: self.window,
             shard: args.options.shard,
             now_until: self.now_until,
+            from_now_ms: self.from_now_ms,
             chosen: self.chosen,
             pace: self.pace,
             stop,
@@ -56,8 +59,9 @@ impl RunArgs {
         self.options.require_certain_commits(&properties)?;
         let stream = Stream::new(&self.stream.spec()?, &self.layout.layout()?);
         self.options.require_envelope(&stream)?;
-        let pace = self.options.pace();
-        if !self.options.shard.is_whole() && self.window.begins_now(pace) {
+        let pace = self.options.pace(self.window.has_start());
+        let from_now_ms = self.window.ahead_of_now_ms(pace);
+        if !self.options.shard.is_whole() && from_now_ms.is_some() {
             return Err(Failure::Usage(
                 "--shard workers must agree on where the window starts, and each has another now: give --from a time or epoch"
                     .to_owned(),
@@ -70,14 +74,15 @@ impl RunArgs {
         let goes_on = self.options.is_kafka() && !matches!(self.options.resume, Some(Resume::Never | Resume::Recreate));
         let window = match self.window.resolve(stream.auctions(), pace, otherwise) {
             // Topics may hold the window, which began at an earlier now.
-            Err(Failure::Window(WindowError::Reversed { .. })) if self.window.begins_now(pace) && goes_on => {
+            Err(Failure::Window(WindowError::Reversed { .. })) if from_now_ms.is_some() && goes_on => {
                 Window::auctions(stream.auctions().first_from_ms(wall_clock_us() / 1_000), 0)
             }
             resolved => resolved?,
         };
-        self.options.require_key(&stream, window, self.window.begins_now(pace))?;
+        self.options.require_key(&stream, window, from_now_ms.is_some())?;
         let chosen = chosen.filter(|_| !self.window.is_bounded());
-        let now_until = self.window.begins_now(pace).then(|| self.window.end(otherwise));
-        Ok(Resolved { stream, window, now_until, chosen, pace, properties })
+        let now_until = from_now_ms.map(|_| self.window.end(stream.auctions(), otherwise));
+        let from_now_ms = from_now_ms.unwrap_or_default();
+        Ok(Resolved { stream, window, now_until, from_now_ms, chosen, pace, properties })
     }
 }

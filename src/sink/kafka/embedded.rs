@@ -2,6 +2,10 @@
 //!
 //! It keeps 5 MiB a partition and silently drops what is older, so a window that would not fit is refused beforehand.
 
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
@@ -51,6 +55,24 @@ impl Embedded {
         self.cluster.bootstrap_servers()
     }
 
+    /// Lets it be reached at a port of the loopback interface as well, and says that address. It serves whoever asks for the cluster;
+    /// librdkafka gives the broker a port of its own, to which clients are sent from there.
+    ///
+    /// # Errors
+    /// If somebody else listens there.
+    pub fn open(&self, port: u16) -> io::Result<String> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listener = TcpListener::bind(address)?;
+        let broker = self.brokers();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                // A client that cannot be served sees its connection end, and tries again.
+                let _ = TcpStream::connect(&broker).and_then(|broker| join(&client, &broker));
+            }
+        });
+        Ok(address.to_string())
+    }
+
     /// Refuses a stream with too many partitions, and a window that would not fit.
     ///
     /// # Errors
@@ -78,6 +100,18 @@ impl Embedded {
         }
         Ok(())
     }
+}
+
+/// Hands bytes on between two connections, each way on a thread of its own, until one of them ends.
+fn join(client: &TcpStream, broker: &TcpStream) -> io::Result<()> {
+    for (from, to) in [(client, broker), (broker, client)] {
+        let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
+        thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+    }
+    Ok(())
 }
 
 fn require_partitions(layout: &Layout) -> Result<(), KafkaError> {

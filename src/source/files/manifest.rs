@@ -42,7 +42,10 @@ enum Form {
 
 impl Manifest {
     /// Reads a folder's manifest, if it has one.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, SourceError> {
+    ///
+    /// # Errors
+    /// If it cannot be read, or is none.
+    pub fn read(folder: &Path) -> Result<Option<Self>, SourceError> {
         let path = folder.join("manifest.json");
         let text = match fs::read(&path) {
             Ok(text) => text,
