@@ -1,10 +1,14 @@
-//! `schema`: the JSON Schema of an event type, made from the wire shapes.
+//! `schema`: the JSON Schema of an event type, made from the wire shapes, or a table for an engine.
+
+mod ddl;
 
 use clap::{Args, ValueEnum};
 use schemars::{Schema, schema_for};
 
+use self::ddl::SchemaFormat;
 use super::{Failure, to_stdout};
 use crate::openrtb::{BidRequest, BidResponse, Click, Impression};
+use crate::spec::{Layout, Stage};
 
 /// Options of `schema`.
 #[derive(Debug, Args)]
@@ -12,6 +16,9 @@ pub(super) struct SchemaArgs {
     /// Event type
     #[arg(value_enum)]
     event: Event,
+    /// JSON Schema, or the statement that creates a table of the event type's documents
+    #[arg(long, env = "MDG_FORMAT", value_enum, default_value_t = SchemaFormat::JsonSchema)]
+    format: SchemaFormat,
 }
 
 /// The event types, by their stages' words.
@@ -25,13 +32,17 @@ enum Event {
     Click,
 }
 
-/// Prints a schema (JSON Schema 2020-12).
+/// Prints a schema.
 pub(super) fn schema(args: &SchemaArgs) -> Result<(), Failure> {
-    let schema: Schema = match args.event {
-        Event::Request => schema_for!(BidRequest<'_>),
-        Event::Response => schema_for!(BidResponse),
-        Event::Impression => schema_for!(Impression),
-        Event::Click => schema_for!(Click),
+    let (stage, schema): (Stage, Schema) = match args.event {
+        Event::Request => (Stage::Request, schema_for!(BidRequest<'_>)),
+        Event::Response => (Stage::Response, schema_for!(BidResponse)),
+        Event::Impression => (Stage::Impression, schema_for!(Impression)),
+        Event::Click => (Stage::Click, schema_for!(Click)),
     };
-    to_stdout(&format!("{:#}\n", schema.as_value()))
+    if args.format == SchemaFormat::JsonSchema {
+        return to_stdout(&format!("{:#}\n", schema.as_value()));
+    }
+    let layout = Layout::default();
+    to_stdout(&args.format.ddl(schema.as_value(), layout.topic(stage).name.as_str()))
 }
