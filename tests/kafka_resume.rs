@@ -352,6 +352,34 @@ fn a_window_from_now_is_found_again_within_its_first_seconds_and_after_hours() {
     assert!(seen > earlier.len() + 3_600, "the hole was not filled: {seen} records");
 }
 
+/// A backfill that goes on as live data, killed in its backfill: the start is three days before another now, and the hole was asked for.
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_start_before_now_is_found_again_and_its_hole_is_filled_unasked() {
+    let spec = StreamSpec { events_per_second: "0.05".parse().unwrap(), ..StreamSpec::default() };
+    let layout = layout("before-now", [6; 4]);
+    let stream = Stream::new(&spec, &layout);
+    let day_ms = 24 * 3_600_000;
+    let now_ms = wall_clock_us() / 1_000;
+    let start = stream.auctions().first_from_ms(now_ms - 3 * day_ms);
+    layout.topics().iter().for_each(|topic| create(topic.name.as_str(), 6));
+    let until_ms = now_ms - 2 * day_ms - day_ms / 2;
+    let earlier: Vec<Record> =
+        stream.records(Window::unbounded(start)).take_while(|record| record.emit_ms < until_ms).collect();
+    append(&layout, &earlier);
+    let live = ["--events-per-second", "0.05"];
+    let unasked = run(generator(&live).args(topic_flags("before-now")));
+    assert_eq!(unasked.status.code(), Some(3), "{}", stderr(&unasked));
+    assert!(stderr(&unasked).contains("larger than --catch-up 1day"), "{}", stderr(&unasked));
+    let asked = [&live[..], &["--from", "now-3d"]].concat();
+    let before = earlier.iter().filter(|record| record.stage == Stage::Request).count();
+    // Two and a half days of an auction in twenty seconds.
+    let said = play_live_until("before-now", &asked, "-INT", || wait_for_requests("before-now", before + 10_000));
+    assert!(said.contains(&format!("going on     behind {} records", grouped(earlier.len()))), "{said}");
+    assert!(requests("before-now") >= before + 10_000);
+    assert_prefix_from_its_head(&spec, &layout);
+}
+
 fn grouped(number: usize) -> String {
     mock_data_gen::report::grouped(number as u64)
 }
