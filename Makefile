@@ -24,7 +24,7 @@ lint: ## Formatting, clippy, documentation, shell scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-	shellcheck .ci/run fixtures/make tests/deny/check tests/deploy/check tests/docker/check tests/docker/contained tests/docker/restarts fuzz/run tests/engines/guide tests/engines/jars tests/engines/run tests/kafka/broker tests/oracles/run
+	shellcheck .ci/run fixtures/make tests/deny/check tests/deploy/check tests/docker/check tests/docker/contained tests/docker/restarts findings/*.sh fuzz/run tests/engines/guide tests/engines/jars tests/engines/run tests/kafka/broker tests/oracles/run
 
 deny: ## Licences, banned crates and sources of all dependencies (needs Python 3 with venv, git)
 	tests/deny/check
