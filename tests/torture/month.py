@@ -32,6 +32,7 @@ RATE = number("RATE", 20)
 CONTROL = number("CONTROL", 0)
 GROUP = "mock-data-gen-"
 PATIENCE_S = 60
+CATCH_UP_S = 10
 # Retention may remove records while a start reads them; the next one finds others.
 TRIES = 5
 # What a partition may owe when the run is told to end: what was due in its last moment, or behind the last commit.
@@ -114,8 +115,9 @@ def sequence(window, begin_ms, end_ms):
 
 def judge(window, collected, left, end_ms, away):
     """Counts of what is wrong, and what the reader could not see."""
-    first = min(records[0].timestamp for (stage, _), records in collected.items() if stage == 0)
-    wanted, found = sequence(window, first, end_ms), collections.Counter(lost=0, doubled=0, wrong=0, owed=0, not_an_end=0, unseen=0)
+    first = min((records[0].timestamp for (stage, _), records in collected.items() if stage == 0), default=end_ms)
+    # The run goes on for some milliseconds behind its end.
+    wanted, found = sequence(window, first, end_ms + 10_000), collections.Counter(lost=0, doubled=0, wrong=0, owed=0, not_an_end=0, unseen=0)
     for at in set(wanted) | set(collected):
         right, seen = wanted[at], collected.get(at, [])
         index, before = 0, -1
@@ -147,7 +149,7 @@ def is_expired(timestamp, away):
 
 def make(delivery, rng):
     """A window, and its topics."""
-    window = Month(f"month-{SEED}-{delivery}", delivery=delivery, rate=RATE, epoch=ago(1), partitions=[3, 6, 8, rng.choice([12, 50])],
+    window = Month(f"month-{SEED}-{delivery}" + ("-control" if CONTROL else ""), delivery=delivery, rate=RATE, epoch=ago(1), partitions=[3, 6, 8, rng.choice([12, 50])],
                    more=["--bid-response-rate", "0.5", "--win-rate", "0.3", *rng.choice([[], ["--key-by", "user", "--users", "40"], ["--headers"]])])
     ADMIN.create(dict(zip(window.topics, window.partitions)), segment_ms=2000, retention_ms=RETENTION_S * 1000, message_timestamp_after_max_ms=(1 << 63) - 1)
     return window
@@ -202,6 +204,9 @@ def play(delivery):
 
 def finish(window, collector, process, said, good, counts, away):
     refused = process.poll()
+    if good:
+        # Back from its last absence it catches up.
+        time.sleep(CATCH_UP_S)
     end_ms, last = time.time() * 1000, end_live(process)
     time.sleep(1)
     left = left_in(window)
