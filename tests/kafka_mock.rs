@@ -21,7 +21,7 @@ use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, T
 use mock_data_gen::sink::{Sink, SinkError, Stop};
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::source::{LogRecord, Source};
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
 use patience::limit;
 use rdkafka::mocking::MockCluster;
@@ -229,4 +229,24 @@ fn a_stop_while_the_queue_is_full_says_what_is_not_acknowledged() {
     assert!(sent > acked && acked == 0, "{sent} sent, {acked} acknowledged");
     // Three seconds until the signal, and less than five after it.
     assert!(begin.elapsed() < limit(8), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn brokers_that_are_far_away_are_waited_for_and_asked_at_once() {
+    let mut counts = [30, 30, 30, 30].into_iter();
+    let layout = Layout::new(
+        Layout::default()
+            .topics()
+            .clone()
+            .map(|topic| Topic { name: topic.name, partitions: Partitions::new(counts.next().unwrap()).unwrap() }),
+    )
+    .unwrap();
+    let mock = mock(&layout);
+    // A leader that is only just elected is asked again.
+    mock.request_errors(RDKafkaApiKey::ListOffsets, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION]);
+    (1..=3).for_each(|broker| mock.broker_round_trip_time(broker, Duration::from_millis(1_500)).unwrap());
+    let cluster = prepare(&mock, &layout);
+    assert_eq!(cluster.end_offsets().each_ref().map(Vec::len), [30; 4]);
+    let stop = Stop::default();
+    assert_eq!(Topics::open(&cluster, &stop).unwrap().logs().len(), 120);
 }

@@ -9,6 +9,7 @@
 //! Partition and timestamp are the record's own. Nothing ever times out inside the client, so a broker that is away leaves no
 //! hole: the run waits, and says so.
 
+mod beside;
 mod cluster;
 mod delivery;
 mod embedded;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -36,7 +38,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
 pub use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
-pub(crate) use self::ends::watermarks;
+pub(crate) use self::ends::{At, Edge, Ends};
 pub use self::error::KafkaError;
 use self::group_offsets::GroupOffsets;
 pub use self::group_offsets::{Committed, GroupCommitted, group_name, read_group_offsets};
@@ -73,6 +75,8 @@ pub struct Kafka {
     offsets: Option<GroupOffsets>,
     sent: u64,
     waiting: Waiting,
+    /// A client that looks at the end where partitions end: its settings, and for how long it waits for an answer.
+    look: (ClientConfig, Duration),
 }
 
 impl std::fmt::Debug for Kafka {
@@ -112,15 +116,17 @@ impl Kafka {
         stop: &Arc<Stop>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
+        let asked_again = transactions::asked_again(cluster.first_answer());
         Ok(Self {
             layout: cluster.layout().clone(),
-            producer: producer::producer(cluster, shard.map(|shard| (shard, transactions::ASKED_AGAIN)), metrics)?,
+            producer: producer::producer(cluster, shard.map(|shard| (shard, asked_again)), metrics)?,
             stop: Arc::clone(stop),
             metrics: Arc::clone(metrics),
-            transactions: shard.map(|_| Transactions::default()),
+            transactions: shard.map(|_| Transactions::new(asked_again)),
             offsets: None,
             sent: 0,
             waiting: Waiting::default(),
+            look: (cluster.client_config(), cluster.patience()),
         })
     }
 

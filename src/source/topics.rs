@@ -9,11 +9,13 @@
 
 mod reader;
 
+use std::sync::Arc;
+
 use self::reader::{Reader, Span};
 pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
 use super::{LogPlace, LogRecord, Source, SourceError};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError};
+use crate::sink::kafka::{Cluster, Edge, KafkaError};
 use crate::spec::{Layout, Stage};
 
 /// A log that ends in control records only is read further back for its last record; each time so many times as far.
@@ -43,12 +45,15 @@ impl<'a> Topics<'a> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();
-        let client = reader::client(cluster, 1)?;
+        let ends = cluster.ends(&Arc::new(reader::client(cluster, 1)?));
+        let [begins, ends] = [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.asked()));
+        let (begins, ends) = (begins?, ends?);
         for stage in Stage::ALL {
             let topic = layout.topic(stage);
-            for partition in 0..topic.partitions.count() {
-                let span = Span::whole(&client, &topic.name, partition, stop)?;
-                let cut_at = Some(span.start).filter(|&start| start > 0);
+            let offsets = begins[stage.index()].iter().zip(&ends[stage.index()]);
+            for (partition, (&start, &end)) in (0..).zip(offsets) {
+                let span = Span::new(&topic.name, partition, start..end);
+                let cut_at = Some(start).filter(|&start| start > 0);
                 places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: span.is_empty() });
                 spans.push(span);
             }

@@ -1,5 +1,6 @@
 //! Kafka's topics as a [`Log`], read by a plain consumer, read-committed.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, GroupCommitted, KafkaError, LastError, read_group_offsets, watermarks};
+use crate::sink::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, read_group_offsets};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
 use crate::spec::{Layout, Stage};
 
@@ -26,10 +27,12 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// The four topics of a cluster.
 pub struct TopicLog<'a> {
-    /// Reads committed records, and sees partitions end where the first open transaction begins.
-    consumer: BaseConsumer<LastError>,
+    /// Reads committed records.
+    consumer: Arc<BaseConsumer<LastError>>,
+    /// Sees partitions end where the first open transaction begins.
+    committed: Ends,
     /// Sees where they end.
-    uncommitted: BaseConsumer<LastError>,
+    uncommitted: Ends,
     cluster: &'a Cluster,
     layout: &'a Layout,
     /// Where an earlier run committed what a cut log does not tell.
@@ -54,10 +57,12 @@ impl<'a> TopicLog<'a> {
         let partitions = topics.iter().map(|topic| u64::from(topic.partitions.count())).sum();
         let mut config = config(cluster, even_share_kbytes(partitions));
         let settle_time = if cluster.is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
-        let consumer = config.create_with_context(LastError::default())?;
+        let consumer = Arc::new(config.create_with_context(LastError::default())?);
         config.set("isolation.level", "read_uncommitted");
-        let uncommitted = config.create_with_context(LastError::default())?;
-        Ok(Self { consumer, uncommitted, cluster, layout: cluster.layout(), group: None, stop, settle_time })
+        let uncommitted = Arc::new(config.create_with_context(LastError::default())?);
+        let (committed, uncommitted) = (cluster.ends(&consumer), cluster.ends(&uncommitted));
+        let layout = cluster.layout();
+        Ok(Self { consumer, committed, uncommitted, cluster, layout, group: None, stop, settle_time })
     }
 
     /// The same, with the offsets of a group beside it.
@@ -82,17 +87,14 @@ impl<'a> TopicLog<'a> {
 
 impl Log for TopicLog<'_> {
     fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
-        let mut bounds: [Vec<Bounds>; 4] = Default::default();
-        for stage in Stage::ALL {
-            let topic = self.layout.topic(stage);
-            for partition in 0..topic.partitions.count().cast_signed() {
-                let stop = || self.stop.asked();
-                let (_, last_stable) = watermarks(self.consumer.client(), topic.name.as_str(), partition, stop)?;
-                let (low, end) = watermarks(self.uncommitted.client(), topic.name.as_str(), partition, stop)?;
-                bounds[stage.index()].push(Bounds { low, end, last_stable });
-            }
-        }
-        Ok(bounds)
+        let stop = || self.stop.asked();
+        let begins = self.uncommitted.of_layout(self.layout, Edge::Beginning, stop)?;
+        let last_stable = self.committed.of_layout(self.layout, Edge::End, stop)?;
+        let ends = self.uncommitted.of_layout(self.layout, Edge::End, stop)?;
+        Ok([0, 1, 2, 3].map(|stage: usize| {
+            let edges = begins[stage].iter().zip(&ends[stage]).zip(&last_stable[stage]);
+            edges.map(|((&low, &end), &last_stable)| Bounds { low, end, last_stable }).collect()
+        }))
     }
 
     fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {

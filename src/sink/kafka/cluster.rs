@@ -1,31 +1,35 @@
 //! Looking at the brokers before the first record: reachable, topics there, their partition counts and end offsets.
 
+mod existing;
 mod metadata;
 mod named;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 
 use self::named::{Named, is_loopback};
-use super::ends::{end_offsets, first_that_holds_records, watermarks};
+use super::ends::{Edge, Ends, partitions};
 use super::last_error::LastError;
-use super::topics::{self, Existing, Times, TopicSettings};
+use super::topics::{self, Existing, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::sink::Stop;
 use crate::spec::{Layout, Partitions, Stage, Topic, TopicName};
 
 /// The address of the product document's compose file.
 pub const DEFAULT_BROKERS: &str = "kafka:9092";
-/// How long the first answer of a broker is waited for.
+/// How long the first answer of a broker is waited for, once something has failed meanwhile.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// The same where nothing has failed: by TLS and SASL, the first answer of a far broker takes ten round trips.
+pub(super) const CONNECT_FAR: Duration = Duration::from_secs(30);
 /// How long a connection may take of it.
-const CONNECTION: Duration = Duration::from_secs(4);
-/// A broker that does not answer is asked again this often, so that a signal is seen in time.
-pub(super) const LOOK: Duration = Duration::from_secs(1);
+const CONNECTION: Duration = Duration::from_secs(20);
 /// How long a new topic may take to get its leaders.
 pub(super) const READY: Duration = Duration::from_secs(30);
+/// How much longer it may take for each of its partitions, whose logs a broker makes one after the other once their leaders are named.
+const CREATION: Duration = Duration::from_millis(20);
 /// A topic that is not ready is looked at this often.
 pub(super) const SETTLING_WAIT: Duration = Duration::from_millis(50);
 
@@ -39,6 +43,9 @@ pub struct Transfer {
     /// How many KiB of records may be sent and not yet acknowledged. The client takes about twice as much memory for them.
     pub queue_kbytes: u32,
 }
+
+/// A client that looks.
+pub(super) type Looker = Arc<BaseConsumer<LastError>>;
 
 /// What a run wants to write to.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +106,7 @@ impl Cluster {
 
     fn prepare_for(&mut self, target: &Target<'_>) -> Result<(), KafkaError> {
         let config = self.client_config();
-        let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
+        let client = self.looker()?;
         let counts = self.partition_counts(&client, target.stop)?;
         let existing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count > 0);
         self.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
@@ -113,11 +120,11 @@ impl Cluster {
         self.look_at_existing(&client, &missing.iter().map(|&topic| (topic, 1)).collect::<Vec<_>>(), target)?;
         self.layout = target.layout.with_partitions(counts);
         self.metadata(&client, target.stop)?;
-        for stage in Stage::ALL {
-            let topic = self.layout.topic(stage);
-            let count = topic.partitions.count();
-            self.end_offsets[stage.index()] = end_offsets(client.client(), topic, count, target.stop)?;
-        }
+        let created = self.layout.topics().iter().filter(|topic| self.created.contains(&topic.name));
+        let partitions = created.map(|topic| topic.partitions.count()).sum::<u32>();
+        let within = self.patience().max(if partitions > 0 { READY + CREATION * partitions } else { Duration::ZERO });
+        let ends = Ends::new(&client, within);
+        self.end_offsets = ends.of_layout(&self.layout, Edge::End, || target.stop.asked())?;
         Ok(())
     }
 
@@ -132,7 +139,7 @@ impl Cluster {
 
     fn look_at(&mut self, target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
         let config = self.client_config();
-        let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
+        let client = self.looker()?;
         let counts = self.partition_counts(&client, target.stop)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         // A run would ask this, and not all brokers that are found can be reached.
@@ -143,11 +150,14 @@ impl Cluster {
             records: 0,
             misfits: Vec::new(),
         });
-        for (state, topic) in states.iter_mut().zip(target.layout.topics()) {
-            let Some(partitions) = state.partitions else { continue };
-            for partition in 0..partitions.count().cast_signed() {
-                let (low, end) = watermarks(client.client(), topic.name.as_str(), partition, || target.stop.asked())?;
-                state.records += end.saturating_sub(low).unsigned_abs();
+        let there = |state: &TopicState| Some(Topic { name: state.topic.clone(), partitions: state.partitions? });
+        let topics: Vec<Topic> = states.iter().filter_map(there).collect();
+        let (partitions, ends) = (topics.iter().flat_map(partitions).collect::<Vec<_>>(), self.ends(&client));
+        let begins = ends.of(&partitions, Edge::Beginning, || target.stop.asked())?;
+        let ends = ends.of(&partitions, Edge::End, || target.stop.asked())?;
+        for ((&(topic, _), begin), end) in partitions.iter().zip(begins).zip(ends) {
+            if let Some(state) = states.iter_mut().find(|state| state.topic == *topic) {
+                state.records += end.saturating_sub(begin).max(0).unsigned_abs();
             }
         }
         let mut times = target.topics.times;
@@ -158,8 +168,7 @@ impl Cluster {
         for (state, topic) in
             states.iter_mut().zip(target.layout.topics()).filter(|(state, _)| state.partitions.is_some())
         {
-            state.misfits =
-                topics::misfits(&config, &self.brokers, &[topic], times, self.named.patience(), target.stop)?;
+            state.misfits = topics::misfits(&config, &self.brokers, &[topic], times, self.patience(), target.stop)?;
         }
         Ok(states)
     }
@@ -175,53 +184,6 @@ impl Cluster {
             end_offsets: Default::default(),
             named: Named::default(),
         }
-    }
-
-    /// How long records of topics that are missing would be kept, if any is missing.
-    fn broker_retention_ms(&self, missing: &[&Topic], stop: &Stop) -> Result<Option<i64>, KafkaError> {
-        let Some(broker) = self.named.first().filter(|_| !missing.is_empty()) else { return Ok(None) };
-        topics::broker_retention_ms(&self.client_config(), broker, self.named.patience(), stop)
-    }
-
-    /// Refuses topics whose settings would not keep records as they are, and a topic that is gone beside others that are to be gone
-    /// on with. What the run writes behind those is not known yet, so the age of its first record is checked later.
-    fn look_at_existing(
-        &mut self,
-        client: &BaseConsumer<LastError>,
-        existing: &[(&Topic, u32)],
-        target: &Target<'_>,
-    ) -> Result<(), KafkaError> {
-        if target.topics.existing == Existing::Ours {
-            return Ok(());
-        }
-        let mut times = target.topics.times;
-        if target.topics.existing == Existing::Resumed
-            && let Some(held) = first_that_holds_records(client.client(), existing, target.stop)?
-        {
-            let metadata = self.metadata(client, target.stop)?;
-            let exists = |name: &TopicName| metadata.topics().iter().any(|topic| topic.name() == name.as_str());
-            if let Some(missing) = self.layout.topics().iter().find(|topic| !exists(&topic.name)) {
-                return Err(KafkaError::Deleted { missing: missing.name.clone(), held });
-            }
-            times.first_ms = times.first_ms.max(times.now_ms);
-        }
-        let existing: Vec<&Topic> = existing.iter().map(|&(topic, _)| topic).collect();
-        self.check_topics(&existing, times, target.stop)
-    }
-
-    /// Refuses topics whose settings would not keep records of these times.
-    ///
-    /// # Errors
-    /// Names the topic, its setting and the command that mends it.
-    pub fn check(&self, times: Times, stop: &Stop) -> Result<(), KafkaError> {
-        let topics: Vec<&Topic> = self.layout.topics().iter().collect();
-        self.check_topics(&topics, times, stop)
-    }
-
-    fn check_topics(&self, topics: &[&Topic], times: Times, stop: &Stop) -> Result<(), KafkaError> {
-        let within = self.named.patience();
-        let misfits = topics::misfits(&self.client_config(), &self.brokers, topics, times, within, stop)?;
-        misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Whether all brokers are on this machine: what is asked there, and what they call themselves. A tunnel may lead elsewhere.
@@ -264,6 +226,25 @@ impl Cluster {
         config
     }
 
+    pub(super) fn looker(&self) -> Result<Looker, KafkaError> {
+        Ok(Arc::new(self.client_config().create_with_context(LastError::default())?))
+    }
+
+    /// Asks by this client where partitions begin and end, as patiently as the brokers are slow.
+    pub(crate) fn ends(&self, client: &Looker) -> Ends {
+        Ends::new(client, self.patience())
+    }
+
+    /// The longest that a first answer took.
+    pub(super) fn first_answer(&self) -> Duration {
+        self.named.took_max()
+    }
+
+    /// How long a broker's answer is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.named.patience()
+    }
+
     /// Adds those settings. They beat what `config` holds already, and are beaten by what is set later.
     pub(super) fn configure(&self, config: &mut ClientConfig) {
         config.set("client.id", "mock-data-gen").set("socket.keepalive.enable", "true");
@@ -272,11 +253,6 @@ impl Cluster {
             .set("bootstrap.servers", &self.brokers)
             .set("allow.auto.create.topics", "false")
             .set_log_level(RDKafkaLogLevel::Warning);
-    }
-
-    /// How long a further answer is waited for.
-    pub(super) fn patience(&self) -> Duration {
-        self.named.patience()
     }
 
     /// Adds to the error of a silent broker where it was asked.

@@ -19,7 +19,8 @@ use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::cluster::{CONNECT, LOOK};
+use super::beside::beside;
+use super::cluster::SETTLING_WAIT;
 use super::ends::is_silence;
 use super::{Cluster, Deliveries, KafkaError, LastError};
 use crate::digest::Digest;
@@ -67,14 +68,15 @@ pub fn group_name(stream: &Stream) -> String {
 /// # Errors
 /// If the brokers refuse to tell, or do not answer within 10 seconds.
 pub fn read_group_offsets(cluster: &Cluster, group: &str, stop: &Stop) -> Result<GroupCommitted, KafkaError> {
-    let consumer = consumer(cluster, group)?;
-    let begin = Instant::now();
+    let consumer = Arc::new(consumer(cluster, group)?);
+    let (begin, within) = (Instant::now(), cluster.patience());
     let found = loop {
-        match consumer.committed_offsets(all_partitions(cluster.layout()), LOOK) {
+        let (asking, partitions) = (Arc::clone(&consumer), all_partitions(cluster.layout()));
+        match beside(within, || stop.asked(), move || asking.committed_offsets(partitions, within))? {
             Ok(found) => break found,
             Err(_) if stop.asked() => return Err(KafkaError::Stopped),
-            Err(error) if is_silence(&error) && begin.elapsed() < CONNECT => {}
-            Err(error) => return Err(KafkaError::refused("reading group offsets", error, CONNECT)),
+            Err(error) if is_silence(&error) && begin.elapsed() < within => thread::sleep(SETTLING_WAIT),
+            Err(error) => return Err(KafkaError::refused("reading group offsets", error, within)),
         }
     };
     Ok(Stage::ALL.map(|stage| {

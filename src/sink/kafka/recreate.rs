@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::cluster::{Cluster, READY, Target};
-use super::ends::watermarks;
+use super::cluster::{Cluster, Looker, READY, Target};
+use super::ends::{At, Edge, Ends};
 use super::last_error::LastError;
 use super::topics::{ask, options};
 use super::{Kafka, KafkaError};
@@ -44,7 +44,10 @@ pub struct Former {
 pub struct Recreation<'a> {
     target: &'a Target<'a>,
     config: ClientConfig,
-    client: BaseConsumer<LastError>,
+    client: Looker,
+    ends: Ends,
+    /// For how long an answer is waited for.
+    patience: Duration,
     /// What is there now.
     pub former: Vec<Former>,
 }
@@ -63,19 +66,19 @@ impl<'a> Recreation<'a> {
     pub fn look(target: &'a Target<'a>) -> Result<Self, KafkaError> {
         let mut cluster = Cluster::unseen(target);
         let config = cluster.client_config();
-        let client: BaseConsumer<LastError> = config.create_with_context(LastError::default())?;
+        let client = cluster.looker()?;
         let metadata = cluster.metadata(&client, target.stop)?;
         let mut former = Vec::new();
         for topic in target.layout.topics() {
             let found = metadata.topics().iter().find(|found| found.name() == topic.name.as_str());
             let Some(found) = found.filter(|found| !found.partitions().is_empty()) else { continue };
-            former.push(look_at(&client, &topic.name, found, target.stop)?);
+            former.push(look_at(&cluster.ends(&client), &topic.name, found, target.stop)?);
         }
-        let within = cluster.patience();
+        let (within, ends) = (cluster.patience(), cluster.ends(&client));
         for topic in &mut former {
             topic.settings = own_settings(&config, &topic.topic, within, target.stop)?;
         }
-        Ok(Self { target, config, client, former })
+        Ok(Self { target, config, client, ends, patience: within, former })
     }
 
     /// Fences an earlier writer of transactions, and ends its open one: later its end would be written into the new topics.
@@ -127,7 +130,7 @@ impl<'a> Recreation<'a> {
         let mut without = 0;
         while without < LOOKS {
             self.go_on(begin)?;
-            let found = self.client.fetch_metadata(None, LOOK_AGAIN * 10).is_ok_and(|metadata| {
+            let found = self.client.fetch_metadata(None, self.patience).is_ok_and(|metadata| {
                 let is_there = |name: &TopicName| metadata.topics().iter().any(|topic| topic.name() == name.as_str());
                 without += 1;
                 self.former.iter().any(|topic| is_there(&topic.topic))
@@ -174,14 +177,13 @@ impl<'a> Recreation<'a> {
     /// A broker that has not heard of it yet may still show the log of before.
     fn wait_until_new(&self) -> Result<(), KafkaError> {
         let begin = Instant::now();
-        for topic in &self.former {
-            for partition in 0..topic.partitions {
-                let give_up = || self.target.stop.asked();
-                while watermarks(self.client.client(), topic.topic.as_str(), partition, give_up)? != (0, 0) {
-                    self.go_on(begin)?;
-                    thread::sleep(LOOK_AGAIN);
-                }
-            }
+        let partitions: Vec<At<'_>> = self.former.iter().flat_map(Former::partitions).collect();
+        let give_up = || self.target.stop.asked();
+        while self.ends.of(&partitions, Edge::Beginning, give_up)?.iter().any(|&offset| offset > 0)
+            || self.ends.of(&partitions, Edge::End, give_up)?.iter().any(|&offset| offset > 0)
+        {
+            self.go_on(begin)?;
+            thread::sleep(LOOK_AGAIN);
         }
         Ok(())
     }
@@ -197,17 +199,17 @@ impl<'a> Recreation<'a> {
     }
 }
 
-fn look_at(
-    client: &BaseConsumer<LastError>,
-    topic: &TopicName,
-    found: &MetadataTopic,
-    stop: &Stop,
-) -> Result<Former, KafkaError> {
-    let mut offsets = 0;
-    for partition in found.partitions() {
-        let (low, end) = watermarks(client.client(), topic.as_str(), partition.id(), || stop.asked())?;
-        offsets += end.saturating_sub(low).unsigned_abs();
+impl Former {
+    fn partitions(&self) -> impl Iterator<Item = At<'_>> {
+        (0..self.partitions).map(|partition| (&self.topic, partition))
     }
+}
+
+fn look_at(ends: &Ends, topic: &TopicName, found: &MetadataTopic, stop: &Stop) -> Result<Former, KafkaError> {
+    let partitions: Vec<At<'_>> = found.partitions().iter().map(|partition| (topic, partition.id())).collect();
+    let begins = ends.of(&partitions, Edge::Beginning, || stop.asked())?;
+    let ends = ends.of(&partitions, Edge::End, || stop.asked())?;
+    let offsets = begins.iter().zip(ends).map(|(&begin, end)| end.saturating_sub(begin).max(0).unsigned_abs()).sum();
     let partitions = i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
     let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).max().unwrap_or(1);
     let replicas = i32::try_from(replicas).unwrap_or(1);

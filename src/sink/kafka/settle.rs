@@ -1,10 +1,12 @@
 //! The end of a run: whether partitions end where they should.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::producer::Producer;
 
-use super::{Kafka, KafkaError, ends};
+use super::{At, Ends, Kafka, KafkaError, LastError};
+use crate::spec::Stage;
 
 /// How long the control records of a committed transaction may take to reach its partitions.
 const MARKED: Duration = Duration::from_secs(30);
@@ -24,44 +26,64 @@ impl Kafka {
             let deliveries = self.producer.context().deliveries();
             if complete { deliveries.written() } else { deliveries.unsettled() }
         };
+        self.require_ends(&ends)
+    }
+
+    /// Partitions end where they should, at the latest once a transaction's control records are there.
+    fn require_ends(&self, expected: &[(Stage, i32, i64)]) -> Result<(), KafkaError> {
+        if expected.is_empty() {
+            return Ok(());
+        }
         let begin = Instant::now();
         let give_up = || {
             self.metrics.tick();
             self.stop.drain_is_over()
         };
         let patience = if self.transactions.is_some() { MARKED } else { Duration::ZERO };
-        for (stage, partition, expected) in ends {
-            let topic = self.layout.topic(stage).name.clone();
-            loop {
-                match ends::end_offset(self.producer.client(), topic.as_str(), partition, (expected, patience), give_up)
-                {
-                    Ok(found) if found == expected => break,
-                    Ok(found) => return Err(self.ended(KafkaError::misplaced(topic, partition, expected, found))),
-                    Err(KafkaError::Stopped) => return Err(self.ended(KafkaError::Unsettled { topic, partition })),
-                    Err(error) if error.is_silence() => {
-                        let seconds = begin.elapsed().as_secs();
-                        tracing::warn!(
-                            target: "kafka",
-                            "no answer for {seconds} s where `{topic}`, partition {partition} ends: everything is acknowledged, this is the last look"
-                        );
-                    }
-                    Err(error) => return Err(self.ended(error)),
+        let topic = |stage| &self.layout.topic(stage).name;
+        let partitions: Vec<At<'_>> = expected.iter().map(|&(stage, p, _)| (topic(stage), p)).collect();
+        let offsets: Vec<i64> = expected.iter().map(|&(.., offset)| offset).collect();
+        let ends = self.ends()?;
+        let found = loop {
+            match ends.at_least(&partitions, &offsets, patience, give_up) {
+                Ok(found) => break found,
+                Err(KafkaError::Stopped) => {
+                    let (topic, partition) = partitions[0];
+                    return Err(self.ended(KafkaError::Unsettled { topic: topic.clone(), partition }));
                 }
+                Err(error) if error.is_silence() => {
+                    let (seconds, (topic, partition)) = (begin.elapsed().as_secs(), partitions[0]);
+                    tracing::warn!(
+                        target: "kafka",
+                        "no answer for {seconds} s where `{topic}`, partition {partition} and others end: everything is acknowledged, this is the last look"
+                    );
+                }
+                Err(error) => return Err(self.ended(error)),
             }
-        }
-        Ok(())
+        };
+        let misplaced = partitions.iter().zip(offsets).zip(found).find(|((_, expected), found)| expected != found);
+        misplaced.map_or(Ok(()), |((&(topic, partition), expected), found)| {
+            Err(self.ended(KafkaError::misplaced(topic.clone(), partition, expected, found)))
+        })
     }
+
+    /// A client of its own: the producer would be asked one partition at a time.
+    fn ends(&self) -> Result<Ends, KafkaError> {
+        Ok(Ends::new(&Arc::new(self.look.0.create_with_context(LastError::default())?), self.look.1))
+    }
+
     /// Readers see what is committed once the control records are written, which follow the answer. Where they are late, or the brokers
     /// do not say, that is no failure.
     fn wait_until_seen(&self) {
         let written = self.producer.context().deliveries().written();
+        if written.is_empty() {
+            return;
+        }
         let begin = Instant::now();
         let give_up = || begin.elapsed() >= SEEN || self.stop.drain_is_over();
-        for (stage, partition, expected) in written {
-            let topic = self.layout.topic(stage).name.as_str();
-            if ends::end_offset(self.producer.client(), topic, partition, (expected, SEEN), give_up).is_err() {
-                return;
-            }
-        }
+        let partitions: Vec<At<'_>> =
+            written.iter().map(|&(stage, p, _)| (&self.layout.topic(stage).name, p)).collect();
+        let expected: Vec<i64> = written.iter().map(|&(.., offset)| offset).collect();
+        let _ = self.ends().and_then(|ends| ends.at_least(&partitions, &expected, SEEN, give_up));
     }
 }

@@ -32,7 +32,7 @@ const AGE_MAX: Duration = Duration::from_secs(1);
 const RECORDS_MAX: u64 = 100_000;
 /// A client whose connection broke, or that was refused, asks again after this time, or up to a fifth earlier
 /// ([`name`]); one that gets no answer, after [`SILENCE`](super::producer::SILENCE).
-pub(super) const ASKED_AGAIN: Duration = Duration::from_secs(1);
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// It is longer where commits take long again and again, but no longer than that: what a broken connection had on its way waits so long too.
 const ASKED_AGAIN_MAX: Duration = Duration::from_secs(4);
 /// A commit that took less than this part of it, in percent, was asked for once.
@@ -58,13 +58,11 @@ pub(super) struct Transactions {
     uncertain: u32,
 }
 
-impl Default for Transactions {
-    fn default() -> Self {
-        Self { open: None, commits: 0, committed: 0, asked_again: ASKED_AGAIN, uncertain: 0 }
-    }
-}
-
 impl Transactions {
+    pub(super) fn new(asked_again: Duration) -> Self {
+        Self { open: None, commits: 0, committed: 0, asked_again, uncertain: 0 }
+    }
+
     fn is_due(&self) -> bool {
         self.open.is_some_and(|(begun, records)| records >= RECORDS_MAX || begun.elapsed() >= AGE_MAX)
     }
@@ -254,6 +252,11 @@ fn taking_over(error: &ClientError) -> &'static str {
         }
         _ => "taking over the topics' transactions",
     }
+}
+
+/// When a client asks again whose brokers took so long for their first answer, which is several round trips.
+pub(super) fn asked_again(first_answer: Duration) -> Duration {
+    first_answer.clamp(ASKED_AGAIN, ASKED_AGAIN_MAX)
 }
 
 /// Whether the same call is to be made again.

@@ -1,6 +1,7 @@
 //! A consumer with a queue for each partition.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::super::{LogRecord, Parts, refill};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, LastError, watermarks};
+use crate::sink::kafka::{Cluster, KafkaError, LastError};
 use crate::spec::TopicName;
 
 /// How long a partition may stay silent before its end.
@@ -42,11 +43,9 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// All that a partition holds now.
-    pub(super) fn whole(client: &Client, topic: &TopicName, partition: u32, stop: &Stop) -> Result<Self, KafkaError> {
-        let partition = partition.cast_signed();
-        let (start, end) = watermarks(client.client(), topic.as_str(), partition, || stop.asked())?;
-        Ok(Self { topic: topic.clone(), partition, start, end })
+    /// Some of a partition's offsets.
+    pub(super) fn new(topic: &TopicName, partition: u32, offsets: Range<i64>) -> Self {
+        Self { topic: topic.clone(), partition: partition.cast_signed(), start: offsets.start, end: offsets.end }
     }
 
     /// Its last so many offsets.
@@ -180,16 +179,19 @@ impl Reader {
     }
 }
 
-/// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it.
+/// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it. Nor by a
+/// group that we may not use: the client asks who coordinates it, though it is never joined.
 pub(crate) fn unless_passing(
     message: KafkaResult<BorrowedMessage<'_>>,
 ) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, Resolve};
     match message {
         Ok(message) => Ok(Some(message)),
         Err(
             ClientError::PartitionEOF(_)
-            | ClientError::MessageConsumption(AllBrokersDown | BrokerTransportFailure | Resolve),
+            | ClientError::MessageConsumption(
+                AllBrokersDown | BrokerTransportFailure | Resolve | GroupAuthorizationFailed,
+            ),
         ) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -1,16 +1,17 @@
 //! What brokers say of their topics: whether they are there, and how many partitions they have.
 
+use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
-use super::super::last_error::LastError;
+use super::super::beside::beside;
 use super::super::{KafkaError, Property};
 use super::named::{Named, is_named};
-use super::{CONNECT, Cluster, DEFAULT_BROKERS, LOOK, READY, SETTLING_WAIT, Transfer};
+use super::{CONNECT, CONNECT_FAR, Cluster, DEFAULT_BROKERS, Looker, READY, SETTLING_WAIT, Transfer};
 use crate::sink::Stop;
 use crate::spec::{Layout, LayoutError, Partitions, Stage};
 
@@ -29,7 +30,7 @@ impl Cluster {
             end_offsets: Default::default(),
             named: Named::default(),
         };
-        let client: BaseConsumer<LastError> = cluster.client_config().create_with_context(LastError::default())?;
+        let client = cluster.looker()?;
         let counts = cluster.partition_counts(&client, stop)?;
         if let Some((topic, _)) = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0) {
             return Err(KafkaError::NoTopic { topic: topic.name.clone(), brokers: brokers.to_owned() });
@@ -42,11 +43,7 @@ impl Cluster {
     }
 
     /// The topics' partition counts; 0 where a topic does not exist, or is not ready.
-    pub(super) fn partition_counts(
-        &mut self,
-        client: &BaseConsumer<LastError>,
-        stop: &Stop,
-    ) -> Result<[u32; 4], KafkaError> {
+    pub(super) fn partition_counts(&mut self, client: &Looker, stop: &Stop) -> Result<[u32; 4], KafkaError> {
         let metadata = self.metadata(client, stop)?;
         let ready = |topic: &MetadataTopic| topic.partitions().iter().all(|p| p.leader() >= 0);
         let count = |stage: Stage| {
@@ -58,26 +55,34 @@ impl Cluster {
     }
 
     /// What the brokers say of themselves and of all topics.
-    pub(in super::super) fn metadata(
-        &mut self,
-        client: &BaseConsumer<LastError>,
-        stop: &Stop,
-    ) -> Result<Metadata, KafkaError> {
+    pub(in super::super) fn metadata(&mut self, client: &Looker, stop: &Stop) -> Result<Metadata, KafkaError> {
         let begin = Instant::now();
+        // Where something failed, no more is to be expected; a connection that is still being made may be to a broker that is far away.
+        let has_failed = || begin.elapsed() >= CONNECT && last_error(client).is_some();
         loop {
-            match client.fetch_metadata(None, LOOK) {
-                Ok(metadata) => {
+            let left = CONNECT_FAR.saturating_sub(begin.elapsed());
+            let asking = Arc::clone(client);
+            let give_up = || stop.asked() || has_failed();
+            let error = match beside(left, give_up, move || asking.fetch_metadata(None, left)) {
+                Ok(Ok(metadata)) => {
                     self.named.learn(&metadata, begin.elapsed());
                     return Ok(metadata);
                 }
-                Err(_) if stop.asked() => return Err(KafkaError::Stopped),
-                Err(_) if begin.elapsed() < CONNECT => {}
-                Err(error) => return Err(self.unreachable(client, &error)),
+                Err(KafkaError::Stopped) if !stop.asked() => None,
+                Ok(Err(error)) => Some(error),
+                Err(error) => return Err(error),
+            };
+            if stop.asked() {
+                return Err(KafkaError::Stopped);
             }
+            if has_failed() || begin.elapsed() >= CONNECT_FAR {
+                return Err(self.unreachable(client, error.as_ref(), begin.elapsed()));
+            }
+            thread::sleep(SETTLING_WAIT);
         }
     }
 
-    fn unreachable(&self, client: &BaseConsumer<LastError>, error: &ClientError) -> KafkaError {
+    fn unreachable(&self, client: &Looker, error: Option<&ClientError>, waited: Duration) -> KafkaError {
         let advice = if self.brokers == DEFAULT_BROKERS {
             "kafka:9092 is the default, for use inside docker compose. From the host try --bootstrap-servers localhost:29092; \
              without any Kafka try --bootstrap-servers embedded"
@@ -85,10 +90,9 @@ impl Cluster {
             "check --bootstrap-servers (KAFKA_BOOTSTRAP_SERVERS) and that the broker runs; without any Kafka try \
              --bootstrap-servers embedded"
         };
-        // What the client saw while it tried waits to be polled.
-        while client.poll(SETTLING_WAIT).is_some() {}
-        let detail = client.context().last().unwrap_or_else(|| error.to_string());
-        let (brokers, seconds) = (self.brokers.clone(), CONNECT.as_secs());
+        let silent = || error.map_or_else(|| "no answer".to_owned(), ToString::to_string);
+        let detail = last_error(client).unwrap_or_else(silent);
+        let (brokers, seconds) = (self.brokers.clone(), waited.as_secs());
         if is_named(&detail) {
             let action = format!("asking {brokers} for its topics");
             return KafkaError::Unanswered { action, seconds, detail: format!(": {detail}") };
@@ -96,11 +100,7 @@ impl Cluster {
         KafkaError::Unreachable { brokers, seconds, detail, advice }
     }
 
-    pub(super) fn wait_for_leaders(
-        &mut self,
-        client: &BaseConsumer<LastError>,
-        stop: &Stop,
-    ) -> Result<[Partitions; 4], KafkaError> {
+    pub(super) fn wait_for_leaders(&mut self, client: &Looker, stop: &Stop) -> Result<[Partitions; 4], KafkaError> {
         let begin = Instant::now();
         loop {
             let counts = self.partition_counts(client, stop)?;
@@ -117,4 +117,10 @@ impl Cluster {
             thread::sleep(SETTLING_WAIT);
         }
     }
+}
+
+/// What a client saw last while it tried to connect, which waits to be polled.
+fn last_error(client: &Looker) -> Option<String> {
+    while client.poll(Duration::ZERO).is_some() {}
+    client.context().last()
 }

@@ -7,8 +7,10 @@ use rdkafka::metadata::Metadata;
 use super::CONNECT;
 use crate::sink::KafkaError;
 
-/// A broker whose first answer took long is given this much for the next one.
-const PATIENCE_MIN: Duration = Duration::from_secs(4);
+/// A further answer may take so many times as long as the first one: it may come by a connection of its own, to another broker.
+const SLOWER: u32 = 5;
+/// No answer is waited for longer.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Brokers by their own word.
 #[derive(Debug, Default)]
@@ -37,9 +39,14 @@ impl Named {
         !self.brokers.is_empty() && self.brokers.iter().all(|(_, host, _)| is_loopback(host))
     }
 
-    /// How long a further answer is waited for, so that all is over in 15 s where none comes.
+    /// The longest that an answer took.
+    pub(super) fn took_max(&self) -> Duration {
+        self.took_max
+    }
+
+    /// How long a further answer is waited for: the longer the slower the first ones were.
     pub(super) fn patience(&self) -> Duration {
-        CONNECT.saturating_sub(self.took_max).max(PATIENCE_MIN)
+        self.took_max.saturating_mul(SLOWER).clamp(CONNECT, PATIENCE_MAX)
     }
 
     /// Adds to the error of a silent broker where it was asked.
