@@ -186,7 +186,7 @@ fn ended(failure: &Failure, configuration: &Configuration) -> ExitCode {
     if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
         return ExitCode::SUCCESS;
     }
-    terminal::error(&told(failure, configuration));
+    terminal::error(&told(failure, configuration), failure.exit_code(), &failure.place());
     ExitCode::from(failure.exit_code())
 }
 

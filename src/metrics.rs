@@ -76,6 +76,9 @@ pub struct Metrics {
     /// Not cumulative; the last one has no bound.
     lateness: [AtomicU64; LATENESS_BOUNDS_US.len() + 1],
     lateness_us: AtomicU64,
+    /// Partitions whose records have waited for long without an acknowledgement, and since when the first one has.
+    stalled: AtomicU64,
+    stalled_us: AtomicI64,
     delivery_errors: Codes,
     client_errors: Codes,
 }
@@ -101,6 +104,10 @@ pub struct Snapshot {
     pub measured: u64,
     /// Their lateness altogether, in microseconds.
     pub late_us: u64,
+    /// Partitions whose records have waited for long without an acknowledgement, while others may have got some.
+    pub stalled: u64,
+    /// How long the first of them has waited.
+    pub stalled_for: Duration,
 }
 
 impl Snapshot {
@@ -134,6 +141,8 @@ impl Metrics {
             due_us: AtomicI64::new(ON_TIME),
             lateness: Default::default(),
             lateness_us: AtomicU64::default(),
+            stalled: AtomicU64::default(),
+            stalled_us: AtomicI64::new(ON_TIME),
             delivery_errors: Codes::default(),
             client_errors: Codes::default(),
         }
@@ -172,6 +181,12 @@ impl Metrics {
     /// A sign of life from a run that waits.
     pub fn tick(&self) {
         self.ticks.fetch_add(1, Relaxed);
+    }
+
+    /// So many partitions wait for an acknowledgement, the first since then.
+    pub fn stalled(&self, partitions: usize, since: Option<Instant>) {
+        self.stalled.store(partitions as u64, Relaxed);
+        self.stalled_us.store(since.map_or(ON_TIME, |since| self.us(since)), Relaxed);
     }
 
     /// The next record is not due yet.
@@ -216,6 +231,8 @@ impl Metrics {
             lag: self.lag(),
             measured: load(&self.lateness).iter().sum(),
             late_us: self.lateness_us.load(Relaxed),
+            stalled: self.stalled.load(Relaxed),
+            stalled_for: self.since(&self.stalled_us),
         }
     }
 
@@ -226,8 +243,12 @@ impl Metrics {
     }
 
     fn lag(&self) -> Duration {
-        let lag_us = self.us(Instant::now()).saturating_sub(self.due_us.load(Relaxed));
-        Duration::from_micros(u64::try_from(lag_us).unwrap_or(0))
+        self.since(&self.due_us)
+    }
+
+    fn since(&self, at_us: &AtomicI64) -> Duration {
+        let since_us = self.us(Instant::now()).saturating_sub(at_us.load(Relaxed));
+        Duration::from_micros(u64::try_from(since_us).unwrap_or(0))
     }
 
     fn us(&self, time: Instant) -> i64 {

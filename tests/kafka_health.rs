@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::timestamp::Timestamp;
 use support::patience::limit;
-use support::{OwnBroker, bootstrap, succeed, topic_flags};
+use support::{OwnBroker, bootstrap, kafka_tool, succeed, topic_flags};
 
 const TOPICS: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "clicks"];
 
@@ -272,4 +272,37 @@ fn a_broker_that_is_gone_is_counted_by_code_and_a_stop_drains_in_the_open() {
     assert_eq!(run.sample("mdg_state{state=\"draining\"}"), 1);
     let (code, text) = run.end();
     assert_eq!(code, Some(3), "{text}");
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn partitions_with_too_few_replicas_in_sync_are_told_by_name_while_others_go_on() {
+    let mut script = Command::new("tests/kafka/broker");
+    let cluster = OwnBroker::start_by(script.env("KAFKA_NODES", "3"));
+    let topics = TOPICS.map(|topic| format!("stalled-{topic}"));
+    for topic in &topics {
+        // Of two replicas two must be in sync: broker 3 is missed by the third partition alone, and leads none.
+        let create = ["TopicCommand", "--bootstrap-server", &cluster.bootstrap, "--create", "--topic", topic];
+        let how = ["--replica-assignment", "1:2,2:1,2:3", "--config", "min.insync.replicas=2"];
+        kafka_tool(&[&create[..], &how].concat());
+    }
+    let run = Run::start(&cluster.bootstrap, "stalled", &["--events-per-second", "100"]);
+    run.wait("acknowledged", Duration::from_secs(120), |run| acked(&run.metrics(), "stalled-bid-requests").0 > 1_000);
+    let third = cluster.pids().split(' ').nth(2).unwrap().to_owned();
+    succeed(Command::new("kill").args(["-KILL", &third]));
+    run.wait("stalled", Duration::from_secs(120), |run| run.sample("mdg_stalled_partitions") > 0);
+    run.wait("unready", Duration::from_secs(120), |run| run.get("/readyz").0 == 503);
+    let (_, body) = run.get("/readyz");
+    assert!(body.contains("partitions, while others go on"), "{body}");
+    // Those that have their replicas do go on.
+    let before = acked(&run.metrics(), "stalled-bid-requests").0;
+    run.wait("going on", Duration::from_secs(60), |run| acked(&run.metrics(), "stalled-bid-requests").0 > before + 100);
+    run.signal("-TERM");
+    let (code, text) = run.end();
+    assert_eq!(code, Some(3), "{text}");
+    let why = "1 of 2 replicas in sync, and min.insync.replicas=2: broker 2 refuses records until more are (NOT_ENOUGH_REPLICAS)";
+    let told = text.lines().find(|line| line.contains("`stalled-bid-requests`, partition 2: no acknowledgement for "));
+    let told = told.unwrap_or_else(|| panic!("not told by name: {text}"));
+    assert!(told.contains(" s while others go on: ") && told.contains(why), "{told}");
+    assert!(!text.contains("partition 0: no ack") && !text.contains("partition 1: no ack"), "{text}");
 }

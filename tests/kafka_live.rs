@@ -521,7 +521,19 @@ fn tls_with_plain_and_scram_works_by_properties_and_no_secret_is_shown() {
     let wrong_password = play("PLAIN", "swordfish", &path("ca.pem"));
     assert_eq!(wrong_password.status.code(), Some(3));
     assert!(stderr(&wrong_password).contains("uthentication failed"), "{}", stderr(&wrong_password));
+    assert!(stderr(&wrong_password).contains("error: the broker refused to authenticate this client: "));
     let wrong_ca = play("PLAIN", "hunter2", "/etc/ssl/certs/ca-certificates.crt");
     assert_eq!(wrong_ca.status.code(), Some(3));
     assert!(stderr(&wrong_ca).contains("certificate verify failed"), "{}", stderr(&wrong_ca));
+    assert!(stderr(&wrong_ca).contains("error: the broker's certificate is not trusted: "), "{}", stderr(&wrong_ca));
+    // The wrong kind of listener, either way.
+    let refused = |address: &str, more: &[&str], headline: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+        let output = run(command.args(["--bootstrap-servers", address, "--fast", "--count", "5"]).args(more));
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        assert!(stderr(&output).contains(headline), "{headline}: {}", stderr(&output));
+    };
+    refused(&address, &[], "error: the broker closed the connection before it answered: ");
+    let tls = ["-X", "security.protocol=SSL"];
+    refused(&broker.bootstrap, &tls, "error: the broker does not speak TLS at this address: ");
 }

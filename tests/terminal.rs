@@ -177,12 +177,13 @@ fn json_lines(command: &mut Command, code: i32) -> Vec<Value> {
     let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let lines: Vec<Value> = text.lines().map(parse).collect();
     assert!(!lines.is_empty());
-    for line in lines.iter().filter(|line| line.get("stream_id").is_none()) {
+    for line in lines.iter().filter(|line| line.get("records_per_second").is_none()) {
         let time = line["timestamp"].as_str().unwrap();
         assert!(mock_data_gen::timestamp::parse_time_ms(&format!("{}Z", &time[..23]), i64::MAX).is_ok(), "{line}");
         assert!(time.ends_with('Z'), "{line}");
         assert!(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
         assert!(line["target"].is_string() && line["message"].is_string(), "{line}");
+        assert!(!line["message"].as_str().unwrap().contains("  "), "columns for people: {line}");
     }
     lines
 }
@@ -196,8 +197,13 @@ fn every_line_is_json_when_asked_for_after_a_success() {
     let null = json_lines(&mut program(&["--sink", "null", "--fast"]), 0);
     let notes = messages(&null, "INFO");
     assert!(notes.iter().any(|note| note.starts_with("playing one hour of virtual time")), "{notes:?}");
-    assert!(notes.iter().any(|note| note.starts_with("stream ")), "{notes:?}");
-    assert!(notes.iter().any(|note| note.starts_with("window ")), "{notes:?}");
+    let begins = null.iter().find(|line| line["message"] == "begins").unwrap();
+    assert_eq!(
+        (&begins["first_ordinal"], &begins["end_ordinal"], &begins["seed"]),
+        (&0.into(), &36_000.into(), &"42".into())
+    );
+    assert_eq!(begins["first_arrival"], "2026-01-01T00:00:00.082Z");
+    assert!(begins["stream_id"].as_str().unwrap().len() == 64 && begins.get("resumed_from").is_none(), "{begins}");
     assert_eq!(null.last().unwrap()["complete"], true);
     for level in ["debug", "off"] {
         let embedded = ["--bootstrap-servers", "embedded", "--fast", "--count", "500", "--listen", "127.0.0.1:0"];
@@ -206,6 +212,11 @@ fn every_line_is_json_when_asked_for_after_a_success() {
         for said in ["health and metrics at http://", "embedded broker at ", "read back "] {
             assert!(notes.iter().any(|note| note.starts_with(said)), "{said}: {notes:?}");
         }
+        let address = |said: &str| {
+            let line = lines.iter().find(|line| line["message"].as_str().is_some_and(|note| note.starts_with(said)));
+            line.unwrap()["address"].as_str().unwrap().starts_with("127.0.0.1:")
+        };
+        assert!(address("embedded broker at ") && address("health and metrics at "));
         assert_eq!(lines.iter().filter(|line| line["acked"].is_u64()).count(), 1, "one report");
         assert_eq!(lines.iter().any(|line| line["target"] == "librdkafka"), level == "debug");
     }
@@ -215,11 +226,86 @@ fn every_line_is_json_when_asked_for_after_a_success() {
 fn every_line_is_json_when_asked_for_after_an_error() {
     let usage = json_lines(&mut program(&["--sink", "null", "--out", "x"]), 2);
     assert_eq!(messages(&usage, "ERROR"), ["--out is the folder of --sink files: add that, or leave --out away"]);
+    assert_eq!(usage.last().unwrap()["exit_code"], 2);
     let window = json_lines(&mut program(&["--sink", "null", "--fast", "--from", "2025-01-01T00:00:00Z"]), 2);
     assert_eq!(messages(&window, "ERROR").len(), 1);
     let mut kafka = program(&["--bootstrap-servers", "127.0.0.1:1", "--fast"]);
     let kafka = json_lines(kafka.env("RUST_LOG", "off"), 3);
     assert!(messages(&kafka, "ERROR")[0].starts_with("no Kafka broker answered at 127.0.0.1:1"), "{kafka:?}");
+    assert_eq!(kafka.last().unwrap()["exit_code"], 3);
+}
+
+#[test]
+fn people_read_a_message_once_and_not_its_fields() {
+    let said = |form: &str| {
+        let live = ["--sink", "null", "--events-per-second", "1000", "--log-format", form];
+        let mut child = program(&live).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = std::io::BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        std::io::BufRead::read_line(&mut out, &mut text).unwrap();
+        // It begins, falls behind its timeline, and says so when it goes on.
+        std::thread::sleep(Duration::from_secs(2));
+        signal(&child, "-STOP");
+        std::thread::sleep(Duration::from_secs(3));
+        signal(&child, "-CONT");
+        std::thread::sleep(Duration::from_secs(1));
+        signal(&child, "-TERM");
+        out.read_to_string(&mut text).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+        text.lines()
+            .find(|line| line.contains("overdue records go at full speed"))
+            .unwrap_or_else(|| panic!("{text}"))
+            .to_owned()
+    };
+    let text = said("text");
+    assert!(text.ends_with("none is dropped") && !text.contains('='), "{text}");
+    let json: Value = serde_json::from_str(&said("json")).unwrap();
+    assert!(json["seconds"].as_u64().unwrap() >= 1, "{json}");
+}
+
+#[test]
+fn debugging_of_the_client_that_is_asked_for_is_shown() {
+    let embedded = ["--bootstrap-servers", "embedded", "--fast", "--count", "5"];
+    let debugging =
+        |args: &[&str]| run(&mut program(&[&embedded[..], args].concat())).2.matches("librdkafka::debug: ").count();
+    assert_eq!(debugging(&[]), 0);
+    assert!(debugging(&["-X", "debug=broker"]) > 0);
+    assert!(debugging(&["--quiet", "-X", "debug=msg,broker"]) > 0);
+}
+
+/// A broker that answers each connection with these bytes and closes it.
+fn answering(bytes: &'static [u8]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What was asked is read first: a connection with unread bytes is reset, and its answer lost.
+            let _ = stream.read(&mut [0; 4_096]);
+            let _ = std::io::Write::write_all(&mut stream, bytes);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_broker_that_lets_nobody_in_is_named_by_a_headline_of_its_own() {
+    // A fatal alert: handshake failure.
+    let alert = answering(b"\x15\x03\x03\x00\x02\x02\x28");
+    let silent = answering(b"");
+    let tls = ["-X", "security.protocol=SSL"];
+    let cases: [(&str, &[&str], &str); 3] = [
+        (&alert, &tls, "error: the broker makes no TLS connection with this client: ssl://"),
+        (&silent, &tls, "error: the broker does not speak TLS at this address: ssl://"),
+        (&silent, &[], "error: the broker closed the connection before it answered: "),
+    ];
+    for (address, more, headline) in cases {
+        for command in ["run", "check", "verify"] {
+            let pace: &[&str] = if command == "verify" { &[] } else { &["--fast"] };
+            let (code, _, text) = run(&mut program(&[&[command, "--bootstrap-servers", address], pace, more].concat()));
+            assert_eq!(code, Some(3), "{command}: {text}");
+            assert!(text.contains(headline) && !text.contains("no Kafka broker answered"), "{command}: {text}");
+        }
+    }
 }
 
 #[test]

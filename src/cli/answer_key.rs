@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::options::{LayoutArgs, StreamArgs};
 use super::reports::{ReportArgs, StandardOutput};
-use super::terminal::{TerminalArgs, auctions_bar};
+use super::terminal::{self, TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
@@ -107,7 +107,7 @@ pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
     reports.prepare()?;
     let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false, metrics: None };
     let heading = Heading::new(stream.auctions(), &Part::from(window));
-    to_stderr(&heading.to_string());
+    terminal::heading(&heading);
     let tables = key.write(&stream, window, args.terminal, &stop)?;
     reports.give(&KeyReport { heading, folder: &args.options.out, tables }, StandardOutput::IsFree)
 }

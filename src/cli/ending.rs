@@ -97,8 +97,7 @@ impl Player<'_> {
         if !self.options.reports.is_text() || !(self.terminal.is_quiet() || self.terminal.is_for_people()) {
             return self.report(&report);
         }
-        let heading = Heading::new(stream.auctions(), &beginning.part).resumed(beginning.resumed);
-        to_stderr(&heading.to_string());
+        terminal::heading(&Heading::new(stream.auctions(), &beginning.part).resumed(beginning.resumed));
         self.options.reports.give(&report, self.options.standard_output())
     }
 }

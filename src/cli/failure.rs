@@ -72,6 +72,14 @@ pub(super) enum Failure {
     Unfinished(&'static str),
 }
 
+/// Where something is wrong, as far as that is known.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    pub(super) topic: Option<String>,
+    pub(super) partition: Option<i64>,
+    pub(super) offset: Option<i64>,
+}
+
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match error {
@@ -100,6 +108,17 @@ impl Failure {
             }
             _ => None,
         }
+    }
+
+    /// Where it happened.
+    pub(super) fn place(&self) -> Place {
+        if let Self::Tail(TailError::Refused { topic, partition, offset, .. })
+        | Self::Intruded(TailError::Refused { topic, partition, offset, .. }) = self
+        {
+            return Place { topic: Some(topic.to_string()), partition: Some(i64::from(*partition)), offset: *offset };
+        }
+        let (topic, partition, offset) = self.kafka().map_or((None, None, None), KafkaError::place);
+        Place { topic, partition: partition.map(i64::from), offset }
     }
 
     /// Whether a signal came before the first record.

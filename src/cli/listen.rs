@@ -20,7 +20,8 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::{Failure, to_stderr};
+use super::Failure;
+use super::terminal::note;
 use crate::metrics::{Health, Metrics, Watch};
 
 /// The run is looked at this often, whether anybody asks or not.
@@ -81,7 +82,7 @@ pub(super) fn listen(ListenAddress(address): ListenAddress, metrics: &Arc<Metric
         let _inside = runtime.enter();
         TcpListener::from_std(listener).map_err(failed)?
     };
-    to_stderr(&format!("health and metrics at http://{bound}\n"));
+    note!(format!("health and metrics at http://{bound}"), address = %bound);
     if !bound.ip().is_loopback() {
         tracing::warn!(target: "listen", "anybody who reaches {bound} may ask for health and metrics, not this machine alone");
     }

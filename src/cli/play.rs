@@ -8,7 +8,7 @@ use super::answer_key::KeyFolder;
 use super::read_back::ReadBack;
 use super::run::{Resume, RunOptions};
 use super::status::Status;
-use super::terminal::TerminalArgs;
+use super::terminal::{self, TerminalArgs, note};
 use super::{Failure, to_stderr, to_stdout};
 use crate::answer_key::{Settings, is_written};
 use crate::metrics::{Metrics, State};
@@ -117,7 +117,7 @@ impl Player<'_> {
             Some(port) => broker.open(port).map_err(|source| Failure::EmbeddedPort { port, source })?,
             None => broker.brokers(),
         };
-        to_stderr(&format!("embedded broker at {address}\n"));
+        note!(format!("embedded broker at {address}"), address);
         let target = Target {
             brokers: &broker.brokers(),
             properties: self.properties,
@@ -139,7 +139,7 @@ impl Player<'_> {
             to_stderr(&read.funnel);
         }
         if self.options.hold && !self.stop.asked() {
-            to_stderr(&format!("\nholding {address} until Ctrl-C\n"));
+            note!(format!("\nholding {address} until Ctrl-C"), address);
             if self.terminal.is_quiet() && self.options.reports.is_text() {
                 // All that a quiet run has to say: nobody else knows it.
                 to_stdout(&format!("{address}\n"))?;
@@ -166,7 +166,7 @@ impl Player<'_> {
             to_stderr(&format!("playing {chosen}; --count, --duration or --to bound the window otherwise\n"));
         }
         if self.options.reports.is_text() {
-            to_stderr(&Heading::new(stream.auctions(), part).resumed(*resumed).to_string());
+            terminal::heading(&Heading::new(stream.auctions(), part).resumed(*resumed));
         }
         self.tell_of_a_start_to_come(stream, part);
         let window = part.window();
@@ -190,7 +190,8 @@ impl Player<'_> {
         let ahead_s = (start_ms - wall_clock_us() / 1_000) / 1_000;
         if self.pace == Pace::Live && ahead_s > 0 && !self.terminal.is_quiet() {
             let span = humantime::format_duration(Duration::from_secs(ahead_s.unsigned_abs()));
-            to_stderr(&format!("waiting      {span} for the window's start, {}\n", Timestamp(start_ms)));
+            let start = Timestamp(start_ms);
+            note!(format!("waiting      {span} for the window's start, {start}"), seconds = ahead_s, start = %start);
         }
     }
 
@@ -218,7 +219,7 @@ impl Player<'_> {
             }
             let reason = error.cause().to_string();
             let reason = reason.lines().next().unwrap_or_default();
-            tracing::warn!(target: "kafka", "{reason}: looking where the topics end, to go on there");
+            tracing::warn!(target: "kafka", reason, "{reason}: looking where the topics end, to go on there");
             self.metrics.enter(State::Starting);
             self.metrics.taken_back(tally.take_back());
             part = match renew(sink) {

@@ -1,8 +1,9 @@
 //! `--resume recreate`: the topics are deleted and created again, and the window begins anew in them.
 
+use super::Failure;
 use super::play::Player;
 use super::run::Resume;
-use super::{Failure, to_stderr};
+use super::terminal::note;
 use crate::report::grouped;
 use crate::sink::kafka::{Former, Recreation, Target};
 
@@ -14,7 +15,11 @@ impl Player<'_> {
         }
         let recreation = Recreation::look(target)?;
         for Former { topic, offsets, .. } in &recreation.former {
-            to_stderr(&format!("deleting topic {topic} with {} offsets\n", grouped(*offsets)));
+            note!(
+                format!("deleting topic {topic} with {} offsets", grouped(*offsets)),
+                topic = topic.as_str(),
+                offsets
+            );
         }
         if self.options.is_exactly_once() {
             recreation.fence(self.metrics, self.stop)?;

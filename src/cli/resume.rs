@@ -4,10 +4,11 @@ use std::fmt;
 use std::thread;
 use std::time::Duration;
 
+use super::Failure;
 use super::partitions::{require_partitions, uneven_topics};
 use super::play::{Beginning, Player};
 use super::run::Resume;
-use super::{Failure, to_stderr};
+use super::terminal::note;
 use crate::pace::{Pace, wall_clock_us};
 use crate::record::Record;
 use crate::report::Resumed;
@@ -81,7 +82,7 @@ impl Player<'_> {
         self.recreate(&target)?;
         let mut cluster = Cluster::prepare(&target)?;
         for topic in cluster.created() {
-            to_stderr(&format!("created topic {topic}\n"));
+            note!(format!("created topic {topic}"), topic = topic.as_str());
         }
         require_partitions(self.shard, cluster.layout())?;
         if let Some(warning) = uneven_topics(stream.auctions().spec(), cluster.layout()) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::failure::Place;
 use super::{Failure, terminal};
 use crate::sink::{Stop, Wish};
 
@@ -18,7 +19,7 @@ const ENDED_AT_ONCE: i32 = 5;
 const TIME_TO_END: Duration = Duration::from_millis(4_800);
 const TIME_TO_SAY: Duration = Duration::from_millis(100);
 /// Exit code of a process that was still waiting then.
-const NOT_ENDED: i32 = 3;
+const NOT_ENDED: u8 = 3;
 
 fn end_in_time() {
     thread::sleep(TIME_TO_END);
@@ -26,10 +27,12 @@ fn end_in_time() {
     thread::spawn(|| {
         terminal::error(
             "the run did not end in time after the signal: whoever takes its records takes none. What was not taken is lost to it",
+            NOT_ENDED,
+            &Place::default(),
         );
     });
     thread::sleep(TIME_TO_SAY);
-    std::process::exit(NOT_ENDED);
+    std::process::exit(NOT_ENDED.into());
 }
 
 /// Listens for signals on a thread of its own, until the process ends.

@@ -150,6 +150,8 @@ mod tests {
             lag: Duration::from_secs(lag_s),
             measured: records,
             late_us: records * 250,
+            stalled: 0,
+            stalled_for: Duration::ZERO,
         }
     }
 

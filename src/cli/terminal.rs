@@ -8,7 +8,10 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format;
 
+use super::failure::Place;
+use crate::report::Heading;
 use crate::stream::Window;
 
 /// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
@@ -63,12 +66,22 @@ pub(super) fn speak(manner: TerminalArgs) {
     let asked = EnvFilter::try_from_default_env();
     let misunderstood = asked.as_ref().err().map(ToString::to_string);
     let mut filter = asked.unwrap_or_else(|_| EnvFilter::new("warn"));
-    if let Ok(own) = format!("{TARGET}=info").parse() {
-        filter = filter.add_directive(own);
+    // The Kafka client says nothing at that level but what `-X debug=…` asks for.
+    for told in [TARGET, "librdkafka::debug"] {
+        if let Ok(told) = format!("{told}=info").parse() {
+            filter = filter.add_directive(told);
+        }
     }
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| StandardError);
     match manner.log_format {
-        LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).without_time().init(),
+        LogFormat::Text => {
+            // Fields are for programs: the message says the same to people.
+            let message = format::debug_fn(|out, field, value| match field.name() {
+                "message" => write!(out, "{value:?}"),
+                _ => Ok(()),
+            });
+            logs.fmt_fields(message).with_ansi(io::stderr().is_terminal()).without_time().init();
+        }
         LogFormat::Json => {
             logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
         }
@@ -92,18 +105,66 @@ pub(super) fn to_stderr(text: &str) {
         TerminalArgs { quiet: true, .. } => {}
         TerminalArgs { log_format: LogFormat::Text, .. } => write(text),
         TerminalArgs { log_format: LogFormat::Json, .. } => {
-            for line in text.lines().filter(|line| !line.is_empty()) {
-                tracing::info!(target: TARGET, "{line}");
+            for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                // What stands in columns for people is one space apart for programs.
+                let words: Vec<&str> = line.split_whitespace().collect();
+                tracing::info!(target: TARGET, "{}", words.join(" "));
             }
         }
     }
 }
 
-/// Says why the program ends.
-pub(super) fn error(text: &str) {
+/// Tells a note to people; to programs its fields too, by the macro's words for them: `note!(text, topic, offsets = 3)`.
+macro_rules! note {
+    ($text:expr, $($fields:tt)*) => {
+        if $crate::cli::terminal::speaks_json() {
+            tracing::info!(target: "run", $($fields)*, "{}", $text.trim());
+        } else {
+            $crate::cli::terminal::to_stderr(&format!("{}\n", $text));
+        }
+    };
+}
+pub(super) use note;
+
+/// Whether each line is an object. A quiet one has no notes.
+pub(super) fn speaks_json() -> bool {
+    let manner = manner();
+    manner.log_format == LogFormat::Json && !manner.quiet
+}
+
+/// Says what a run is about to play.
+pub(super) fn heading(heading: &Heading) {
+    if !speaks_json() {
+        return to_stderr(&heading.to_string());
+    }
+    let fields = serde_json::to_value(heading).unwrap_or_default();
+    let text = |at: &str| fields.pointer(at).and_then(|value| value.as_str().map(str::to_owned));
+    let number = |at: &str| fields.pointer(at).and_then(serde_json::Value::as_u64);
+    tracing::info!(
+        target: TARGET,
+        stream_id = text("/stream_id"),
+        stream_version = number("/stream_version"),
+        seed = text("/seed"),
+        first_ordinal = number("/window/first_ordinal"),
+        end_ordinal = number("/window/end_ordinal"),
+        first_arrival = text("/window/first_arrival"),
+        last_arrival = text("/window/last_arrival"),
+        shard = text("/shard"),
+        resumed_records = number("/resumed/records"),
+        resumed_from = text("/resumed/from"),
+        "{}",
+        if fields.get("resumed").is_none() { "begins" } else if text("/resumed/from").is_some() { "resumes" } else { "nothing to do" }
+    );
+}
+
+/// Says why the program ends, with which code, and where that was.
+pub(super) fn error(text: &str, exit_code: u8, place: &Place) {
     match manner().log_format {
         LogFormat::Text => write(&format!("error: {text}\n")),
-        LogFormat::Json => tracing::error!(target: TARGET, "{text}"),
+        LogFormat::Json => {
+            let Place { topic, partition, offset } = place;
+            tracing::error!(target: TARGET, exit_code, topic, partition, offset, "{text}");
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) fn text(metrics: &Metrics) -> String {
     page.by_topic("mdg_bytes_acked_total", help, metrics, load(&metrics.acked_bytes));
     page.family("mdg_queue_records", "gauge", "Records sent that are not acknowledged yet.");
     page.sample("mdg_queue_records", &[], seen.queue());
+    let help = "Partitions whose records have waited for an acknowledgement for 10 s or more.";
+    page.family("mdg_stalled_partitions", "gauge", help);
+    page.sample("mdg_stalled_partitions", &[], seen.stalled);
     lateness(&mut page, metrics);
     let help = "How far the record that is released now lies behind its due time; 0 while on time, or at full speed.";
     page.family("mdg_schedule_lag_seconds", "gauge", help);

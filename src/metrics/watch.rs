@@ -29,6 +29,9 @@ pub struct Health {
     since_beat: Duration,
     since_progress: Duration,
     queue: u64,
+    /// Partitions that stand still while others may go on, and how long the first one has.
+    stalled: u64,
+    stalled_for: Duration,
 }
 
 impl Watch {
@@ -58,6 +61,8 @@ impl Watch {
             since_beat: now.saturating_duration_since(self.beat),
             since_progress: now.saturating_duration_since(self.progress),
             queue: seen.queue(),
+            stalled: seen.stalled,
+            stalled_for: seen.stalled_for,
         }
     }
 }
@@ -84,6 +89,10 @@ impl Health {
                 let seconds = self.since_progress.as_secs();
                 Err(format!("no acknowledgement for {seconds} s: {} records wait", self.queue))
             }
+            State::Running if self.stalled_for > STALLED => {
+                let seconds = self.stalled_for.as_secs();
+                Err(format!("no acknowledgement for {seconds} s in {} partitions, while others go on", self.stalled))
+            }
             State::Running | State::Holding => Ok(self.state.name().to_owned()),
             State::Starting | State::Draining => Err(self.state.name().to_owned()),
         }
@@ -97,7 +106,20 @@ mod tests {
     fn seen(state: State, beats: u64, released: u64, acked: u64) -> Snapshot {
         let released = [released, 0, 0, 0];
         let (taken_back, lag) = (0, Duration::ZERO);
-        Snapshot { state, beats, released, acked, taken_back, emit_ms: None, lag, measured: 0, late_us: 0 }
+        let (stalled, stalled_for) = (0, Duration::ZERO);
+        Snapshot {
+            state,
+            beats,
+            released,
+            acked,
+            taken_back,
+            emit_ms: None,
+            lag,
+            measured: 0,
+            late_us: 0,
+            stalled,
+            stalled_for,
+        }
     }
 
     /// Looks each second at what `at` says, and gives what the last look found.
@@ -134,6 +156,22 @@ mod tests {
         assert_eq!(health.ready().unwrap_err(), "no acknowledgement for 31 s: 93 records wait");
         assert!(health.alive().is_ok());
         assert!(watch(32, |s| seen(State::Running, s, 100, if s < 32 { 7 } else { 8 })).ready().is_ok());
+    }
+
+    #[test]
+    fn partitions_that_wait_for_more_than_thirty_seconds_make_a_run_unready_though_others_go_on() {
+        let stalled = |s| {
+            let stalled_for = Duration::from_secs(s);
+            watch(60, |second| Snapshot {
+                stalled: 2,
+                stalled_for,
+                ..seen(State::Running, second, 2 * second + 9, second)
+            })
+        };
+        assert!(stalled(30).ready().is_ok());
+        let unready = stalled(31).ready().unwrap_err();
+        assert_eq!(unready, "no acknowledgement for 31 s in 2 partitions, while others go on");
+        assert!(stalled(31).alive().is_ok());
     }
 
     #[test]

@@ -11,12 +11,14 @@ pub(super) fn tell_step(by_us: i64) {
     if by_us > 0 {
         tracing::warn!(
             target: "pace",
+            stepped_us = by_us,
             "the wall clock was stepped forward by {by}, or the machine slept: what became due goes at once, at full speed; no \
              record is lost or changed"
         );
     } else {
         tracing::warn!(
             target: "pace",
+            stepped_us = by_us,
             "the wall clock was stepped back by {by}: no record goes until it has made up for that; none is lost or changed"
         );
     }
@@ -27,11 +29,14 @@ pub(super) fn tell(notice: Notice) {
     match notice {
         Notice::Behind(late) => tracing::warn!(
             target: "pace",
+            seconds = late.as_secs(),
             "the run is {} behind its timeline: overdue records go at full speed, none is dropped",
             Seconds(late)
         ),
         Notice::CaughtUp(overdue) => tracing::warn!(
             target: "pace",
+            records = overdue.records,
+            seconds = overdue.worst.as_secs(),
             "caught up with the timeline: {} overdue records went at full speed, the latest {} after its time",
             overdue.records,
             Seconds(overdue.worst)

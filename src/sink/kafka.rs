@@ -10,6 +10,8 @@
 //! hole: the run waits, and says so.
 
 mod beside;
+mod causes;
+mod client_log;
 mod cluster;
 mod delivery;
 mod embedded;
@@ -20,12 +22,16 @@ mod last_error;
 mod producer;
 mod properties;
 mod recreate;
+mod refusal;
 mod reports;
 mod settle;
+mod stalls;
+mod throttle;
 mod topics;
 mod transactions;
 mod waiting;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +41,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use self::causes::Causes;
 pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
 pub use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
@@ -45,8 +52,9 @@ pub use self::group_offsets::{Committed, GroupCommitted, group_name, read_group_
 pub(crate) use self::last_error::LastError;
 pub use self::producer::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 pub use self::properties::{Property, PropertyError};
-pub use self::recreate::{Former, Recreation};
+pub use self::recreate::{Former, Recreation, RecreationError};
 use self::reports::Reports;
+use self::stalls::Stalls;
 pub use self::topics::{Existing, Times, TopicSettings};
 use self::transactions::Transactions;
 use self::waiting::Waiting;
@@ -54,7 +62,7 @@ use super::{Sink, SinkError, Stop};
 use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::spec::Layout;
-use crate::stream::{Part, Shard};
+use crate::stream::Shard;
 
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
@@ -77,6 +85,7 @@ pub struct Kafka {
     waiting: Waiting,
     /// A client that looks at the end where partitions end: its settings, and for how long it waits for an answer.
     look: (ClientConfig, Duration),
+    stalls: RefCell<Stalls>,
 }
 
 impl std::fmt::Debug for Kafka {
@@ -127,52 +136,16 @@ impl Kafka {
             sent: 0,
             waiting: Waiting::default(),
             look: (cluster.client_config(), cluster.patience()),
+            stalls: RefCell::new(Stalls::new(
+                cluster.layout().topics().each_ref().map(|topic| topic.partitions.count() as usize),
+                Causes::new(cluster.client_config()),
+            )),
         })
     }
 
     /// The log ends at these offsets now, by stage.
     pub fn append_behind(&mut self, end_offsets: &[Vec<i64>; 4]) {
         self.producer.context().begin(end_offsets);
-    }
-
-    /// Commits group offsets beside the records of a part, from where the log ends now, as [`Kafka::append_behind`] was told. Where
-    /// the right is missing the run goes on without, and says so.
-    ///
-    /// # Errors
-    /// If an earlier run's offsets can be read and no longer committed.
-    pub fn commit_offsets(&mut self, cluster: &Cluster, group: &str, part: &Part) -> Result<(), KafkaError> {
-        let mut offsets = GroupOffsets::new(cluster, group, part, self.transactions.is_some())?;
-        offsets.begin(part, &self.producer.context().deliveries().next_offsets());
-        match offsets.commit_first(&self.stop) {
-            Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
-            Err(error) if !ends::is_silence(&error) => return self.without_offsets(cluster, group, &error),
-            // Brokers that do not answer now are asked again while the run goes on.
-            Err(_) | Ok(()) => {}
-        }
-        self.offsets = Some(offsets);
-        Ok(())
-    }
-
-    /// Another client goes on with a part, from where the log ends now, as [`Kafka::append_behind`] was told.
-    pub fn renew_offsets(&mut self, part: &Part) {
-        let ends = self.producer.context().deliveries().next_offsets();
-        if let Some(offsets) = &mut self.offsets {
-            offsets.begin(part, &ends);
-        }
-    }
-
-    /// What a log that retention has cut does not tell stays unknown to later restarts.
-    fn without_offsets(&self, cluster: &Cluster, group: &str, error: &ClientError) -> Result<(), KafkaError> {
-        let committed = group_offsets::read_group_offsets(cluster, group, &self.stop).unwrap_or_default();
-        if committed.iter().flatten().any(Option::is_some) {
-            return Err(KafkaError::GroupOffsets { group: group.to_owned(), reason: error.to_string() });
-        }
-        tracing::warn!(
-            target: "kafka",
-            "offsets of group `{group}` cannot be committed ({error}): the run goes on without; once retention has cut these topics, \
-             it may be impossible to resume it"
-        );
-        Ok(())
     }
 
     /// Takes the delivery reports that have come, and fails with the first problem that they brought.
@@ -232,13 +205,6 @@ impl Kafka {
         KafkaError::Ended { source: Box::new(source), sent, acked }
     }
 
-    fn commit_offsets_if_due(&mut self) {
-        let context = self.producer.context();
-        if let Some(offsets) = &mut self.offsets {
-            offsets.commit_if_due(|ends| context.deliveries().are_acked(ends));
-        }
-    }
-
     fn acked(&self) -> u64 {
         self.producer.context().deliveries().acked_total()
     }
@@ -296,6 +262,7 @@ impl Sink for Kafka {
         if let Some(offsets) = &mut self.offsets {
             offsets.sent(record);
         }
+        self.stalls.get_mut().sent(record.stage, record.partition);
         if let Some(transactions) = &mut self.transactions {
             transactions.sent_one();
         }

@@ -235,7 +235,7 @@ impl OwnBroker {
         let state = succeed(script.arg("start"));
         let value = |name: &str| {
             let line = state.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
-            line.unwrap_or_else(|| panic!("no {name} in {state}")).trim_matches(['\'', '"']).to_owned()
+            line.unwrap_or_else(|| panic!("no {name} in {state}")).trim_matches(['\'', '"']).replace('\\', "")
         };
         Self {
             bootstrap: value("KAFKA_BOOTSTRAP"),
@@ -244,6 +244,11 @@ impl OwnBroker {
             pid: value("KAFKA_PID"),
             restarted: None,
         }
+    }
+
+    /// The processes of its nodes, as they were started.
+    pub(crate) fn pids(&self) -> &str {
+        &self.pid
     }
 
     pub(crate) fn signal(&self, signal: &str) {

@@ -252,7 +252,13 @@ impl Cluster {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("allow.auto.create.topics", "false")
-            .set_log_level(RDKafkaLogLevel::Warning);
+            .set_log_level(self.log_level());
+    }
+
+    /// The client tells of connections that break at `Info`; its debugging, where the user asks for it by `-X debug=…`, at `Debug`.
+    fn log_level(&self) -> RDKafkaLogLevel {
+        let debugs = self.properties.iter().any(|property| property.key() == "debug");
+        if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info }
     }
 
     /// Adds to the error of a silent broker where it was asked.
@@ -263,19 +269,4 @@ impl Cluster {
     pub(super) fn transfer(&self) -> Transfer {
         self.transfer
     }
-}
-
-/// Passes librdkafka's log on. Broken connections are told by the error callback already.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-            tracing::error!(target: "librdkafka", "{facility}: {message}");
-        }
-        _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
-    }
-}
-
-/// An error's text without "(after 0ms in state CONNECT, 1 identical error(s) suppressed)", which helps nobody.
-pub(super) fn without_statistics(reason: &str) -> &str {
-    reason.split(" (after").next().unwrap_or(reason)
 }

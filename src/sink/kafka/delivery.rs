@@ -25,6 +25,7 @@ pub struct Deliveries {
 struct Partition {
     first_offset: i64,
     next_offset: i64,
+    acked: u64,
     /// What the next record of a batch without known offsets will seem to have; `None` if the last offset was known.
     unknown_next: Option<i64>,
     /// Whether the open transaction has records there, where there are transactions.
@@ -51,8 +52,13 @@ impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
     #[must_use]
     pub fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
-        let partition =
-            |&end: &i64| Partition { first_offset: end, next_offset: end, unknown_next: None, is_open: false };
+        let partition = |&end: &i64| Partition {
+            first_offset: end,
+            next_offset: end,
+            acked: 0,
+            unknown_next: None,
+            is_open: false,
+        };
         Self {
             partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
             acked: 0,
@@ -71,6 +77,7 @@ impl Deliveries {
         };
         let expected = known.next_offset;
         known.next_offset += 1;
+        known.acked += 1;
         known.is_open = true;
         if offset == expected {
             known.unknown_next = None;
@@ -106,6 +113,11 @@ impl Deliveries {
     #[must_use]
     pub fn acked_total(&self) -> u64 {
         self.acked
+    }
+
+    /// Records acknowledged so far in each partition of a stage.
+    pub(super) fn acked_in(&self, stage: Stage) -> impl Iterator<Item = u64> {
+        self.partitions[stage.index()].iter().map(|known| known.acked)
     }
 
     /// The first problem, if there was one. `fatal` is what the client says, where it cannot go on.

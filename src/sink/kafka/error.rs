@@ -5,6 +5,7 @@ mod of_client;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
+use super::recreate::RecreationError;
 use crate::spec::TopicName;
 
 /// Why Kafka could not be written or read.
@@ -26,6 +27,16 @@ pub enum KafkaError {
         seconds: u64,
         /// What the client saw last.
         detail: String,
+        /// Ways out.
+        advice: &'static str,
+    },
+    /// A broker answered, and let nobody in.
+    #[error("{headline}: {reason}\n{advice}")]
+    NotLetIn {
+        /// What that means.
+        headline: &'static str,
+        /// The address, and what the client says.
+        reason: String,
         /// Ways out.
         advice: &'static str,
     },
@@ -54,14 +65,14 @@ pub enum KafkaError {
         reason: String,
     },
     /// A topic could not be created.
-    #[error(
-        "topic `{topic}` could not be created: {reason}\ncreate it yourself, or change --partitions or --replication-factor"
-    )]
+    #[error("topic `{topic}` could not be created: {reason}\n{advice}")]
     CreateTopic {
         /// Which.
         topic: TopicName,
         /// Why not.
         reason: String,
+        /// A way out.
+        advice: &'static str,
     },
     /// A topic would not keep the records as they are.
     #[error("topic `{topic}` has {setting}, which would not keep these records as they are\nmend it with: {mend}")]
@@ -133,28 +144,9 @@ pub enum KafkaError {
         /// One that holds records.
         held: TopicName,
     },
-    /// A topic that is to be created again could not be deleted.
-    #[error("topic `{topic}` could not be deleted: {reason}{deleted}\n{advice}")]
-    Undeletable {
-        /// Which.
-        topic: TopicName,
-        /// Why not.
-        reason: String,
-        /// What was deleted all the same, behind a semicolon.
-        deleted: String,
-        /// A way out.
-        advice: String,
-    },
-    /// A deleted topic did not go in time.
-    #[error(
-        "topic `{topic}` was deleted, but its brokers have not let it go after {seconds} s\nnothing was written. The same command tries again"
-    )]
-    NotDeleted {
-        /// Which.
-        topic: TopicName,
-        /// How long was waited.
-        seconds: u64,
-    },
+    /// A topic could not be deleted and created again.
+    #[error(transparent)]
+    Recreation(#[from] RecreationError),
     /// A record was refused; nothing was sent behind it.
     #[error("topic `{topic}`, partition {partition}: the record with key {key} was not stored: {reason}{advice}")]
     Rejected {

@@ -9,16 +9,19 @@
 //! Nobody joins the group, so its offsets are those of a consumer that assigns its own partitions. Only a run whose log is silent
 //! reads them (`tail::remembered`).
 
+mod committer;
+mod of_run;
+
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
+use self::committer::Committer;
 use super::beside::beside;
 use super::cluster::SETTLING_WAIT;
 use super::ends::is_silence;
@@ -276,39 +279,4 @@ fn consumer(cluster: &Cluster, group: &str) -> Result<Client, KafkaError> {
     let mut config = cluster.client_config();
     config.set("group.id", group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
     Ok(config.create_with_context(LastError::default())?)
-}
-
-/// Commits on a thread of its own: the client answers an asynchronous commit to nobody, and a synchronous one blocks for as long as
-/// the brokers are away.
-struct Committer {
-    requests: Sender<TopicPartitionList>,
-    answers: Receiver<KafkaResult<()>>,
-    is_under_way: bool,
-}
-
-impl Committer {
-    fn start(consumer: Arc<Client>) -> Self {
-        let (requests, asked) = mpsc::channel::<TopicPartitionList>();
-        let (answer, answers) = mpsc::channel();
-        // It ends with the requests, when the answer to the last one is there; nobody waits for it.
-        thread::spawn(move || {
-            for offsets in asked {
-                if answer.send(consumer.commit(&offsets, CommitMode::Sync)).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { requests, answers, is_under_way: false }
-    }
-
-    fn commit(&mut self, offsets: TopicPartitionList) {
-        self.is_under_way = self.requests.send(offsets).is_ok();
-    }
-
-    /// The answer to the commit under way, if it has come.
-    fn answer(&mut self) -> Option<KafkaResult<()>> {
-        let answer = self.answers.try_recv().ok()?;
-        self.is_under_way = false;
-        Some(answer)
-    }
 }

@@ -7,6 +7,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
 
 use super::reports::Reports;
+use super::waiting::PATIENCE;
 use super::{Cluster, KafkaError, transactions};
 use crate::metrics::Metrics;
 use crate::stream::Shard;
@@ -30,6 +31,8 @@ pub(super) fn producer(
     config
         .set("linger.ms", cluster.transfer().linger_ms.to_string())
         .set("socket.timeout.ms", SILENCE.as_millis().to_string())
+        // Nothing else tells that a quota holds requests back.
+        .set("statistics.interval.ms", PATIENCE.as_millis().to_string())
         .set("compression.type", cluster.transfer().compression);
     if transactions.is_some() {
         transactions::configure(&mut config);

@@ -109,7 +109,12 @@ impl<'a> Recreation<'a> {
     fn delete(&self) -> Result<(), KafkaError> {
         let admin: AdminClient<LastError> = self.config.create_with_context(LastError::default())?;
         let names: Vec<&str> = self.former.iter().map(|topic| topic.topic.as_str()).collect();
-        let results = ask("deleting topics", READY, self.target.stop, admin.delete_topics(&names, &options(READY)))?;
+        let results = ask(
+            "deleting topics",
+            READY,
+            (self.target.stop, admin.inner().context()),
+            admin.delete_topics(&names, &options(READY)),
+        )?;
         let mut deleted: Vec<String> = Vec::new();
         let mut refused = None;
         for (topic, result) in self.former.iter().zip(results) {
@@ -122,7 +127,7 @@ impl<'a> Recreation<'a> {
             }
         }
         let Some((topic, code)) = refused else { return Ok(()) };
-        Err(KafkaError::cannot_delete(topic, code, &deleted, self.target.brokers))
+        Err(RecreationError::cannot_delete(topic, code, &deleted, self.target.brokers).into())
     }
 
     fn wait_until_gone(&self) -> Result<(), KafkaError> {
@@ -149,14 +154,19 @@ impl<'a> Recreation<'a> {
         while !left.is_empty() {
             self.go_on(begin)?;
             let new: Vec<NewTopic<'_>> = left.iter().map(|topic| self.again(topic)).collect();
-            let results = ask("creating topics", READY, self.target.stop, admin.create_topics(&new, &options(READY)))?;
+            let results = ask(
+                "creating topics",
+                READY,
+                (self.target.stop, admin.inner().context()),
+                admin.create_topics(&new, &options(READY)),
+            )?;
             let mut taken = Vec::new();
             for (topic, result) in left.into_iter().zip(results) {
                 match result {
                     Ok(_) => {}
                     Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => taken.push(topic),
                     Err((_, code)) => {
-                        return Err(KafkaError::CreateTopic { topic: topic.topic.clone(), reason: code.to_string() });
+                        return Err(KafkaError::cannot_create(topic.topic.clone(), code));
                     }
                 }
             }
@@ -195,7 +205,7 @@ impl<'a> Recreation<'a> {
         if begin.elapsed() < READY {
             return Ok(());
         }
-        Err(KafkaError::NotDeleted { topic: self.former[0].topic.clone(), seconds: READY.as_secs() })
+        Err(RecreationError::NotDeleted { topic: self.former[0].topic.clone(), seconds: READY.as_secs() }.into())
     }
 }
 
@@ -226,7 +236,8 @@ fn own_settings(
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let action = format!("reading the settings of topic `{topic}`, which are to be kept");
     let resource = [ResourceSpecifier::Topic(topic.as_str())];
-    let described = ask(&action, within, stop, admin.describe_configs(&resource, &options(within)))?;
+    let described =
+        ask(&action, within, (stop, admin.inner().context()), admin.describe_configs(&resource, &options(within)))?;
     let described = described.into_iter().next();
     match described {
         Some(Ok(described)) => {
@@ -235,5 +246,72 @@ fn own_settings(
         }
         Some(Err(code)) => Err(KafkaError::refused(&action, rdkafka::error::KafkaError::AdminOp(code), within)),
         None => Ok(Vec::new()),
+    }
+}
+
+/// Why a topic could not be deleted and created again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecreationError {
+    /// It could not be deleted.
+    #[error("topic `{topic}` could not be deleted: {reason}{deleted}\n{advice}")]
+    Undeletable {
+        /// Which.
+        topic: TopicName,
+        /// Why not.
+        reason: String,
+        /// What was deleted all the same, behind a semicolon.
+        deleted: String,
+        /// A way out.
+        advice: String,
+    },
+    /// A deleted topic did not go in time.
+    #[error(
+        "topic `{topic}` was deleted, but its brokers have not let it go after {seconds} s\nnothing was written. The same command tries again"
+    )]
+    NotDeleted {
+        /// Which.
+        topic: TopicName,
+        /// How long was waited.
+        seconds: u64,
+    },
+}
+
+impl RecreationError {
+    /// A topic that could not be deleted, beside others that are deleted now.
+    fn cannot_delete(topic: TopicName, code: RDKafkaErrorCode, deleted: &[String], brokers: &str) -> Self {
+        let advice = match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed => format!(
+                "grant the right to delete it: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:… --operation Delete --topic {topic}"
+            ),
+            RDKafkaErrorCode::TopicDeletionDisabled => {
+                "its brokers allow that only with delete.topic.enable=true: name other topics (--topic-bid-requests …)"
+                    .to_owned()
+            }
+            _ => "delete it yourself, or name other topics (--topic-bid-requests …)".to_owned(),
+        };
+        let gone = format!("; deleted are {}", deleted.join(", "));
+        let deleted = if deleted.is_empty() { "; none was".to_owned() } else { gone };
+        Self::Undeletable { topic, reason: code.to_string(), deleted, advice }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_cannot_be_deleted_names_the_right_and_what_is_deleted() {
+        let error = |code, deleted: &[String]| {
+            RecreationError::cannot_delete("clicks".parse().unwrap(), code, deleted, "b:9092").to_string()
+        };
+        let denied = error(RDKafkaErrorCode::TopicAuthorizationFailed, &["`impressions`".to_owned()]);
+        assert!(denied.contains("topic `clicks` could not be deleted"), "{denied}");
+        assert!(denied.contains("; deleted are `impressions`\n"), "{denied}");
+        let line =
+            "kafka-acls.sh --bootstrap-server b:9092 --add --allow-principal User:… --operation Delete --topic clicks";
+        assert!(denied.ends_with(line), "{denied}");
+        let disabled = error(RDKafkaErrorCode::TopicDeletionDisabled, &[]);
+        assert!(disabled.contains("; none was\n") && disabled.contains("delete.topic.enable=true"), "{disabled}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,11 +11,16 @@ use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::cluster;
 use super::delivery::Deliveries;
 use super::waiting::PATIENCE;
+use super::{client_log, throttle};
 use crate::metrics::Metrics;
 use crate::spec::Stage;
+
+/// What the client complained of longer ago is no reason for what happens now.
+const RECENT: Duration = Duration::from_secs(30);
+/// Brokers that hold requests back for less are not worth a word.
+const THROTTLED_MS: u64 = 100;
 
 /// Receives the client's reports and errors.
 pub(super) struct Reports {
@@ -24,6 +29,8 @@ pub(super) struct Reports {
     /// Records and bytes of the open transaction, by stage, where there are transactions: acknowledged, and nobody's yet.
     open: Option<Mutex<[(u64, u64); 4]>>,
     told: Mutex<Option<(String, Instant)>>,
+    /// What the client complained of last, told or not.
+    trouble: Mutex<Option<(String, Instant)>>,
     /// The run is over: what the client says of records that it still holds is told by the run's own error.
     closing: AtomicBool,
 }
@@ -35,7 +42,8 @@ impl Reports {
             deliveries: Mutex::new(Deliveries::new(end_offsets)),
             metrics: Arc::clone(metrics),
             open: transactional.then(Mutex::default),
-            told: Mutex::new(None),
+            told: Mutex::default(),
+            trouble: Mutex::default(),
             closing: AtomicBool::new(false),
         }
     }
@@ -60,6 +68,17 @@ impl Reports {
         self.closing.store(true, Ordering::Relaxed);
     }
 
+    /// What the client complained of a moment ago.
+    pub(super) fn last_trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.as_ref().filter(|(_, at)| at.elapsed() < RECENT).map(|(reason, _)| reason.clone())
+    }
+
+    fn keep(&self, reason: &str) {
+        let kept = (reason.to_owned(), Instant::now());
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    }
+
     pub(super) fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
         self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,7 +88,24 @@ impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // What ends the run, or this client, is told by who ends it.
         if !matches!(facility, "FATAL" | "TXNERR") && !self.closing.load(Ordering::Relaxed) {
-            cluster::log(level, facility, message);
+            client_log::log(level, facility, message);
+            if let Some(text) = client_log::failure(facility, message) {
+                self.keep(client_log::without_statistics(text));
+            }
+        }
+    }
+
+    /// Quotas hold requests back, and nothing else tells of them.
+    fn stats_raw(&self, statistics: &[u8]) {
+        let Some((broker, throttled_ms)) = throttle::most(statistics).filter(|&(_, ms)| ms >= THROTTLED_MS) else {
+            return;
+        };
+        if !self.closing.load(Ordering::Relaxed) {
+            tracing::warn!(
+                target: "kafka", broker, throttled_ms,
+                "broker {broker} holds requests back by up to {throttled_ms} ms: a quota of this user or client.id (producer_byte_rate, \
+                 request_percentage) bounds how fast the run goes, nothing is lost"
+            );
         }
     }
 
@@ -82,10 +118,19 @@ impl ClientContext for Reports {
         if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced)) {
             return;
         }
-        let reason = cluster::without_statistics(reason);
+        let reason = client_log::without_statistics(reason);
+        // "All brokers are down" follows the error that says why.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.keep(reason);
+        }
+        // Brokers close connections that nobody uses, and where no record waits that is no trouble.
+        if is_of_connections(&error) && self.metrics.snapshot().queue() == 0 {
+            tracing::debug!(target: "kafka", "{reason}");
+            return;
+        }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.as_ref().is_none_or(|(last, at)| last != reason || at.elapsed() >= PATIENCE) {
-            tracing::warn!(target: "kafka", "{reason}");
+            tracing::warn!(target: "kafka", code = code(&error), "{reason}");
             *told = Some((reason.to_owned(), Instant::now()));
         }
     }
@@ -116,6 +161,11 @@ impl ProducerContext for Reports {
             }
         }
     }
+}
+
+fn is_of_connections(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut};
+    matches!(error.rdkafka_error_code(), Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut))
 }
 
 /// librdkafka's name of an error, as `rd_kafka_err2name` has it: `MSG_SIZE_TOO_LARGE`, `_TRANSPORT`.

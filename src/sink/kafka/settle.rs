@@ -54,7 +54,7 @@ impl Kafka {
                 Err(error) if error.is_silence() => {
                     let (seconds, (topic, partition)) = (begin.elapsed().as_secs(), partitions[0]);
                     tracing::warn!(
-                        target: "kafka",
+                        target: "kafka", topic = topic.as_str(), partition, seconds,
                         "no answer for {seconds} s where `{topic}`, partition {partition} and others end: everything is acknowledged, this is the last look"
                     );
                 }

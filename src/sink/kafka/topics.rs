@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::KafkaError;
 use super::cluster::READY;
 use super::last_error::LastError;
+use super::refusal::Refusal;
 use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};
 
@@ -85,7 +86,8 @@ pub(super) fn create(
         })
         .collect();
     // The brokers have answered by now; creating many partitions takes its time.
-    let results = ask("creating topics", READY, stop, admin.create_topics(&new_topics, &options(READY)))?;
+    let seen = admin.inner().context();
+    let results = ask("creating topics", READY, (stop, seen), admin.create_topics(&new_topics, &options(READY)))?;
     let mut created = Vec::new();
     for (topic, result) in missing.iter().zip(results) {
         match result {
@@ -93,7 +95,7 @@ pub(super) fn create(
             // Somebody else was faster, or it was there without leaders: waiting for it decides.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, code)) => {
-                return Err(KafkaError::CreateTopic { topic: topic.name.clone(), reason: code.to_string() });
+                return Err(KafkaError::cannot_create(topic.name.clone(), code));
             }
         }
     }
@@ -110,8 +112,10 @@ pub(super) fn broker_retention_ms(
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let broker = [ResourceSpecifier::Broker(broker)];
     let described = admin.describe_configs(&broker, &options(within));
-    let described = match ask("reading the broker's settings", within, stop, described) {
-        Err(error @ (KafkaError::Unanswered { .. } | KafkaError::Stopped)) => return Err(error),
+    let described = match ask("reading the broker's settings", within, (stop, admin.inner().context()), described) {
+        Err(error @ (KafkaError::Unanswered { .. } | KafkaError::NotLetIn { .. } | KafkaError::Stopped)) => {
+            return Err(error);
+        }
         described => described.ok(),
     };
     let broker = described.into_iter().flatten().find_map(Result::ok);
@@ -137,7 +141,9 @@ pub(super) fn misfits(
     }
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.name.as_str())).collect();
-    let described = ask("reading topic settings", within, stop, admin.describe_configs(&resources, &options(within)))?;
+    let seen = admin.inner().context();
+    let described =
+        ask("reading topic settings", within, (stop, seen), admin.describe_configs(&resources, &options(within)))?;
     let mut misfits = Vec::new();
     for (topic, described) in topics.iter().zip(described) {
         // A broker that does not show its settings does not stop anybody.
@@ -182,11 +188,11 @@ pub(super) fn options(within: Duration) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
 }
 
-/// Waits for an answer of the admin client, or for a signal.
+/// Waits for an answer of the admin client, for a signal, or until it has seen that brokers let nobody in.
 pub(super) fn ask<T>(
     action: &str,
     within: Duration,
-    stop: &Stop,
+    (stop, seen): (&Stop, &LastError),
     answer: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, KafkaError> {
     let refused = |source: ClientError| KafkaError::refused(action, source, within);
@@ -196,12 +202,22 @@ pub(super) fn ask<T>(
         tokio::select! {
             answer = answer => answer.map_err(refused),
             () = asked(stop) => Err(KafkaError::Stopped),
+            refusal = refused_by(seen) => Err(refusal.into()),
         }
     })
 }
 
 async fn asked(stop: &Stop) {
     while !stop.asked() {
+        sleep(STOP_WAIT).await;
+    }
+}
+
+async fn refused_by(seen: &LastError) -> Refusal {
+    loop {
+        if let Some(refusal) = seen.refusal() {
+            return refusal;
+        }
         sleep(STOP_WAIT).await;
     }
 }

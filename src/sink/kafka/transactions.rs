@@ -138,6 +138,7 @@ impl Kafka {
         self.producer.context().end();
         drop(std::mem::replace(&mut self.producer, producer));
         (self.sent, self.waiting) = (0, Waiting::default());
+        self.stalls.get_mut().begin();
         self.take_over().map_err(|error| cluster.explain(error))
     }
 
@@ -220,7 +221,10 @@ impl Kafka {
             self.replace_after(begin)?;
             if told.elapsed() >= PATIENCE {
                 told = Instant::now();
-                tracing::warn!(target: "kafka", "no answer to {what} for {} s, nothing is lost", begin.elapsed().as_secs());
+                let seconds = begin.elapsed().as_secs();
+                let reason =
+                    self.producer.context().last_trouble().map_or_else(String::new, |reason| format!(": {reason}"));
+                tracing::warn!(target: "kafka", seconds, "no answer to {what} for {seconds} s, nothing is lost{reason}");
             }
             thread::sleep(POLL_WAIT);
         }

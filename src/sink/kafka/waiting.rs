@@ -16,37 +16,27 @@ pub(super) const STANDSTILL: Duration = Duration::from_secs(60);
 pub(super) struct Waiting {
     /// Acknowledged records when that number last grew, or nothing was waited for.
     progress: Cell<(u64, Instant)>,
-    told: Cell<Instant>,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { progress: Cell::new((0, Instant::now())), told: Cell::new(Instant::now()) }
+        Self { progress: Cell::new((0, Instant::now())) }
     }
 }
 
 impl Kafka {
-    /// Says now and then that nothing is acknowledged any more.
+    /// Says now and then that nothing is acknowledged any more, or nothing of some partitions.
     pub(super) fn look_for_progress(&self) -> Result<(), KafkaError> {
         self.metrics.tick();
-        let Waiting { progress, told } = &self.waiting;
+        let progress = &self.waiting.progress;
         let (acked, now) = (self.acked(), Instant::now());
         let (seen, since) = progress.get();
         if acked != seen || acked == self.sent {
             progress.set((acked, now));
-            told.set(now);
         } else if self.transactions.is_some() {
             self.replace_after(since)?;
         }
-        if told.get().elapsed() >= PATIENCE {
-            let waiting = self.sent - acked;
-            tracing::warn!(
-                target: "kafka",
-                "no acknowledgement for {} s: {waiting} records wait for the brokers, nothing is lost",
-                since.elapsed().as_secs()
-            );
-            told.set(now);
-        }
+        self.look_for_stalls(now);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError as ClientError;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::super::beside::beside;
+use super::super::refusal::Refusal;
 use super::super::{KafkaError, Property};
 use super::named::{Named, is_named};
 use super::{CONNECT, CONNECT_FAR, Cluster, DEFAULT_BROKERS, Looker, READY, SETTLING_WAIT, Transfer};
@@ -62,7 +63,7 @@ impl Cluster {
         loop {
             let left = CONNECT_FAR.saturating_sub(begin.elapsed());
             let asking = Arc::clone(client);
-            let give_up = || stop.asked() || has_failed();
+            let give_up = || stop.asked() || has_failed() || refusal(client).is_some();
             let error = match beside(left, give_up, move || asking.fetch_metadata(None, left)) {
                 Ok(Ok(metadata)) => {
                     self.named.learn(&metadata, begin.elapsed());
@@ -74,6 +75,9 @@ impl Cluster {
             };
             if stop.asked() {
                 return Err(KafkaError::Stopped);
+            }
+            if let Some(refusal) = refusal(client) {
+                return Err(refusal.into());
             }
             if has_failed() || begin.elapsed() >= CONNECT_FAR {
                 return Err(self.unreachable(client, error.as_ref(), begin.elapsed()));
@@ -123,4 +127,10 @@ impl Cluster {
 fn last_error(client: &Looker) -> Option<String> {
     while client.poll(Duration::ZERO).is_some() {}
     client.context().last()
+}
+
+/// Why brokers let nobody in, if one has said so: that waits to be polled, too.
+fn refusal(client: &Looker) -> Option<Refusal> {
+    while client.poll(Duration::ZERO).is_some() {}
+    client.context().likely_refusal()
 }

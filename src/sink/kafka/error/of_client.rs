@@ -31,26 +31,16 @@ impl KafkaError {
         }
     }
 
-    /// A topic that could not be deleted, beside others that are deleted now.
-    pub(in super::super) fn cannot_delete(
-        topic: TopicName,
-        code: RDKafkaErrorCode,
-        deleted: &[String],
-        brokers: &str,
-    ) -> Self {
+    /// A topic that could not be created.
+    pub(in super::super) fn cannot_create(topic: TopicName, code: RDKafkaErrorCode) -> Self {
         let advice = match code {
-            RDKafkaErrorCode::TopicAuthorizationFailed => format!(
-                "grant the right to delete it: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:… --operation Delete --topic {topic}"
-            ),
-            RDKafkaErrorCode::TopicDeletionDisabled => {
-                "its brokers allow that only with delete.topic.enable=true: name other topics (--topic-bid-requests …)"
-                    .to_owned()
+            RDKafkaErrorCode::InvalidTopic => {
+                "a topic whose name differs from it only by `.` and `_` is there already, or is created with it: the two would be one in Kafka's \
+                 metrics. Choose another name (--topic-bid-requests …), with only one of the two characters"
             }
-            _ => "delete it yourself, or name other topics (--topic-bid-requests …)".to_owned(),
+            _ => "create it yourself, or change --partitions or --replication-factor",
         };
-        let gone = format!("; deleted are {}", deleted.join(", "));
-        let deleted = if deleted.is_empty() { "; none was".to_owned() } else { gone };
-        Self::Undeletable { topic, reason: code.to_string(), deleted, advice }
+        Self::CreateTopic { topic, reason: code.to_string(), advice }
     }
 
     /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
@@ -149,24 +139,4 @@ fn lasts(code: RDKafkaErrorCode) -> bool {
             | TransactionalIdAuthorizationFailed
             | UnsupportedVersion
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_topic_that_cannot_be_deleted_names_the_right_and_what_is_deleted() {
-        let error = |code, deleted: &[String]| {
-            KafkaError::cannot_delete("clicks".parse().unwrap(), code, deleted, "b:9092").to_string()
-        };
-        let denied = error(RDKafkaErrorCode::TopicAuthorizationFailed, &["`impressions`".to_owned()]);
-        assert!(denied.contains("topic `clicks` could not be deleted"), "{denied}");
-        assert!(denied.contains("; deleted are `impressions`\n"), "{denied}");
-        let line =
-            "kafka-acls.sh --bootstrap-server b:9092 --add --allow-principal User:… --operation Delete --topic clicks";
-        assert!(denied.ends_with(line), "{denied}");
-        let disabled = error(RDKafkaErrorCode::TopicDeletionDisabled, &[]);
-        assert!(disabled.contains("; none was\n") && disabled.contains("delete.topic.enable=true"), "{disabled}");
-    }
 }
