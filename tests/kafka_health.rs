@@ -301,8 +301,9 @@ fn partitions_with_too_few_replicas_in_sync_are_told_by_name_while_others_go_on(
     let (code, text) = run.end();
     assert_eq!(code, Some(3), "{text}");
     let why = "1 of 2 replicas in sync, and min.insync.replicas=2: broker 2 refuses records until more are (NOT_ENOUGH_REPLICAS)";
-    let told = text.lines().find(|line| line.contains("`stalled-bid-requests`, partition 2: no acknowledgement for "));
-    let told = told.unwrap_or_else(|| panic!("not told by name: {text}"));
-    assert!(told.contains(" s while others go on: ") && told.contains(why), "{told}");
+    // The replica counts as in sync for 30 s after its broker is gone.
+    let told = "`stalled-bid-requests`, partition 2: no acknowledgement for ";
+    let is_told = |line: &str| line.contains(told) && line.contains(" s while others go on: ") && line.contains(why);
+    assert!(text.lines().any(is_told), "not told by name, or without the reason: {text}");
     assert!(!text.contains("partition 0: no ack") && !text.contains("partition 1: no ack"), "{text}");
 }

@@ -109,7 +109,9 @@ fn reason(leader: i32, replicas: &[i32], (insync, count, wanted): (usize, usize,
         None if insync < count => format!(
             "{insync} of {count} replicas in sync; the brokers do not tell how many they want (min.insync.replicas, which needs the right to DescribeConfigs)"
         ),
-        _ => format!("its leader, broker {leader}, gives no answer"),
+        _ => format!(
+            "its leader, broker {leader}, has not answered: it waits for all {insync} replicas that count as in sync"
+        ),
     }
 }
 
@@ -145,8 +147,14 @@ mod tests {
                 reason(2, &[1, 2, 3], (2, 3, None)),
                 "2 of 3 replicas in sync; the brokers do not tell how many they want (min.insync.replicas, which needs the right to DescribeConfigs)",
             ),
-            (reason(2, &[1, 2, 3], (2, 3, Some(2))), "its leader, broker 2, gives no answer"),
-            (reason(2, &[1, 2, 3], (3, 3, None)), "its leader, broker 2, gives no answer"),
+            (
+                reason(2, &[1, 2, 3], (2, 3, Some(2))),
+                "its leader, broker 2, has not answered: it waits for all 2 replicas that count as in sync",
+            ),
+            (
+                reason(2, &[1, 2, 3], (3, 3, None)),
+                "its leader, broker 2, has not answered: it waits for all 3 replicas that count as in sync",
+            ),
         ];
         for (said, wanted) in cases {
             assert_eq!(said, wanted);
