@@ -135,8 +135,8 @@ impl GroupOffsets {
     /// Another client goes on with a part, behind these offsets.
     pub(super) fn begin(&mut self, part: &Part, end_offsets: &[Vec<i64>; 4]) {
         self.part = part.clone();
-        self.sent_to = end_offsets.clone();
-        self.committed_to = end_offsets.clone();
+        self.sent_to.clone_from(end_offsets);
+        self.committed_to.clone_from(end_offsets);
         (self.upto, self.mark, self.all_committed) = (None, None, None);
     }
 
@@ -201,7 +201,7 @@ impl GroupOffsets {
         self.sent_to = deliveries.next_offsets();
         let before = if all { Default::default() } else { self.committed_to.clone() };
         let offsets = self.offsets_since(&before, &self.sent_to, self.upto);
-        self.committed_to = self.sent_to.clone();
+        self.committed_to.clone_from(&self.sent_to);
         let metadata = self.consumer.group_metadata()?;
         (offsets.count() > 0).then_some((offsets, metadata))
     }
