@@ -2,18 +2,19 @@
 
 #![expect(clippy::float_arithmetic, reason = "rates and sizes for people; nothing here reaches a record")]
 
+mod heading;
+
 use std::fmt;
 
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use crate::auction::Auctions;
+pub use self::heading::{Heading, Resumed};
 use crate::digest::Digest;
 use crate::pace::Lateness;
 use crate::run::Outcome;
-use crate::spec::{STREAM_VERSION, Stage, StreamSpec};
-use crate::stream::{Part, Stream, Window};
-use crate::timestamp::Timestamp;
+use crate::spec::{Stage, StreamSpec};
+use crate::stream::{Part, Stream};
 
 /// A run's report. [`fmt::Display`] is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]
@@ -51,31 +52,6 @@ pub struct EmptyStage {
     pub count: u64,
 }
 
-/// What a run is about to play: said at its start, and part of its report.
-#[derive(Debug, Serialize)]
-pub struct Heading {
-    stream_id: Digest,
-    stream_version: u32,
-    seed: String,
-    window: WindowReport,
-    /// Where several workers share the partitions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shard: Option<String>,
-    /// Where the run goes on behind records that are there already.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resumed: Option<Resumed>,
-}
-
-/// A run that goes on where another ended.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Resumed {
-    /// Records that were there before it, in its partitions; not where transactions were written, whose ends take offsets too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub records: Option<u64>,
-    /// When its first record is due; `None` if nothing is left to play.
-    pub from: Option<Timestamp>,
-}
-
 /// How late records were released against their due times, in microseconds.
 #[derive(Debug, Serialize)]
 struct LatenessReport {
@@ -83,15 +59,6 @@ struct LatenessReport {
     p50_us: u64,
     p99_us: u64,
     max_us: u64,
-}
-
-/// The auctions that were played. Times are arrivals.
-#[derive(Debug, Serialize)]
-struct WindowReport {
-    first_ordinal: u64,
-    end_ordinal: Option<u64>,
-    first_arrival: Timestamp,
-    last_arrival: Option<Timestamp>,
 }
 
 /// One stage: how many records, and which share of the stage before became one.
@@ -158,44 +125,6 @@ impl Report {
     }
 }
 
-impl Heading {
-    /// The heading of a part of a window of a stream.
-    #[must_use]
-    pub fn new(auctions: &Auctions, part: &Part) -> Self {
-        let spec = auctions.spec();
-        Self {
-            stream_id: spec.stream_id(),
-            stream_version: STREAM_VERSION,
-            seed: spec.seed.to_string(),
-            window: WindowReport::new(auctions, part.window()),
-            shard: Some(part.shard()).filter(|shard| !shard.is_whole()).map(|shard| shard.to_string()),
-            resumed: None,
-        }
-    }
-
-    /// The same, of a run that goes on where another ended.
-    #[must_use]
-    pub fn resumed(self, resumed: Option<Resumed>) -> Self {
-        Self { resumed, ..self }
-    }
-}
-
-impl fmt::Display for Heading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "stream       {} (version {}, seed {})", self.stream_id, self.stream_version, self.seed)?;
-        writeln!(f, "window       {}", self.window)?;
-        if let Some(shard) = &self.shard {
-            writeln!(f, "shard        {shard}")?;
-        }
-        let Some(Resumed { records, from }) = self.resumed else { return Ok(()) };
-        let records = records.map_or_else(|| "records".to_owned(), |records| format!("{} records", grouped(records)));
-        match from {
-            Some(from) => writeln!(f, "going on     behind {records} that are there already, from {from}"),
-            None => writeln!(f, "nothing to do: the window is complete, its {records} are there already"),
-        }
-    }
-}
-
 impl LatenessReport {
     fn new(lateness: &Lateness) -> Self {
         let us = |share| u64::try_from(lateness.quantile(share).as_micros()).unwrap_or(u64::MAX);
@@ -208,19 +137,6 @@ impl fmt::Display for LatenessReport {
         let ms = |us: u64| us as f64 / 1_000.0;
         let (p50, p99, max) = (ms(self.p50_us), ms(self.p99_us), ms(self.max_us));
         write!(f, "{p50:.2} ms at the median, {p99:.2} ms at p99, {max:.2} ms at most")
-    }
-}
-
-impl WindowReport {
-    fn new(auctions: &Auctions, window: Window) -> Self {
-        let arrival = |ordinal: u64| Timestamp(auctions.plan(ordinal).request_ms);
-        let last = window.end().and_then(|end| end.checked_sub(1)).filter(|&last| last >= window.start());
-        Self {
-            first_ordinal: window.start(),
-            end_ordinal: window.end(),
-            first_arrival: arrival(window.start()),
-            last_arrival: last.map(arrival),
-        }
     }
 }
 
@@ -287,19 +203,6 @@ impl fmt::Display for Report {
             )?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for WindowReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.end_ordinal, &self.last_arrival) {
-            (Some(_), None) => write!(f, "no auction arrives in it"),
-            (Some(end), Some(last)) => {
-                let (first, last_ordinal) = (grouped(self.first_ordinal), grouped(end - 1));
-                write!(f, "auctions {first} to {last_ordinal}, arriving {} to {last}", self.first_arrival)
-            }
-            (None, _) => write!(f, "auctions {} on, arriving from {}", grouped(self.first_ordinal), self.first_arrival),
-        }
     }
 }
 

@@ -234,7 +234,7 @@ fn an_option_against_a_folders_manifest_is_refused_and_both_are_named() {
     let place = Place::new();
     place.succeed(&format!("{WRITE} --envelope {SPEC}"));
     let cases = [
-        ("--seed 42", "--seed 42 (command line) is not what out/manifest.json says, which is 7: leave it away"),
+        ("--seed 42", "--seed 42 (command line) is not what out/manifest.json says, which is 7: omit it"),
         ("--win-rate 0.15", "--win-rate 0.15 (command line) is not what out/manifest.json says, which is 0.5:"),
         ("--late 0.1:3s", "--late 0.1:3s (command line) is not what out/manifest.json says, which is 0.1:2s:"),
         ("--orphans 0.1", "--orphans 0.1 (command line) is not what out/manifest.json says, which is 0:"),

@@ -58,7 +58,7 @@ pub(super) enum Failure {
     #[error("cannot write the report to {path}: {source}\ngive --report-file a file that can be written", path = .path.display())]
     ReportFile { path: PathBuf, source: io::Error },
     #[error(
-        "the embedded broker cannot be reached at port {port}: {source}\ngive --embedded-port another port, or leave it away for a free one"
+        "the embedded broker cannot be reached at port {port}: {source}\ngive --embedded-port another port, or omit it for a free one"
     )]
     EmbeddedPort { port: u16, source: io::Error },
     #[error("{url}: {reason}")]

@@ -45,7 +45,7 @@ impl WindowArgs {
         for (option, point) in [("--from", self.from), ("--to", self.to)] {
             if matches!(point, Some(Point::Now(_))) {
                 return Err(Failure::Usage(format!(
-                    "{option} now is a time that nobody knows afterwards: give the time that the run said, or leave {option} away"
+                    "{option} now is a time that nobody knows afterwards: give the time that the run said, or omit {option}"
                 )));
             }
         }

@@ -1,6 +1,7 @@
 //! A folder: one NDJSON file a topic, and `manifest.json`, written last.
 
 mod held;
+mod manifest;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -15,10 +16,11 @@ use sha2::Sha256;
 use sha2::digest::Digest as _;
 
 use self::held::Held;
+use self::manifest::{Head, Manifest, ManifestFile, Named};
 use super::{Sink, SinkError, Stop};
 use crate::digest::Digest;
 use crate::record::{Record, envelope};
-use crate::spec::{Layout, STREAM_VERSION, Stage, StreamSpec, Topic};
+use crate::spec::{Layout, Stage, StreamSpec, Topic};
 use crate::stream::{Part, Stream};
 
 /// Large enough that the cost of a write does not show.
@@ -43,71 +45,6 @@ pub struct Files {
     layout: Layout,
     part: Part,
     topics: [NdjsonFile; 4],
-}
-
-/// What `manifest.json` holds.
-#[derive(Debug, Serialize)]
-struct Manifest<'a, File> {
-    #[serde(flatten)]
-    head: Head<'a>,
-    files: [File; 4],
-}
-
-/// A file that is about to be written.
-#[derive(Debug, Serialize)]
-struct Named {
-    name: String,
-}
-
-/// What is known of a folder before its first record. The end of an unbounded window is null.
-#[derive(Debug, Serialize)]
-struct Head<'a> {
-    stream_version: u32,
-    stream_id: Digest,
-    spec: &'a StreamSpec,
-    layout: &'a [Topic; 4],
-    window: ManifestWindow,
-    /// Where several workers share the partitions: only this one's are here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shard: Option<String>,
-    /// Whether the whole window is here; false after a signal.
-    complete: bool,
-    /// `payload`: bare values; `envelope`: topic, partition, key, timestamp, headers, value.
-    lines: &'static str,
-}
-
-impl<'a> Head<'a> {
-    fn new(stream: (&'a StreamSpec, &'a Layout), part: &Part, envelope: bool, complete: bool) -> Self {
-        let (spec, layout) = stream;
-        let (window, shard) = (part.window(), part.shard());
-        Self {
-            stream_version: STREAM_VERSION,
-            stream_id: spec.stream_id(),
-            spec,
-            layout: layout.topics(),
-            window: ManifestWindow { first_ordinal: window.start(), end_ordinal: window.end() },
-            shard: Some(shard).filter(|shard| !shard.is_whole()).map(|shard| shard.to_string()),
-            complete,
-            lines: if envelope { "envelope" } else { "payload" },
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct ManifestWindow {
-    first_ordinal: u64,
-    end_ordinal: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct ManifestFile<'a> {
-    name: &'a str,
-    topic: &'a str,
-    stage: Stage,
-    records: u64,
-    records_by_partition: &'a BTreeMap<u32, u64>,
-    bytes: u64,
-    sha256: Digest,
 }
 
 impl Files {

@@ -19,7 +19,7 @@ pub(in crate::cli) enum ConfigurationError {
     #[error("'{value}' is no value of --{option}, which comes from {from}: give true or false", from = .origin.within())]
     Switch { option: String, value: String, origin: Origin },
     #[error(
-        "--{option} {given} ({origin}) is not what {manifest} says, which is {written}: leave it away",
+        "--{option} {given} ({origin}) is not what {manifest} says, which is {written}: omit it",
         manifest = .manifest.display()
     )]
     Written { option: String, given: String, origin: Box<Origin>, manifest: PathBuf, written: String },

@@ -26,7 +26,7 @@ impl RunOptions {
             return usage("--envelope is for --sink files (standard output always has envelopes)");
         }
         if !files && self.overwrite {
-            return usage("--overwrite replaces the folder of --sink files: add that, or leave --overwrite away");
+            return usage("--overwrite replaces the folder of --sink files: add that, or omit --overwrite");
         }
         let of_topics = self.replication_factor.is_some() || self.resume.is_some() || self.delivery.is_some();
         if !self.is_kafka() && of_topics {
@@ -61,7 +61,7 @@ impl RunOptions {
         }
         if !self.is_embedded() && self.embedded_port.is_some() {
             return usage(
-                "--embedded-port is of the embedded broker: add --bootstrap-servers embedded, or leave --embedded-port away",
+                "--embedded-port is of the embedded broker: add --bootstrap-servers embedded, or omit --embedded-port",
             );
         }
         Ok(())

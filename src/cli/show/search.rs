@@ -70,9 +70,7 @@ impl SearchArgs {
     pub(super) fn find(&self, which: Which, auctions: &Auctions) -> Result<u64, Failure> {
         let id = match which {
             Which::Ordinal(_) if self.at.is_some() || self.within.is_some() => {
-                return Err(Failure::Usage(
-                    "--at and --within say where an id is looked for: leave them away".to_owned(),
-                ));
+                return Err(Failure::Usage("--at and --within say where an id is looked for: omit them".to_owned()));
             }
             Which::Ordinal(ordinal) => return Ok(ordinal),
             Which::Id(id) => id,
