@@ -162,6 +162,7 @@ impl Findings {
                 ));
             }
             self.problems.extend(state.misfits.iter().map(ToString::to_string));
+            self.warnings.extend(state.warnings);
             let partitions = state.partitions.map(Partitions::count);
             self.topics.push(TopicFinding { topic: state.topic.to_string(), partitions, records: state.records });
         }

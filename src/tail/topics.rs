@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, read_group_offsets};
+use crate::sink::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, read_group_offsets};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
 use crate::spec::{Layout, Stage};
 
@@ -138,6 +138,10 @@ impl Feed for Consuming<'_, '_> {
         let polled = self.0.consumer.poll(POLL);
         let Some(message) = polled.map(unless_passing).transpose()?.flatten() else { return Ok(false) };
         if let Some(stage) = self.0.stage_of(message.topic()) {
+            if matches!(message.timestamp(), Timestamp::LogAppendTime(_)) {
+                let topic = self.0.layout.topic(stage).name.clone();
+                return Err(KafkaError::from(Obstacle::Restamped { topic, partition: message.partition() }).into());
+            }
             show(stage, message.partition().cast_unsigned(), &log_record(&message))?;
         }
         Ok(true)

@@ -75,6 +75,8 @@ pub struct TopicState {
     pub records: u64,
     /// Settings that would not keep a run's records as they are, each with the command that mends it.
     pub misfits: Vec<KafkaError>,
+    /// What may not keep them, and what could not be seen.
+    pub warnings: Vec<String>,
 }
 
 /// A cluster that was looked at: its four topics exist.
@@ -86,6 +88,10 @@ pub struct Cluster {
     layout: Layout,
     created: Vec<TopicName>,
     end_offsets: [Vec<i64>; 4],
+    /// The largest batch that all topics take, as far as that is known.
+    batch_bytes_max: Option<u64>,
+    /// Whether it is the embedded broker, which says of every batch that it has the broker's own time.
+    is_embedded: bool,
     /// What the brokers call themselves.
     named: Named,
 }
@@ -108,12 +114,19 @@ impl Cluster {
         let config = self.client_config();
         let client = self.looker()?;
         let counts = self.partition_counts(&client, target.stop)?;
+        self.require_visible(counts, target.stop)?;
         let existing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count > 0);
         self.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         let missing: Vec<&Topic> = missing.map(|(topic, _)| topic).collect();
-        let retention_ms = self.broker_retention_ms(&missing, target.stop)?;
-        self.created = topics::create(&config, &missing, target.topics, retention_ms, target.stop)?;
+        let broker = self.broker_settings(&missing, target.stop)?;
+        if broker.is_hidden && target.topics.without_end {
+            tracing::warn!(
+                "the brokers do not show how long they keep records (DescribeConfigs on the cluster): created topics keep them for ever"
+            );
+        }
+        self.takes_batches_of(broker.batch_bytes_max);
+        self.created = topics::create(&config, &missing, target.topics, broker.retention_ms, target.stop)?;
         let missing: Vec<&Topic> = missing.into_iter().filter(|topic| !self.created.contains(&topic.name)).collect();
         let counts = self.wait_for_leaders(&client, target.stop)?;
         // Topics that were there without leaders are looked at now.
@@ -138,17 +151,18 @@ impl Cluster {
     }
 
     fn look_at(&mut self, target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
-        let config = self.client_config();
         let client = self.looker()?;
         let counts = self.partition_counts(&client, target.stop)?;
+        self.require_visible(counts, target.stop)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         // A run would ask this, and not all brokers that are found can be reached.
-        self.broker_retention_ms(&missing.map(|(topic, _)| topic).collect::<Vec<_>>(), target.stop)?;
+        self.broker_settings(&missing.map(|(topic, _)| topic).collect::<Vec<_>>(), target.stop)?;
         let mut states = Stage::ALL.map(|stage| TopicState {
             topic: target.layout.topic(stage).name.clone(),
             partitions: Partitions::new(counts[stage.index()]).ok(),
             records: 0,
             misfits: Vec::new(),
+            warnings: Vec::new(),
         });
         let there = |state: &TopicState| Some(Topic { name: state.topic.clone(), partitions: state.partitions? });
         let topics: Vec<Topic> = states.iter().filter_map(there).collect();
@@ -168,7 +182,8 @@ impl Cluster {
         for (state, topic) in
             states.iter_mut().zip(target.layout.topics()).filter(|(state, _)| state.partitions.is_some())
         {
-            state.misfits = topics::misfits(&config, &self.brokers, &[topic], times, self.patience(), target.stop)?;
+            let judged = self.judge(&[topic], times, target.stop)?;
+            (state.misfits, state.warnings) = (judged.misfits, judged.warnings);
         }
         Ok(states)
     }
@@ -182,6 +197,8 @@ impl Cluster {
             layout: target.layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
+            batch_bytes_max: None,
+            is_embedded: target.topics.existing == Existing::Ours,
             named: Named::default(),
         }
     }
@@ -233,6 +250,16 @@ impl Cluster {
     /// Asks by this client where partitions begin and end, as patiently as the brokers are slow.
     pub(crate) fn ends(&self, client: &Looker) -> Ends {
         Ends::new(client, self.patience())
+    }
+
+    /// The largest batch that all topics take, as far as that is known.
+    pub(super) fn batch_bytes_max(&self) -> Option<u64> {
+        self.batch_bytes_max
+    }
+
+    /// Whether it is the embedded broker.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.is_embedded
     }
 
     /// The longest that a first answer took.

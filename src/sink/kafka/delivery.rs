@@ -10,7 +10,7 @@
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
-use super::KafkaError;
+use super::{KafkaError, Obstacle};
 use crate::spec::{Layout, Stage};
 
 /// Acknowledgements of one run.
@@ -37,6 +37,7 @@ struct Partition {
 enum Problem {
     Misplaced { stage: Stage, partition: i32, expected: i64, found: i64 },
     NotStored { stage: Stage, partition: i32, key: String, error: ClientError },
+    Restamped { stage: Stage, partition: i32 },
 }
 
 impl Problem {
@@ -88,6 +89,11 @@ impl Deliveries {
         }
     }
 
+    /// A record was stored with the time of the broker's clock in place of its own.
+    pub(super) fn restamped(&mut self, stage: Stage, partition: i32) {
+        self.problem.get_or_insert(Problem::Restamped { stage, partition });
+    }
+
     /// The open transaction was committed: in each of its partitions a control record follows, which takes an offset.
     pub fn committed(&mut self) {
         for known in self.partitions.iter_mut().flatten().filter(|known| known.is_open) {
@@ -132,6 +138,7 @@ impl Deliveries {
             Problem::Misplaced { stage, partition, expected, found } => {
                 KafkaError::misplaced(topic(stage), partition, expected, found)
             }
+            Problem::Restamped { stage, partition } => Obstacle::Restamped { topic: topic(stage), partition }.into(),
             Problem::NotStored { stage, partition, key, error } => {
                 KafkaError::not_stored(topic(stage), partition, key, &error, fatal())
             }
@@ -183,6 +190,15 @@ mod tests {
 
     fn problem(deliveries: &Deliveries) -> Option<String> {
         deliveries.problem(&Layout::default(), || None).map(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn a_time_of_the_brokers_clock_is_a_problem_of_its_own() {
+        let mut deliveries = deliveries();
+        deliveries.acked(Stage::Request, 1, 7);
+        deliveries.restamped(Stage::Request, 1);
+        let problem = problem(&deliveries).unwrap();
+        assert!(problem.contains("`bid-requests`, partition 1") && problem.contains("LogAppendTime"), "{problem}");
     }
 
     #[test]

@@ -9,10 +9,11 @@ use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::KafkaError;
 use super::beside::beside;
 use super::cluster::{READY, SETTLING_WAIT};
+use super::error::is_denial;
 use super::last_error::LastError;
+use super::{KafkaError, Obstacle};
 use crate::spec::{Layout, Stage, Topic, TopicName};
 
 /// A partition whose transaction is being ended is looked at this often.
@@ -153,6 +154,10 @@ impl Ends {
             };
         }
         let (topic, partition) = partitions[0];
+        if is_denial(&error) {
+            let action = format!("asking `{topic}` where it begins and ends");
+            return Ok(Obstacle::on_topic(&action, "Describe", topic.as_str()).into());
+        }
         if has_no_leader(&error) {
             let (topic, seconds, source) = (topic.to_string(), READY.as_secs(), Box::new(error));
             return Ok(KafkaError::NoLeader { topic, partition, seconds, source });

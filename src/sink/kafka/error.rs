@@ -1,10 +1,13 @@
 //! What can go wrong with Kafka, and what to do about it.
 
 mod kind;
+mod obstacle;
 mod of_client;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
+pub use self::obstacle::Obstacle;
+pub(super) use self::obstacle::{is_denial, is_denied};
 use super::recreate::RecreationError;
 use crate::spec::TopicName;
 
@@ -64,6 +67,9 @@ pub enum KafkaError {
         /// Why not.
         reason: String,
     },
+    /// A right or a setting of the brokers is in the way.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
     /// A topic could not be created.
     #[error("topic `{topic}` could not be created: {reason}\n{advice}")]
     CreateTopic {

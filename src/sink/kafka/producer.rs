@@ -15,6 +15,8 @@ use crate::stream::Shard;
 /// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
 /// how far an earlier writer's last requests can reach.
 pub const BATCH_RECORDS_MAX: u32 = 2_000;
+/// The client's own bound of a batch's bytes. A topic may take less (`max.message.bytes`), and refuses whole batches then.
+const BATCH_BYTES: u64 = 1_000_000;
 /// A broker that is silent for longer is asked at another connection. By the client's own 60 s a run would wait as long for a leader that stands still,
 /// though another one was elected after 10.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
@@ -47,9 +49,13 @@ pub(super) fn producer(
         .set("queue.buffering.max.messages", "0")
         .set("queue.buffering.max.kbytes", cluster.transfer().queue_kbytes.to_string())
         .set("batch.num.messages", BATCH_RECORDS_MAX.to_string());
+    if let Some(bytes_max) = cluster.batch_bytes_max() {
+        let wanted = config.get("batch.size").and_then(|bytes| bytes.parse().ok()).unwrap_or(BATCH_BYTES);
+        config.set("batch.size", bytes_max.min(wanted).max(1).to_string());
+    }
     if let Some((shard, asked_again)) = transactions {
         transactions::name(&mut config, cluster, shard, asked_again);
     }
-    let context = Reports::new(cluster.end_offsets(), metrics, transactions.is_some());
+    let context = Reports::new(cluster, metrics, transactions.is_some());
     Ok(config.create_with_context(context)?)
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{Message, Timestamp};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::cluster::Cluster;
 use super::delivery::Deliveries;
 use super::waiting::PATIENCE;
 use super::{client_log, throttle};
@@ -28,6 +29,8 @@ pub(super) struct Reports {
     metrics: Arc<Metrics>,
     /// Records and bytes of the open transaction, by stage, where there are transactions: acknowledged, and nobody's yet.
     open: Option<Mutex<[(u64, u64); 4]>>,
+    /// Whether the brokers tell whose time their records have.
+    tells_times: bool,
     told: Mutex<Option<(String, Instant)>>,
     /// What the client complained of last, told or not.
     trouble: Mutex<Option<(String, Instant)>>,
@@ -37,9 +40,10 @@ pub(super) struct Reports {
 
 impl Reports {
     /// Bookkeeping for partitions that end at these offsets now.
-    pub(super) fn new(end_offsets: &[Vec<i64>; 4], metrics: &Arc<Metrics>, transactional: bool) -> Self {
+    pub(super) fn new(cluster: &Cluster, metrics: &Arc<Metrics>, transactional: bool) -> Self {
         Self {
-            deliveries: Mutex::new(Deliveries::new(end_offsets)),
+            deliveries: Mutex::new(Deliveries::new(cluster.end_offsets())),
+            tells_times: !cluster.is_embedded(),
             metrics: Arc::clone(metrics),
             open: transactional.then(Mutex::default),
             told: Mutex::default(),
@@ -146,6 +150,9 @@ impl ProducerContext for Reports {
         match report {
             Ok(message) => {
                 deliveries.acked(stage, message.partition(), message.offset());
+                if self.tells_times && matches!(message.timestamp(), Timestamp::LogAppendTime(_)) {
+                    deliveries.restamped(stage, message.partition());
+                }
                 let bytes = message.payload_len();
                 match &self.open {
                     Some(open) => {

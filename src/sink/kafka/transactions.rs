@@ -120,7 +120,7 @@ impl Kafka {
                 Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
                 Err(error) => {
                     return Err(match KafkaError::of_transactions(&error) {
-                        KafkaError::Fenced => KafkaError::Fenced,
+                        lasting @ (KafkaError::Fenced | KafkaError::Obstacle(_)) => lasting,
                         _ => KafkaError::refused(taking_over(&error), error, READY),
                     });
                 }

@@ -2,16 +2,18 @@
 
 use super::super::KafkaError;
 use super::super::ends::{At, Edge};
-use super::super::topics::{self, Existing, Times};
+use super::super::topics::{self, BrokerSettings, Existing, Judged, Times};
 use super::{Cluster, Looker, Target};
 use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};
 
 impl Cluster {
-    /// How long records of topics that are missing would be kept, if any is missing.
-    pub(super) fn broker_retention_ms(&self, missing: &[&Topic], stop: &Stop) -> Result<Option<i64>, KafkaError> {
-        let Some(broker) = self.named.first().filter(|_| !missing.is_empty()) else { return Ok(None) };
-        topics::broker_retention_ms(&self.client_config(), broker, self.patience(), stop)
+    /// What the broker's own settings mean for topics that are missing, if any is missing.
+    pub(super) fn broker_settings(&self, missing: &[&Topic], stop: &Stop) -> Result<BrokerSettings, KafkaError> {
+        let Some(broker) = self.named.first().filter(|_| !missing.is_empty()) else {
+            return Ok(BrokerSettings::default());
+        };
+        topics::of_broker(&self.client_config(), broker, self.patience(), stop)
     }
 
     /// Refuses topics whose settings would not keep records as they are, and a topic that is gone beside others that are to be gone
@@ -37,7 +39,12 @@ impl Cluster {
             times.first_ms = times.first_ms.max(times.now_ms);
         }
         let existing: Vec<&Topic> = existing.iter().map(|&(topic, _)| topic).collect();
-        self.check_topics(&existing, times, target.stop)
+        let judged = self.judge(&existing, times, target.stop)?;
+        for warning in judged.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.takes_batches_of(judged.batch_bytes_max);
+        judged.misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// The first of some topics in which a partition does not end at offset 0.
@@ -62,12 +69,15 @@ impl Cluster {
     /// Names the topic, its setting and the command that mends it.
     pub fn check(&self, times: Times, stop: &Stop) -> Result<(), KafkaError> {
         let topics: Vec<&Topic> = self.layout.topics().iter().collect();
-        self.check_topics(&topics, times, stop)
+        self.judge(&topics, times, stop)?.misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
-    fn check_topics(&self, topics: &[&Topic], times: Times, stop: &Stop) -> Result<(), KafkaError> {
-        let within = self.patience();
-        let misfits = topics::misfits(&self.client_config(), &self.brokers, topics, times, within, stop)?;
-        misfits.into_iter().next().map_or(Ok(()), Err)
+    pub(super) fn judge(&self, topics: &[&Topic], times: Times, stop: &Stop) -> Result<Judged, KafkaError> {
+        topics::judge(&self.client_config(), &self.brokers, topics, times, self.patience(), stop)
+    }
+
+    /// Takes over how large a batch some topics take at most.
+    pub(super) fn takes_batches_of(&mut self, bytes_max: Option<u64>) {
+        self.batch_bytes_max = self.batch_bytes_max.into_iter().chain(bytes_max).min();
     }
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::types::RDKafkaRespErr;
 
 use super::super::beside::beside;
 use super::super::refusal::Refusal;
-use super::super::{KafkaError, Property};
+use super::super::{KafkaError, Obstacle, Property};
 use super::named::{Named, is_named};
 use super::{CONNECT, CONNECT_FAR, Cluster, DEFAULT_BROKERS, Looker, READY, SETTLING_WAIT, Transfer};
 use crate::sink::Stop;
@@ -29,10 +30,13 @@ impl Cluster {
             layout: layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
+            batch_bytes_max: None,
+            is_embedded: false,
             named: Named::default(),
         };
         let client = cluster.looker()?;
         let counts = cluster.partition_counts(&client, stop)?;
+        cluster.require_visible(counts, stop)?;
         if let Some((topic, _)) = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0) {
             return Err(KafkaError::NoTopic { topic: topic.name.clone(), brokers: brokers.to_owned() });
         }
@@ -53,6 +57,28 @@ impl Cluster {
             found.map_or(0, |topic| topic.partitions().len() as u32)
         };
         Ok(Stage::ALL.map(count))
+    }
+
+    /// Refuses topics that are hidden from us: a list of all topics holds them as little as those that do not exist.
+    pub(super) fn require_visible(&self, counts: [u32; 4], stop: &Stop) -> Result<(), KafkaError> {
+        let missing = || self.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
+        if missing().next().is_none() {
+            return Ok(());
+        }
+        // A client of its own: it would not forget these names.
+        let (client, within) = (self.looker()?, self.patience());
+        for (topic, _) in missing() {
+            let (asking, name) = (Arc::clone(&client), topic.name.to_string());
+            let found = beside(within, || stop.asked(), move || asking.fetch_metadata(Some(&name), within))?;
+            let is_denied = |found: &MetadataTopic| {
+                found.error() == Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            };
+            if found.is_ok_and(|metadata| metadata.topics().iter().any(is_denied)) {
+                let action = format!("looking for topic `{}`", topic.name);
+                return Err(Obstacle::on_topic(&action, "Describe", topic.name.as_str()).into());
+            }
+        }
+        Ok(())
     }
 
     /// What the brokers say of themselves and of all topics.

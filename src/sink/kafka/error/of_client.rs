@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
 use super::super::ends::is_silence;
-use super::KafkaError;
+use super::{KafkaError, Obstacle, is_denied};
 use crate::spec::TopicName;
 
 impl From<ClientError> for KafkaError {
@@ -14,6 +14,9 @@ impl From<ClientError> for KafkaError {
             // It checks no more than the properties then, and that the system gives it threads.
             ClientError::ClientCreation(reason) if !reason.starts_with("Failed to create thread") => {
                 Self::Properties(reason)
+            }
+            ClientError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                Obstacle::on_reading().into()
             }
             error => Self::Client(Box::new(error)),
         }
@@ -75,6 +78,10 @@ impl KafkaError {
             Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
                 return Self::TopicGone { topic, partition };
             }
+            _ if cause.is_some_and(is_denied) => {
+                "\ngrant the right to write: kafka-acls.sh --bootstrap-server … --add --allow-principal User:… --operation Write --topic … \
+                 (brokers before 2.8 also want --operation IdempotentWrite --cluster), then go on with the same command"
+            }
             Some(MessageSizeTooLarge) => "\nraise the topic's max.message.bytes, then go on with the same command",
             _ if reason.contains("Invalid timestamp") => {
                 "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, then go on with the \
@@ -89,6 +96,7 @@ impl KafkaError {
     pub(in super::super) fn of_transactions(error: &ClientError) -> Self {
         match error.rdkafka_error_code() {
             Some(code) if is_fence(code) => Self::Fenced,
+            Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => Obstacle::on_transactions().into(),
             Some(code) if lasts(code) => {
                 Self::Refused { action: "writing a transaction".to_owned(), source: Box::new(error.clone()) }
             }

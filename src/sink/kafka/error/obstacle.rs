@@ -1,0 +1,94 @@
+//! What brokers do because of their rights and settings.
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+
+use crate::spec::TopicName;
+
+/// What stands between a run and its topics until somebody grants or sets something.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// A right is missing.
+    #[error(
+        "{action}: the brokers deny it, the right {right} is missing\n\
+         grant it with: kafka-acls.sh --bootstrap-server … --add --allow-principal User:… {grant}"
+    )]
+    Denied {
+        /// What was asked for.
+        action: String,
+        /// The right, and on what.
+        right: String,
+        /// The options of `kafka-acls.sh` that grant it.
+        grant: String,
+    },
+    /// Brokers replace the times of records.
+    #[error(
+        "topic `{topic}`, partition {partition}: the broker writes the time of its own clock into the records \
+         (message.timestamp.type=LogAppendTime), so they are not what the stream says\n\
+         mend it with: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name {topic} --add-config \
+         message.timestamp.type=CreateTime\n\
+         what is there already keeps the wrong times: begin anew with --resume recreate, or in other topics"
+    )]
+    Restamped {
+        /// Which topic.
+        topic: TopicName,
+        /// Which partition.
+        partition: i32,
+    },
+}
+
+impl Obstacle {
+    /// A right on a topic is missing.
+    pub(in super::super) fn on_topic(action: &str, operation: &str, topic: &str) -> Self {
+        Self::Denied {
+            action: action.to_owned(),
+            right: format!("{operation} on topic `{topic}`"),
+            grant: format!("--operation {operation} --topic {topic}"),
+        }
+    }
+
+    /// A topic's records may not be read; the client does not say which.
+    pub(in super::super) fn on_reading() -> Self {
+        Self::Denied {
+            action: "reading the topics".to_owned(),
+            right: "Read on one of them".to_owned(),
+            grant: "--operation Read --topic …".to_owned(),
+        }
+    }
+
+    /// Transactions may not be written.
+    pub(in super::super) fn on_transactions() -> Self {
+        Self::Denied {
+            action: "taking over the topics' transactions".to_owned(),
+            right: "Write on the transactional ids that begin with `mock-data-gen-`".to_owned(),
+            grant: "--operation Write --transactional-id mock-data-gen- --resource-pattern-type prefixed".to_owned(),
+        }
+    }
+}
+
+/// Whether an answer means that a right is missing.
+pub(in super::super) fn is_denial(error: &ClientError) -> bool {
+    let code = if let ClientError::AdminOp(code) = error { Some(*code) } else { error.rdkafka_error_code() };
+    code.is_some_and(is_denied)
+}
+
+/// The same by its code.
+pub(in super::super) fn is_denied(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed, TransactionalIdAuthorizationFailed};
+    matches!(code, ClusterAuthorizationFailed | TopicAuthorizationFailed | TransactionalIdAuthorizationFailed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_right_is_named_with_the_line_that_grants_it() {
+        let text = Obstacle::on_topic("looking for topic `clicks`", "Describe", "clicks").to_string();
+        assert!(
+            text.starts_with("looking for topic `clicks`: the brokers deny it, the right Describe on topic"),
+            "{text}"
+        );
+        assert!(text.ends_with("--allow-principal User:… --operation Describe --topic clicks"), "{text}");
+    }
+}
