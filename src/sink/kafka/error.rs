@@ -113,6 +113,19 @@ pub enum KafkaError {
         /// Where.
         brokers: String,
     },
+    /// Records were removed before they were read.
+    #[error(
+        "topic `{topic}`, partition {partition}, offset {offset}: records were removed from here on while they were read, by retention or by hand\n\
+         give the same command again: it says what is not compared any more; to have all of it compared keep records for longer (retention.ms, retention.bytes)"
+    )]
+    Removed {
+        /// Its topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: u32,
+        /// The first offset that was to be read and is not there.
+        offset: i64,
+    },
     /// A topic did not become usable.
     #[error(
         "topic `{topic}` has no leader for each of its partitions after {seconds} s\nthe same command goes on when its brokers are back"

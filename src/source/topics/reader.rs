@@ -80,6 +80,10 @@ impl std::fmt::Debug for Reader {
 }
 
 struct Log {
+    topic: TopicName,
+    partition: i32,
+    /// The offset from which on it is still to be read.
+    next: i64,
     end: i64,
     /// `None` when it is read to its end.
     queue: Option<PartitionQueue<LastError>>,
@@ -105,7 +109,9 @@ impl Reader {
             consumer.assign(&assignment)?;
             let log = |span: &Span| {
                 let queue = consumer.split_partition_queue(span.topic.as_str(), span.partition);
-                Log { end: span.end, queue: queue.filter(|_| !span.is_empty()), early: VecDeque::new() }
+                let queue = queue.filter(|_| !span.is_empty());
+                let Span { topic, partition, start, end } = span.clone();
+                Log { topic, partition, next: start, end, queue, early: VecDeque::new() }
             };
             let mut reader = Self { logs: spans.iter().map(log).collect(), consumer: Arc::clone(&consumer) };
             if reader.take_early(spans)? {
@@ -142,6 +148,9 @@ impl Reader {
             None => self.wait(log, record, stop)?,
         };
         let log = &mut self.logs[log];
+        if is_record {
+            log.next = record.offset + 1;
+        }
         if !is_record || record.offset + 1 >= log.end {
             log.queue = None;
             log.early.clear();
@@ -156,6 +165,11 @@ impl Reader {
         loop {
             match queue.poll(wait) {
                 Some(Err(ClientError::PartitionEOF(_))) => return Ok(false),
+                Some(Err(ClientError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+                    let Log { topic, partition, next, .. } = &self.logs[log];
+                    let (topic, partition) = (topic.clone(), partition.cast_unsigned());
+                    return Err(KafkaError::Removed { topic, partition, offset: *next });
+                }
                 Some(message) => {
                     if let Some(message) = unless_passing(message)? {
                         fill(record, &message);
