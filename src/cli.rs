@@ -63,7 +63,7 @@ Examples:
   mock-data-gen answer-key --out key --count 100                 what joins over it must give
   mock-data-gen show 7                                           one auction, whole
 
-Exit codes: 0 done, 1 verify found differences or health found a run unwell, 2 usage, 3 I/O or Kafka, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
+Exit codes: 0 done, 1 verify found differences or health found a run unwell, 2 usage, 3 I/O or Kafka or nothing was left to verify, 4 another writer, 5 stopped by a signal before a bounded window was complete.";
 
 /// A deterministic, replayable stream of correlated OpenRTB 2.6 ad-tech events, played into Apache Kafka.
 ///

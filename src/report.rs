@@ -2,6 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "rates and sizes for people; nothing here reaches a record")]
 
+mod count;
 mod heading;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::fmt;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
+pub use self::count::{counted, grouped};
 pub use self::heading::{Heading, Resumed};
 use crate::digest::Digest;
 use crate::pace::Lateness;
@@ -221,20 +223,6 @@ fn percent(rate: &str) -> String {
     if fraction.is_empty() { format!("{whole} %") } else { format!("{whole}.{fraction} %") }
 }
 
-/// A number in groups of three digits.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,11 +231,5 @@ mod tests {
     fn rates_read_as_percentages() {
         let shown = ["0", "1", "0.6", "0.15", "0.02", "0.123456789", "0.005"].map(percent);
         assert_eq!(shown, ["0 %", "100 %", "60 %", "15 %", "2 %", "12.3456789 %", "0.5 %"]);
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_three() {
-        let shown = [0, 999, 1_000, 16_936, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "16,936", "1,234,567"]);
     }
 }

@@ -42,9 +42,9 @@ pub struct LogPlace {
     pub stage: Stage,
     /// Its partition; `None` if it holds all of them.
     pub partition: Option<u32>,
-    /// Where retention has cut its head off: the offset that it begins at now.
+    /// Where its beginning was removed, by retention or by somebody: the offset that it begins at now.
     pub cut_at: Option<i64>,
-    /// Whether it holds nothing.
+    /// Whether it holds nothing. Where it holds offsets without records, as transactions leave them, only reading tells.
     pub is_empty: bool,
 }
 

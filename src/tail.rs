@@ -41,7 +41,7 @@ pub const DEPTH: i64 = (REQUESTS_IN_FLIGHT * BATCH_RECORDS_MAX + 1) as i64;
 const SETTLE_ROUNDS: u32 = 10;
 /// An open transaction on the shard's partitions is waited for so long. Brokers end one whose writer is gone after that writer's
 /// `transaction.timeout.ms`; with other workers, or under another name, it was not ours to end.
-const OPEN_PATIENCE: Duration = Duration::from_secs(90);
+pub const OPEN_PATIENCE: Duration = Duration::from_secs(90);
 /// A writer's queue of 64 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
 const QUEUE_AUCTIONS: u64 = 200_000;
 

@@ -12,6 +12,8 @@
 
 mod compare;
 mod comparison;
+mod edge;
+mod explain;
 mod finding;
 mod identify;
 mod log;
@@ -22,11 +24,13 @@ mod verdict;
 
 pub use self::compare::Parting;
 use self::comparison::Comparison;
+use self::edge::{Edge, End};
+pub use self::explain::explain;
 pub use self::finding::{Class, Counts, Difference, Shown};
 use self::identify::Identifier;
 use self::log::{LOOK, Log};
-use self::span::{Edge, End, Span};
-pub use self::verdict::{LogVerdict, Verdict};
+use self::span::{Begin, Span};
+pub use self::verdict::{LogVerdict, Outcome, Verdict};
 use crate::ahead::made_ahead;
 use crate::fingerprint::Fingerprints;
 use crate::record::Record;
@@ -75,25 +79,36 @@ pub fn verify(
 ) -> Result<Verdict, VerifyError> {
     let places = source.logs().to_vec();
     let is_bounded = demand.window.is_some_and(|window| window.end().is_some());
-    if !is_bounded && places.iter().all(|place| place.is_empty) {
+    let is_cut = places.iter().any(|place| place.cut_at.is_some());
+    let is_nothing_there = |places: &[LogPlace]| !is_bounded && !is_cut && places.iter().all(|place| place.is_empty);
+    if is_nothing_there(&places) {
         return Err(VerifyError::Empty);
     }
     let look = edge_records(stream);
     let tails = if is_bounded { None } else { Some(source.tails(look)?) };
     let mut fingerprints = demand.fingerprint.then(|| Fingerprints::new(stream.layout()));
     let mut logs: Vec<Log> = places.iter().enumerate().map(|(number, place)| Log::new(number, *place)).collect();
-    if !is_bounded || places.iter().any(|place| place.cut_at.is_some()) {
-        for log in &mut logs {
-            log.hold(source, &mut fingerprints, look)?;
-        }
+    for log in &mut logs {
+        let count = if is_bounded && !is_cut { 1 } else { look };
+        log.hold(source, &mut fingerprints, count)?;
+        // A log may have offsets and no records: transactions leave their ends.
+        log.place.is_empty = log.counts.records == 0;
+    }
+    let places: Vec<LogPlace> = logs.iter().map(|log| log.place).collect();
+    if is_nothing_there(&places) {
+        return Err(VerifyError::Empty);
     }
     let identifier = Identifier::new(stream);
     let span = span(stream, &identifier, &places, demand, &logs, tails.as_deref());
     let index = LogIndex::new(&places);
     let prefix = demand.prefix;
-    let other = Record::default();
-    let mut with = Comparison { stream, identifier, span, index, source, prefix, fingerprints, stop, other };
+    let (found, other) = (None, Record::default());
+    let mut with = Comparison { stream, identifier, span, found, index, source, prefix, fingerprints, stop, other };
     compare(&mut with, &mut logs, demand.threads, &mut progress)?;
+    with.span.settle(stream, with.found);
+    for log in &mut logs {
+        log.conclude(&mut with);
+    }
     Ok(Verdict::new(&with, &logs))
 }
 
@@ -101,7 +116,7 @@ pub fn verify(
 /// the last auction may stand behind others.
 fn edge_records(stream: &Stream) -> usize {
     /// Held in memory, of each log.
-    const MAX: u64 = 1_024;
+    const MAX: u64 = 24;
     let spec = stream.auctions().spec();
     let delay_ms = Stage::ALL.into_iter().map(|stage| spec.faults.delay_ms_max(stage)).max().unwrap_or(0);
     let held_back = delay_ms.unsigned_abs().saturating_mul(spec.events_per_second.micros()) / 1_000_000_000;
@@ -116,9 +131,13 @@ fn span(
     logs: &[Log],
     tails: Option<&[Vec<LogRecord>]>,
 ) -> Span {
-    let heads = Edge::new(stream, identifier, places, End::Head, logs.iter().map(Log::heads));
-    let tails = tails
-        .map(|tails| Edge::new(stream, identifier, places, End::Tail, tails.iter().map(|tail| tail.iter().collect())));
+    let look = edge_records(stream);
+    let heads = Edge::new(stream, identifier, places, (End::Head, look), logs.iter().map(Log::heads));
+    let of_tails = |tails: &[Vec<LogRecord>]| {
+        let records = tails.iter().map(|tail| tail.iter().collect());
+        Edge::new(stream, identifier, places, (End::Tail, look), records)
+    };
+    let tails = tails.map(of_tails);
     Span::infer(stream, places, demand.window, &heads, tails.as_ref())
 }
 
@@ -129,6 +148,9 @@ fn compare(
     progress: &mut impl FnMut(Window, u64),
 ) -> Result<(), SourceError> {
     let window = with.span.window;
+    if with.span.begins.iter().all(|&begin| begin == Begin::Nothing) {
+        return Ok(());
+    }
     let (stream, last) = (with.stream, with.span.last);
     let part = Part::from(window);
     let records = match with.span.first(stream) {

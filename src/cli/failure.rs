@@ -30,6 +30,9 @@ pub(super) enum Failure {
     Problems(Vec<String>),
     #[error(transparent)]
     Tail(#[from] TailError),
+    /// The log holds something else, and one option explains it.
+    #[error("{}", with_explanation(.error, .explanation))]
+    Explained { error: Box<TailError>, explanation: String },
     /// In the middle of a run the log turned out to hold something else. What it advises is for starts, before anything is written.
     #[error(
         "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …), or begin anew with --resume recreate, which deletes these",
@@ -44,6 +47,11 @@ pub(super) enum Failure {
     Empty(VerifyError),
     #[error("what was read is not what the stream says")]
     Different,
+    #[error(
+        "nothing was compared, so nothing is proven: no record of these topics is left, or none is there yet\n\
+         keep records for longer than until they are verified (retention.ms), or write the window again into other topics"
+    )]
+    NothingCompared,
     #[error(
         "{}: its run was ended before the window was complete\nadd --prefix to verify what is there, or write it anew into another folder",
         .0.display()
@@ -70,6 +78,13 @@ pub(super) enum Failure {
     /// The same, where somebody could try to go on.
     #[error("stopped by a signal before the window was complete\n{0}")]
     Unfinished(&'static str),
+}
+
+/// What is wrong, why, and then the ways out.
+fn with_explanation(error: &TailError, explanation: &str) -> String {
+    let text = error.to_string();
+    let (what, ways_out) = text.split_once('\n').unwrap_or((&text, ""));
+    format!("{what}\n{explanation}\n{ways_out}").trim_end().to_owned()
 }
 
 /// Where something is wrong, as far as that is known.
@@ -160,6 +175,8 @@ impl Failure {
             | Self::Hole(_)
             | Self::Source(_)
             | Self::Empty(_)
+            | Self::Explained { .. }
+            | Self::NothingCompared
             | Self::ReadBack
             | Self::Signals(_)
             | Self::Problems(_)

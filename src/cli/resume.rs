@@ -14,10 +14,12 @@ use crate::record::Record;
 use crate::report::Resumed;
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
+use crate::source::topics::Topics;
 use crate::spec::Span;
 use crate::stream::{Part, Step, Stream, Window};
 use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
 use crate::timestamp::Timestamp;
+use crate::verify::explain;
 
 /// A hole that a live run fills without being asked, where the window starts now.
 const CATCH_UP_MS: i64 = 24 * 3_600_000;
@@ -28,6 +30,15 @@ const LOOK_EVERY: u32 = 10_000;
 
 /// Brokers that do not answer a run under way are asked again after this time.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What there is to do where topics may hold records already.
+#[derive(Debug)]
+pub(super) enum Course {
+    /// To play what is left of the window.
+    Play(Beginning),
+    /// Nothing: the window is complete.
+    Nothing(Part, Resumed),
+}
 
 /// A hole that is too large to be filled unasked.
 #[derive(Debug)]
@@ -145,7 +156,7 @@ impl Player<'_> {
 
     /// Where the window starts. The topics are there by now: had a window from now started when the program did, what became due while they
     /// were made would be repaid in one piece, and make late what becomes due meanwhile.
-    fn start(&self, stream: &Stream) -> Start {
+    pub(super) fn start(&self, stream: &Stream) -> Start {
         let Some(end) = self.now_until else { return Start::Given(self.window) };
         // A window whose end has passed meanwhile starts where it was to start.
         let window =
@@ -168,18 +179,43 @@ impl Player<'_> {
 
     /// Finds out where the log ends; `None` if the window is complete there.
     fn begin(&self, stream: &Stream, start: Start, cluster: &mut Cluster) -> Result<Option<Beginning>, Failure> {
-        let group = group_name(stream);
-        let mut log = TopicLog::new(cluster, self.stop)?.beside(group.clone());
-        let standing = find_end(&self.ask(stream, start, cluster), &mut log)?;
-        let Standing { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
+        let (course, end_offsets) = self.course(stream, start, cluster, &mut self.log(stream, cluster)?)?;
         cluster.set_end_offsets(end_offsets);
+        match course {
+            Course::Play(beginning) => Ok(Some(beginning)),
+            Course::Nothing(part, resumed) => {
+                let beginning = Beginning { part, resumed: Some(resumed), first_alone: false };
+                self.report_nothing_to_do(stream, &beginning, &Outcome::nothing())?;
+                self.write_answer_key(stream, &beginning, &Outcome::nothing())?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The topics as a run looks at them: beside the offsets that it keeps.
+    pub(super) fn log<'a>(&'a self, stream: &Stream, cluster: &'a Cluster) -> Result<TopicLog<'a>, Failure> {
+        Ok(TopicLog::new(cluster, self.stop)?.beside(group_name(stream)))
+    }
+
+    /// What there is to do behind what the log holds, and where its partitions end. It only looks.
+    pub(super) fn course(
+        &self,
+        stream: &Stream,
+        start: Start,
+        cluster: &Cluster,
+        log: &mut TopicLog<'_>,
+    ) -> Result<(Course, [Vec<i64>; 4]), Failure> {
+        let found = find_end(&self.ask(stream, start, cluster), log);
+        let standing = found.map_err(|error| self.explained(stream, start, cluster, error))?;
+        let Standing { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
         if begins {
-            return Ok(Some(Beginning { part, resumed: None, first_alone }));
+            return Ok((Course::Play(Beginning { part, resumed: None, first_alone }), end_offsets));
         }
         if by_offsets {
             tracing::warn!(
                 "retention has cut the topics, so the log alone does not tell where each partition goes on: the offsets of group \
-                 `{group}` do"
+                 `{}` do",
+                group_name(stream)
             );
         } else if furthest.is_none() {
             tracing::warn!(
@@ -195,7 +231,7 @@ impl Player<'_> {
             Next::NotFound => furthest.map(|position| Timestamp(position.emit_ms)),
             Next::Complete => None,
         };
-        let beginning = Beginning { part, resumed: Some(Resumed { records, from }), first_alone };
+        let resumed = Resumed { records, from };
         match next {
             Next::Due(from_ms) => {
                 self.require_small_hole(from_ms)?;
@@ -204,13 +240,24 @@ impl Player<'_> {
                 cluster.check(times, self.stop)?;
             }
             Next::NotFound => {}
-            Next::Complete => {
-                self.report_nothing_to_do(stream, &beginning, &Outcome::nothing())?;
-                self.write_answer_key(stream, &beginning, &Outcome::nothing())?;
-                return Ok(None);
-            }
+            Next::Complete => return Ok((Course::Nothing(part, resumed), end_offsets)),
         }
-        Ok(Some(beginning))
+        Ok((Course::Play(Beginning { part, resumed: Some(resumed), first_alone }), end_offsets))
+    }
+
+    /// An error, with the option that explains what the topics hold, where one does.
+    fn explained(&self, stream: &Stream, start: Start, cluster: &Cluster, error: TailError) -> Failure {
+        let may_be = matches!(&error, TailError::Refused { why, .. } if why.may_be_of_options());
+        let start = if let Start::Given(window) = start { Some(window.start()) } else { None };
+        let look = || {
+            let mut topics = Topics::open(cluster, self.stop).ok()?;
+            explain(stream.auctions().spec(), &mut topics, start).ok()?
+        };
+        // The error stands without it, too.
+        match may_be.then(look).flatten() {
+            Some(explanation) => Failure::Explained { error: Box::new(error), explanation },
+            None => error.into(),
+        }
     }
 
     /// Where the part's first record stands.

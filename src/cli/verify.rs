@@ -15,12 +15,12 @@ use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr, to_stdout};
 use crate::sink::Stop;
 use crate::sink::kafka::Cluster;
-use crate::source::Source;
 use crate::source::files::{Files, Manifest};
 use crate::source::topics::Topics;
+use crate::source::{Source, SourceError};
 use crate::spec::StreamSpec;
 use crate::stream::Stream;
-use crate::verify::{Demand, Verdict, verify};
+use crate::verify::{Demand, Outcome, Verdict, explain, verify};
 
 /// Options of `verify`.
 #[derive(Debug, Args)]
@@ -100,7 +100,8 @@ pub(super) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
             if let Some(manifest) = files.manifest() {
                 heed(manifest, folder, &spec, &mut demand)?;
             }
-            args.compare(&spec, &mut files, demand, &signals::listen()?)?
+            let verdict = args.compare(&spec, &mut files, demand, &signals::listen()?)?;
+            explained(verdict, &spec, demand, || Files::open(folder, &layout))
         }
         None if options.kafka.is_embedded() => {
             return Err(Failure::Usage(
@@ -112,14 +113,39 @@ pub(super) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
             let properties = options.kafka.properties()?;
             let stop = signals::listen()?;
             let cluster = Cluster::connect(&options.kafka.bootstrap_servers, &properties, &layout, &stop)?;
-            args.compare(&spec, &mut Topics::open(&cluster, &stop)?, demand, &stop)?
+            let verdict = args.compare(&spec, &mut Topics::open(&cluster, &stop)?, demand, &stop)?;
+            explained(verdict, &spec, demand, || Ok(Topics::open(&cluster, &stop)?))
         }
     };
     options.reports.give(&verdict, StandardOutput::IsFree)?;
     if options.reports.is_text() {
         to_stdout(&verdict.to_string())?;
     }
-    if verdict.is_clean() { Ok(()) } else { Err(Failure::Different) }
+    match verdict.outcome() {
+        Outcome::Verified => Ok(()),
+        Outcome::NothingCompared => Err(Failure::NothingCompared),
+        _ => Err(Failure::Different),
+    }
+}
+
+/// A verdict over much that differs, with the option that explains it, where one does.
+fn explained<S: Source>(
+    verdict: Verdict,
+    spec: &StreamSpec,
+    demand: Demand,
+    open: impl FnOnce() -> Result<S, SourceError>,
+) -> Verdict {
+    let counts = verdict.counts();
+    if counts.differences() < (counts.records / 100).max(3) {
+        return verdict;
+    }
+    let start = demand.window.map(|window| window.start());
+    let explanation = open().and_then(|mut source| explain(spec, &mut source, start));
+    // The verdict stands without it, too.
+    match explanation.ok().flatten() {
+        Some(explanation) => verdict.explained(explanation),
+        None => verdict,
+    }
 }
 
 /// A manifest says what its folder is to hold, where nothing else does.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::grouped;
+use super::{counted, grouped};
 use crate::auction::Auctions;
 use crate::digest::Digest;
 use crate::spec::STREAM_VERSION;
@@ -75,9 +75,13 @@ impl fmt::Display for Heading {
             writeln!(f, "shard        {shard}")?;
         }
         let Some(Resumed { records, from }) = self.resumed else { return Ok(()) };
-        let records = records.map_or_else(|| "records".to_owned(), |records| format!("{} records", grouped(records)));
+        let is_nothing_left = records == Some(0);
+        let records = records.map_or_else(|| "records".to_owned(), |records| counted(records, "record"));
         match from {
             Some(from) => writeln!(f, "going on     behind {records} that are there already, from {from}"),
+            None if is_nothing_left => {
+                writeln!(f, "nothing to do: the window is complete, and none of its records is left")
+            }
             None => writeln!(f, "nothing to do: the window is complete, its {records} are there already"),
         }
     }

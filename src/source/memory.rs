@@ -33,6 +33,15 @@ impl Memory {
         }
         Self { layout: layout.clone(), places, logs: held }
     }
+
+    /// The same, where what stood before an offset of a log was removed. Nothing may be left of it.
+    #[must_use]
+    pub fn removed_before(mut self, log: usize, offset: i64) -> Self {
+        if let Some(place) = self.places.get_mut(log) {
+            place.cut_at = Some(offset).filter(|&offset| offset > 0);
+        }
+        self
+    }
 }
 
 impl Source for Memory {

@@ -137,7 +137,7 @@ pub enum Misfit {
     },
     /// The log begins with another record than the window.
     #[error(
-        "it begins with {found}, but the window begins there with {expected}: a later --from wrote it, or its first records are lost"
+        "it begins with {found}, but the window begins there with {expected}: another --from wrote it, or other rates or planned faults, or its first records are lost"
     )]
     OtherStart {
         /// The first record.
@@ -146,7 +146,7 @@ pub enum Misfit {
         expected: Which,
     },
     /// A record is missing.
-    #[error("{found} stands where {expected} should: records are missing")]
+    #[error("{found} stands where {expected} should: records are missing, or other rates or planned faults wrote it")]
     Missing {
         /// The record.
         found: Which,
@@ -223,6 +223,16 @@ pub enum Misfit {
 }
 
 impl Misfit {
+    /// Whether another value of an option may be all that is wrong.
+    #[must_use]
+    pub fn may_be_of_options(&self) -> bool {
+        use Misfit::{Altered, Elsewhere, Foreign, Missing, OtherStart, Repeated};
+        matches!(
+            self,
+            Foreign { .. } | Altered { .. } | OtherStart { .. } | Missing { .. } | Repeated { .. } | Elsewhere { .. }
+        )
+    }
+
     /// Whether somebody has written it; other misfits are what retention leaves, or follow from the options.
     #[must_use]
     pub fn is_of_a_writer(&self) -> bool {

@@ -14,6 +14,8 @@ pub(super) struct Comparison<'a> {
     pub(super) stream: &'a Stream,
     pub(super) identifier: Identifier<'a>,
     pub(super) span: Span,
+    /// The first and the last ordinal found of auctions that may be in the span.
+    pub(super) found: Option<(u64, u64)>,
     pub(super) index: LogIndex,
     pub(super) source: &'a mut dyn Source,
     /// Whether logs may end early.
@@ -45,6 +47,15 @@ pub(super) struct Held {
 }
 
 impl Comparison<'_> {
+    /// Takes note of an auction that was found.
+    pub(super) fn find(&mut self, position: Position) {
+        if !self.span.is_sure(position) {
+            let ordinal = position.ordinal;
+            let (first, last) = self.found.unwrap_or((ordinal, ordinal));
+            self.found = Some((first.min(ordinal), last.max(ordinal)));
+        }
+    }
+
     /// Whether a position's record belongs into a log, and into what was asked for.
     pub(super) fn is_here(&self, log: usize, stage: Stage, position: Position) -> bool {
         let begin = self.span.begins[log];

@@ -2,7 +2,7 @@
 
 mod name;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::compare::{is_same, resembles};
 use super::comparison::{Comparison, Held, Standing};
@@ -28,6 +28,8 @@ pub(super) struct Log {
     spare: Vec<LogRecord>,
     is_read: bool,
     missing: Missing,
+    /// Positions that are not there and need not be, as far as is known, each with the offset before.
+    unsure: BTreeMap<Position, Option<i64>>,
     /// Positions whose records were found before their turn.
     early: BTreeSet<Position>,
     /// Positions whose records were said to be reordered for that.
@@ -51,6 +53,7 @@ impl Log {
             spare: Vec::new(),
             is_read: false,
             missing: Missing::default(),
+            unsure: BTreeMap::new(),
             early: BTreeSet::new(),
             reordered: BTreeSet::new(),
             counts: Counts::default(),
@@ -114,6 +117,7 @@ impl Log {
             if is_same(&self.held[0].record, expected) {
                 self.counts.matched += 1;
                 self.missing.end_run();
+                with.find(position);
                 self.pass();
                 return Ok(true);
             }
@@ -132,7 +136,11 @@ impl Log {
         expected: &Record,
         position: Position,
     ) -> Result<bool, SourceError> {
-        match self.standing(with, 0, Some(position)) {
+        let standing = self.standing(with, 0, Some(position));
+        if let Standing::Here(found) = standing {
+            with.find(found);
+        }
+        match standing {
             Standing::Here(found) if found == position => {
                 self.altered(with, expected);
                 Ok(true)
@@ -194,7 +202,10 @@ impl Log {
     pub(super) fn finish(&mut self, with: &mut Comparison<'_>) -> Result<(), SourceError> {
         while self.hold_for(with, 1)? {
             match self.standing(with, 0, None) {
-                Standing::Here(found) => self.late(with, found, None),
+                Standing::Here(found) => {
+                    with.find(found);
+                    self.late(with, found, None);
+                }
                 Standing::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
                 Standing::Unknown => self.note(with, Class::Foreign, None, None),
             }
@@ -210,7 +221,7 @@ impl Log {
         let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
         let here = || known.iter().copied().filter(|&position| with.is_here(number, stage, position));
         let to_come = here().filter(|p| next.is_some_and(|next| *p >= next) && !self.early.contains(p)).min();
-        let missing = || here().find(|&p| self.missing.holds(p));
+        let missing = || here().find(|p| self.missing.holds(*p) || self.unsure.contains_key(p));
         let found = to_come.filter(|_| to_come == next).or_else(missing).or(to_come).or_else(|| here().max());
         match (found, known.first()) {
             (Some(position), _) => Standing::Here(position),

@@ -1,9 +1,12 @@
 //! What a log is to hold: asked for, or inferred from its heads and tails.
 
-use super::identify::Identifier;
-use crate::source::{LogIndex, LogPlace, LogRecord};
+use super::edge::Edge;
+use crate::source::{LogIndex, LogPlace};
 use crate::spec::Stage;
 use crate::stream::{Position, Stream, Window};
+
+/// So many auctions are looked at to tell which of them may be in the window. Those beyond may all be.
+const UNSURE_MAX: u64 = 1_000_000;
 
 /// The expected records: those of a window, up to a last one where it was left in the middle.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub(super) struct Span {
     pub(super) last: Option<Position>,
     /// Auctions from here on are surely in it. Those before may be: where retention cut the beginning off, nobody knows any more.
     pub(super) sure_from: u64,
+    /// Auctions from here on may be in it: what was seen of the logs' ends does not tell. `None` where all are in it.
+    sure_end: Option<u64>,
     pub(super) begins: Vec<Begin>,
     pub(super) start: Known,
     pub(super) end: Known,
@@ -55,64 +60,6 @@ pub(super) enum Known {
     Nothing,
 }
 
-/// Which end of the logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Head,
-    Tail,
-}
-
-/// Chooses one of the positions that each of some neighbouring records can have, so that they stand in order: from the inner one on
-/// outwards the nearest. A record that planned faults repeat is told by its neighbours.
-fn in_order(records: &[Vec<Position>], end: End) -> Vec<Position> {
-    let mut chosen: Vec<Position> = Vec::new();
-    let nearest = |can_be: &Vec<Position>, inner: Option<Position>| {
-        let outwards = |p: &&Position| match end {
-            End::Head => inner.is_none_or(|inner| **p < inner),
-            End::Tail => inner.is_none_or(|inner| **p > inner),
-        };
-        let ordered = can_be.iter().filter(outwards);
-        if end == End::Head { ordered.max().or(can_be.iter().max()) } else { ordered.min().or(can_be.iter().min()) }
-            .copied()
-    };
-    let mut choose = |can_be: &Vec<Position>| {
-        let inner = chosen.last().copied();
-        chosen.extend(nearest(can_be, inner));
-    };
-    match end {
-        End::Head => records.iter().rev().for_each(&mut choose),
-        End::Tail => records.iter().for_each(&mut choose),
-    }
-    chosen
-}
-
-/// Positions at one end of the logs, as far as their first or last records are known and belong where they are.
-#[derive(Debug, Clone)]
-pub(super) struct Edge(pub(super) Vec<Vec<Position>>);
-
-impl Edge {
-    pub(super) fn new<'r>(
-        stream: &Stream,
-        identifier: &Identifier<'_>,
-        places: &[LogPlace],
-        end: End,
-        records: impl Iterator<Item = Vec<&'r LogRecord>>,
-    ) -> Self {
-        let index = LogIndex::new(places);
-        let known = |(log, records): (usize, Vec<&LogRecord>)| {
-            let stage = places[log].stage;
-            let is_here = |p: &Position| p.stage == stage && index.of(stage, stream.partition(*p)) == log;
-            let here = |record: &LogRecord| identifier.positions(stage, record).into_iter().filter(is_here).collect();
-            in_order(&records.into_iter().map(here).collect::<Vec<Vec<Position>>>(), end)
-        };
-        Self(records.enumerate().map(known).collect())
-    }
-
-    fn all(&self) -> impl Iterator<Item = Position> {
-        self.0.iter().flatten().copied()
-    }
-}
-
 impl Span {
     /// What is expected of logs whose first and last records are known.
     pub(super) fn infer(
@@ -124,8 +71,8 @@ impl Span {
     ) -> Self {
         let is_cut = places.iter().any(|place| place.cut_at.is_some());
         let first = heads.all().map(|position| position.ordinal).min();
-        let begins = places.iter().zip(&heads.0).map(|(place, heads)| {
-            let first = heads.iter().min().filter(|_| place.cut_at.is_some());
+        let begins = places.iter().enumerate().map(|(log, place)| {
+            let first = heads.of(log).iter().min().filter(|_| place.cut_at.is_some());
             match first {
                 _ if place.cut_at.is_some() && place.is_empty => Begin::Nothing,
                 Some(&first) => Begin::At(first),
@@ -138,55 +85,120 @@ impl Span {
             (None, Some(first)) => (first, first, Known::Log),
             (None, None) => (0, 0, Known::Nothing),
         };
-        let nothing = Window::auctions(start, 0);
         let mut span = Self {
-            window: nothing,
+            window: Window::auctions(start, 0),
             last: None,
             sure_from,
+            sure_end: None,
             begins: begins.collect(),
             start: known,
             end: Known::Nothing,
         };
-        match (asked.and_then(|window| window.end()), tails) {
-            (Some(end), _) => {
+        let index = LogIndex::new(places);
+        let last = tails.and_then(|tails| tails.all().max());
+        match (asked.and_then(|window| window.end()), tails, last) {
+            (Some(end), _, _) => {
                 span.window = Window::auctions(start, end.saturating_sub(start));
                 span.end = Known::Asked;
             }
-            (None, Some(tails)) => span.infer_end(stream, places, tails),
-            (None, None) => {}
+            (None, Some(tails), Some(last)) => {
+                if known == Known::Log {
+                    span.infer_start(stream, &index, heads, last);
+                }
+                span.infer_end(stream, &index, tails, last);
+            }
+            (None, _, _) => {}
         }
         span
     }
 
+    /// Auctions before the first one that was seen may be in the window, too, where all of their records are held back for longer
+    /// than was looked.
+    fn infer_start(&mut self, stream: &Stream, index: &LogIndex, heads: &Edge, last: Position) {
+        let is_absent = |&position: &Position| {
+            let log = index.of(position.stage, stream.partition(position));
+            position <= last && heads.shows(log, position) == Some(false)
+        };
+        let before = (self.sure_from.saturating_sub(UNSURE_MAX)..self.sure_from).rev();
+        let is_in_doubt = |ordinal: &u64| !stream.positions_of_auction(*ordinal).iter().any(is_absent);
+        let start = before.take_while(is_in_doubt).last().unwrap_or(self.sure_from);
+        self.window = self.window.starting_at(start);
+    }
+
     /// Logs either hold a window whole, or all records up to one place. Which of the two is told by what would be missing at
     /// their ends; only records that are due after the last auction's request tell the two apart.
-    fn infer_end(&mut self, stream: &Stream, places: &[LogPlace], tails: &Edge) {
-        let (Some(ordinal), Some(last)) = (tails.all().map(|p| p.ordinal).max(), tails.all().max()) else { return };
+    fn infer_end(&mut self, stream: &Stream, index: &LogIndex, tails: &Edge, last: Position) {
+        let Some(ordinal) = tails.all().map(|p| p.ordinal).max() else { return };
         let start = self.window.start();
         let request_ms = stream.auctions().plan(ordinal).request_ms;
         let end_ms = request_ms.saturating_add(stream.auctions().spec().lag_ms_max());
-        let index = LogIndex::new(places);
-        let mut records = stream.records_from(
-            Window::unbounded(start),
-            Position { emit_ms: request_ms, ordinal: 0, stage: last.stage, copy: 0 },
-        );
+        let begin = Position { emit_ms: request_ms, ordinal: 0, stage: Stage::Request, copy: 0 };
+        let mut records = stream.records_from(Window::unbounded(start), begin);
         let (mut of_window, mut of_stop) = (0u64, 0u64);
         while let Some(position) = records.next_position().filter(|position| position.emit_ms <= end_ms) {
-            let log = index.of(position.stage, stream.partition(position));
-            let is_known = places[log].is_empty || !tails.0[log].is_empty();
-            let is_absent = tails.0[log].iter().max().is_none_or(|last| *last < position);
-            if is_known && is_absent && self.begins[log] != Begin::Nothing {
+            if self.is_absent(stream, index, tails, position) {
                 of_window += u64::from(position.ordinal <= ordinal);
                 of_stop += u64::from(position <= last);
             }
         }
-        if of_window <= of_stop {
-            self.window = Window::auctions(start, (ordinal + 1).saturating_sub(start));
-            self.end = Known::Log;
-        } else {
+        if of_stop < of_window {
             self.window = Window::unbounded(start);
             self.last = Some(last);
             self.end = Known::Stopped;
+            return;
+        }
+        // Where nothing is missing either way, it takes the other records to tell.
+        self.last = Some(last).filter(|_| of_stop == 0);
+        let end = self.unsure_end(stream, index, tails, (ordinal + 1, last));
+        self.window = Window::auctions(start, end.saturating_sub(start));
+        self.sure_end = Some(ordinal + 1);
+        self.end = Known::Log;
+    }
+
+    fn is_absent(&self, stream: &Stream, index: &LogIndex, tails: &Edge, position: Position) -> bool {
+        let log = index.of(position.stage, stream.partition(position));
+        self.begins[log].is_before(position) && tails.shows(log, position) == Some(false)
+    }
+
+    /// The end of the auctions that may be in the window although none of their records is among the last ones of its log: up to one
+    /// that would have a record there.
+    fn unsure_end(&self, stream: &Stream, index: &LogIndex, tails: &Edge, (from, last): (u64, Position)) -> u64 {
+        let bound = stream.auctions().first_from_ms(last.emit_ms.saturating_add(1)).max(from);
+        let is_absent = |&position: &Position| {
+            let is_due = position <= last || self.last.is_none();
+            is_due && self.is_absent(stream, index, tails, position)
+        };
+        let mut unsure = from..bound.min(from.saturating_add(UNSURE_MAX));
+        unsure.find(|&ordinal| stream.positions_of_auction(ordinal).iter().any(is_absent)).unwrap_or(bound)
+    }
+
+    /// Whether a record that belongs to it must be there.
+    pub(super) fn is_sure(&self, position: Position) -> bool {
+        position.ordinal >= self.sure_from && self.sure_end.is_none_or(|end| position.ordinal < end)
+    }
+
+    /// Takes over which of the auctions in doubt were found: from the first to the last one of them the window is sure.
+    pub(super) fn settle(&mut self, stream: &Stream, found: Option<(u64, u64)>) {
+        let (first, last) = found.unwrap_or((u64::MAX, 0));
+        if self.start == Known::Log {
+            self.sure_from = self.sure_from.min(first);
+            self.window = self.window.starting_at(self.sure_from);
+        }
+        let Some(end) = self.sure_end.map(|end| end.max(last.saturating_add(1))) else { return };
+        let start = self.window.start();
+        let whole = Window::auctions(start, end.saturating_sub(start));
+        let owes = |last: Position| {
+            let mut records = stream.records_from(whole, Position { copy: last.copy + 1, ..last });
+            records.next_position().is_some()
+        };
+        if self.last.is_some_and(owes) {
+            self.end = Known::Stopped;
+            self.window = Window::unbounded(start);
+            self.sure_end = None;
+        } else {
+            self.last = None;
+            self.window = whole;
+            self.sure_end = Some(end);
         }
     }
 

@@ -4,20 +4,28 @@ use std::fmt::{self, Display, Formatter};
 
 use super::Counts;
 use super::finding::{Class, Difference, Shown};
-use super::verdict::{LogVerdict, Verdict};
-use crate::report::grouped;
+use super::verdict::{LogVerdict, NotCompared, Outcome, Verdict};
+use crate::report::{counted, grouped};
 
 /// So many logs with differences are shown; the others are counted.
 const LOGS_MAX: usize = 8;
+/// So many partitions that begin above offset 0 are shown; the others are counted.
+const CUT_MAX: usize = 100;
 /// Bytes of a value before and behind the one where two records part.
 const AROUND: (usize, usize) = (24, 40);
 
 impl Display for Verdict {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.heading)?;
+        let heading = self.heading.to_string();
+        if self.outcome == Outcome::NothingCompared && self.start == "nothing" {
+            writeln!(f, "{}", heading.lines().next().unwrap_or_default())?;
+        } else {
+            f.write_str(&heading)?;
+        }
         self.write_bounds(f)?;
         writeln!(f)?;
         self.write_table(f)?;
+        self.write_not_compared(f)?;
         let different: Vec<&LogVerdict> = self.logs.iter().filter(|log| log.first_difference.is_some()).collect();
         for log in different.iter().take(LOGS_MAX) {
             write_log(f, log)?;
@@ -32,19 +40,57 @@ impl Display for Verdict {
         if let Some(fingerprint) = &self.fingerprint {
             writeln!(f, "fingerprint  {fingerprint}")?;
         }
-        match (self.clean, self.counts.differences()) {
-            (true, _) => writeln!(f, "verified     {} records, all as they should be", grouped(self.counts.matched)),
-            (false, 1) => writeln!(f, "DIFFERENT    1 difference"),
-            (false, differences) => writeln!(f, "DIFFERENT    {} differences", grouped(differences)),
+        match (self.outcome, self.counts.differences()) {
+            (Outcome::Verified, _) => {
+                let records = counted(self.counts.matched, "record");
+                writeln!(f, "verified     {records}, all as they should be{}", self.removed())
+            }
+            (Outcome::NothingCompared, _) if self.not_compared.is_none() => {
+                writeln!(f, "UNVERIFIED   nothing was compared: there are no records yet")
+            }
+            (Outcome::NothingCompared, _) => writeln!(f, "UNVERIFIED   nothing was compared{}", self.removed()),
+            (Outcome::Different, differences) => {
+                writeln!(f, "DIFFERENT    {}{}", counted(differences, "difference"), self.removed())
+            }
         }
     }
 }
 
 impl Verdict {
+    /// What the verdict does not speak of.
+    fn removed(&self) -> String {
+        let Some(NotCompared { partitions, offsets }) = self.not_compared else { return String::new() };
+        let were = if offsets == 1 { "was" } else { "were" };
+        let of = counted(partitions as u64, "partition");
+        format!("; {} of {of} {were} removed before and not compared", counted(offsets, "offset"))
+    }
+
+    fn write_not_compared(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let cut: Vec<(&LogVerdict, i64)> = self.logs.iter().filter_map(|log| Some((log, log.cut_at?))).collect();
+        if !cut.is_empty() {
+            writeln!(f)?;
+        }
+        for (log, cut_at) in cut.iter().take(CUT_MAX) {
+            let partition = log.partition.map_or(String::new(), |partition| format!("/{partition}"));
+            let place = format!("{}{partition}", log.topic);
+            let offsets = counted(cut_at.unsigned_abs(), "offset");
+            if log.is_empty {
+                writeln!(f, "not compared {place}: {offsets}; nothing is left of it")?;
+            } else {
+                writeln!(f, "not compared {place}: {offsets}; it begins at offset {cut_at}")?;
+            }
+        }
+        match cut.len().saturating_sub(CUT_MAX) {
+            0 => Ok(()),
+            more => writeln!(f, "not compared {more} more partitions; --report json has them all"),
+        }
+    }
+
     fn write_bounds(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let start = match self.start {
             "asked" => "as asked for",
-            "cut" => "from the logs, whose beginning retention has cut off",
+            "cut" => "from the logs, whose beginning was removed",
+            "nothing" if self.outcome == Outcome::NothingCompared => "unknown: nothing is left",
             "nothing" => "unknown: nothing here is of this stream",
             _ => "from the logs",
         };
@@ -121,8 +167,7 @@ fn write_log(f: &mut Formatter<'_>, log: &LogVerdict) -> fmt::Result {
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{} {name}", grouped(*count)))
         .collect();
-    let cut = log.cut_at.map_or(String::new(), |offset| format!(" (cut by retention, begins at offset {offset})"));
-    writeln!(f, "\n{topic}{partition}: {}{cut}", counts.join(", "))?;
+    writeln!(f, "\n{topic}{partition}: {}", counts.join(", "))?;
     let place = match (first.offset, first.behind) {
         (Some(offset), _) => format!("at {unit} {offset}"),
         (None, Some(behind)) => format!("behind {unit} {behind}, the last"),

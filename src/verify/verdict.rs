@@ -18,7 +18,9 @@ use crate::timestamp::Timestamp;
 pub struct Verdict {
     #[serde(flatten)]
     pub(super) heading: Heading,
-    /// Whether everything is as it should be.
+    /// What came of it.
+    pub(super) outcome: Outcome,
+    /// Whether everything that was compared is as it should be, and something was.
     pub(super) clean: bool,
     /// How the window's start is known: `asked`, `log`, `cut`, `nothing`.
     pub(super) start: &'static str,
@@ -30,6 +32,9 @@ pub struct Verdict {
     /// Of all logs.
     #[serde(flatten)]
     pub(super) counts: Counts,
+    /// What was removed before, and so not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_compared: Option<NotCompared>,
     /// Each log's.
     pub(super) logs: Vec<LogVerdict>,
     /// Of what the logs hold.
@@ -38,6 +43,35 @@ pub struct Verdict {
     /// What might explain the differences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) hints: Vec<String>,
+}
+
+/// What comparing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// All that was compared is as it should be.
+    Verified,
+    /// Something is not.
+    Different,
+    /// There was nothing to compare, so nothing is proven.
+    NothingCompared,
+}
+
+/// What retention, or somebody, has removed from the beginning of partitions.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct NotCompared {
+    /// How many partitions begin above offset 0.
+    pub(super) partitions: usize,
+    /// The offsets before their beginnings: of records, and where transactions were written of their ends.
+    pub(super) offsets: u64,
+}
+
+impl NotCompared {
+    fn of(logs: &[Log]) -> Option<Self> {
+        let cut: Vec<u64> = logs.iter().filter_map(|log| log.place.cut_at).map(i64::unsigned_abs).collect();
+        (!cut.is_empty()).then(|| Self { partitions: cut.len(), offsets: cut.iter().sum() })
+    }
 }
 
 /// The last record before an unbounded run stopped.
@@ -60,7 +94,10 @@ pub struct LogVerdict {
     pub counts: Counts,
     /// Of the missing ones, those that would stand behind its last record.
     pub missing_at_end: u64,
-    /// The offset at which it begins, where retention has cut off what stood before.
+    /// Whether it holds no record.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
+    /// The offset at which it begins, where what stood before was removed: so many offsets are not compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<i64>,
     /// The first difference.
@@ -80,22 +117,43 @@ impl Verdict {
         }
         let start = if span.start == Known::Cut { span.sure_from } else { span.window.start() };
         let heading = Heading::new(with.stream.auctions(), &span.window.starting_at(start).into());
+        let not_compared = NotCompared::of(logs);
+        let outcome = match (counts.differences(), counts.matched) {
+            (0, 0) if not_compared.is_some() || with.prefix => Outcome::NothingCompared,
+            (0, _) => Outcome::Verified,
+            _ => Outcome::Different,
+        };
         let last =
             span.last.map(|last| Last { ordinal: last.ordinal, stage: last.stage, time: Timestamp(last.emit_ms) });
         Self {
             heading,
-            clean: counts.differences() == 0,
+            outcome,
+            clean: outcome == Outcome::Verified,
             start: span.start.word(),
             end: span.end.word(),
             last,
             counts,
+            not_compared,
             logs: logs.iter().map(|log| LogVerdict::new(with, log)).collect(),
             fingerprint: with.fingerprints.as_ref().map(crate::fingerprint::Fingerprints::total),
             hints: hints(&counts, logs),
         }
     }
 
-    /// Whether everything is as it should be.
+    /// The same, with what explains the differences.
+    #[must_use]
+    pub fn explained(mut self, explanation: String) -> Self {
+        self.hints.insert(0, explanation);
+        self
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether everything that was compared is as it should be, and something was.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.clean
@@ -131,6 +189,7 @@ impl LogVerdict {
             partition: log.place.partition,
             counts: log.counts,
             missing_at_end: log.missing_at_end,
+            is_empty: log.place.is_empty,
             cut_at: log.place.cut_at,
             first_difference: log.first.clone(),
             fingerprint: with.fingerprints.as_ref().and_then(|all| all.partitions().find_map(of_this)),

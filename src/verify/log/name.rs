@@ -11,7 +11,11 @@ use crate::stream::Position;
 impl Log {
     pub(super) fn absent(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {
         let is_end = self.held.is_empty();
-        if position.ordinal < with.span.sure_from || (is_end && with.prefix) {
+        if is_end && with.prefix {
+            return;
+        }
+        if !with.span.is_sure(position) {
+            self.unsure.insert(position, self.last_offset);
             return;
         }
         self.missing.add(position);
@@ -32,6 +36,29 @@ impl Log {
         }
     }
 
+    /// Counts what turned out to be missing once all logs were read.
+    pub(in super::super) fn conclude(&mut self, with: &mut Comparison<'_>) {
+        for (position, behind) in std::mem::take(&mut self.unsure) {
+            if !with.span.is_sure(position) {
+                continue;
+            }
+            self.counts.missing += 1;
+            if self.first.is_none() {
+                with.stream.fill(position, &mut with.other);
+                self.first = Some(Difference {
+                    class: Class::Missing,
+                    offset: behind.map(|behind| behind + 1),
+                    behind,
+                    expected: Some(Shown::expected(&with.other)),
+                    found: None,
+                    parting: None,
+                    belongs: None,
+                    position: Some(position),
+                });
+            }
+        }
+    }
+
     pub(super) fn altered(&mut self, with: &Comparison<'_>, expected: &Record) {
         self.missing.end_run();
         self.note(with, Class::Altered, Some(expected), None);
@@ -39,6 +66,10 @@ impl Log {
 
     /// A record whose turn is over.
     pub(super) fn late(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) {
+        if self.unsure.remove(&found).is_some() {
+            self.misplaced(with, found, expected);
+            return;
+        }
         if !self.missing.take(found) {
             match self.came_early(with) {
                 Some(early) => self.one_more(early),
