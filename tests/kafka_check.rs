@@ -4,13 +4,22 @@
 #[path = "kafka/support.rs"]
 mod support;
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::MetadataPartition;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use support::{bootstrap, create_topic, kafka_tool, run, stderr, topic_flags};
 
 fn check(prefix: &str, more: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
-    command.args(["check", "--bootstrap-servers", &bootstrap(), "--fast", "--count", "200"]);
+    command.args(["check", "--bootstrap-servers", &bootstrap(), "--fast"]);
+    command.args(if more.contains(&"--count") { &[][..] } else { &["--count", "200"] });
     let output = run(command.args(topic_flags(prefix)).args(more));
     (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output))
 }
@@ -135,5 +144,93 @@ fn no_secret_is_shown_wherever_it_comes_from() {
         assert!(output.status.success(), "{all}");
         assert!(all.contains("alice") && all.contains("MDG_KAFKA_SASL_PASSWORD_FILE") && all.contains("***"), "{all}");
         assert!(!all.contains("hunter2"), "{all}");
+    }
+}
+
+/// Where each partition of a test's topics begins and ends.
+fn offsets(prefix: &str) -> BTreeMap<(String, i32), (i64, i64)> {
+    let client: BaseConsumer = client().create().unwrap();
+    let metadata = client.fetch_metadata(None, Duration::from_secs(30)).unwrap();
+    let mut offsets = BTreeMap::new();
+    for topic in metadata.topics().iter().filter(|topic| topic.name().starts_with(&format!("{prefix}-"))) {
+        for partition in topic.partitions().iter().map(MetadataPartition::id) {
+            let found = client.fetch_watermarks(topic.name(), partition, Duration::from_secs(30)).unwrap();
+            offsets.insert((topic.name().to_owned(), partition), found);
+        }
+    }
+    offsets
+}
+
+fn client() -> ClientConfig {
+    let mut config = ClientConfig::new();
+    // The end is where a reader of everything ends.
+    config.set("bootstrap.servers", bootstrap()).set("group.id", "none").set("isolation.level", "read_uncommitted");
+    config
+}
+
+/// Removes all records, but not so many ends of transactions behind them.
+fn remove_records(prefix: &str, markers: i64) {
+    let mut list = TopicPartitionList::new();
+    for ((topic, partition), (_, end)) in offsets(prefix) {
+        list.add_partition_offset(&topic, partition, Offset::Offset((end - markers).max(0))).unwrap();
+    }
+    let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+}
+
+/// What `check` says of a run, and that run itself: both refuse alike, with the same words, or neither does.
+fn foreseen(prefix: &str, args: &[&str]) -> String {
+    let before = offsets(prefix);
+    let (code, stdout, stderr) = check(prefix, args);
+    assert_eq!(offsets(prefix), before, "check wrote something");
+    let line = stdout.lines().find_map(|line| line.strip_prefix("a run        "));
+    let line = line.unwrap_or_else(|| panic!("{stdout}{stderr}")).to_owned();
+    let count: &[&str] = if args.contains(&"--count") { &[] } else { &["--count", "200"] };
+    let output = run(support::generator(&["--fast"]).args(count).args(topic_flags(prefix)).args(args));
+    let refusal = |text: &str| text.find("error: ").map(|at| text[at..].to_owned());
+    assert_eq!(code, output.status.code(), "{args:?}: {stdout}{stderr}\n{}", support::stderr(&output));
+    assert_eq!(refusal(&stderr), refusal(&support::stderr(&output)), "{args:?}: {stdout}");
+    line
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn check_says_what_a_run_does_then() {
+    for delivery in ["idempotent", "exactly-once"] {
+        let prefix = format!("foreseen-{delivery}");
+        let with = |more: &[&'static str]| [&["--delivery", delivery], more].concat();
+        let (code, stdout, stderr) = check(&prefix, &with(&[]));
+        assert!(stdout.contains("\na run        begins: the topics hold no records\n"), "{stdout}{stderr}");
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(!topics().contains(&prefix));
+        let (code, _, stderr) = check(&prefix, &with(&["--resume", "require"]));
+        assert!(code == Some(3) && stderr.contains("--resume require: the topics hold no records"), "{stderr}");
+
+        // One of two workers has written its partitions; then the other one's are written.
+        let half = with(&["--shard", "0/2"]);
+        let output = run(support::generator(&["--fast", "--count", "200"]).args(topic_flags(&prefix)).args(&half));
+        assert!(output.status.success(), "{}", support::stderr(&output));
+        let line = foreseen(&prefix, &with(&[]));
+        assert!(line.starts_with("resumes after ") && line.contains(", from 2026-01-01T"), "{line}");
+        assert_eq!(foreseen(&prefix, &with(&[])), "has nothing to do: the window is complete");
+        for other in [["--seed", "43"], ["--count", "150"], ["--win-rate", "0.5"], ["--from", "2026-01-01T00:00:05Z"]] {
+            let other = with(&other);
+            assert_eq!(foreseen(&prefix, &other), "refuses, with exit code 3: see below", "{other:?}");
+        }
+        let (_, stdout, _) = check(&prefix, &with(&[]));
+        let at_most = if delivery == "idempotent" { "" } else { "at most " };
+        assert!(stdout.contains(&format!("bid-requests has 6 partitions and {at_most}200 records\n")), "{stdout}");
+
+        // All records are removed; of a transaction its end is left.
+        remove_records(&prefix, i64::from(delivery == "exactly-once"));
+        let line = foreseen(&prefix, &with(&[]));
+        let (_, stdout, _) = check(&prefix, &with(&[]));
+        assert!(stdout.contains("bid-requests has 6 partitions and 0 records\n"), "{stdout}");
+        let expected = match delivery {
+            "idempotent" => "has nothing to do: the window is complete",
+            _ => "refuses, with exit code 3: see below",
+        };
+        assert_eq!(line, expected);
     }
 }

@@ -1,12 +1,17 @@
 //! `check`: what a run with these options would do, without doing it: each value with its origin, what follows from them, and
 //! what the brokers say. A line of JSON with `--report json`.
 
+mod effective;
+mod outlook;
+
 use std::fmt;
 use std::sync::Arc;
 
 use clap::ArgMatches;
 use serde::Serialize;
 
+use self::effective::effective;
+use self::outlook::Outlook;
 use super::configuration::Configuration;
 use super::partitions::uneven_topics;
 use super::reports::StandardOutput;
@@ -14,7 +19,7 @@ use super::run::{Resolved, Resume, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::auction::emit_lag_ms_max;
 use crate::metrics::Metrics;
-use crate::report::{Heading, grouped};
+use crate::report::{Heading, counted, grouped};
 use crate::sink::kafka::{Cluster, Property, Target};
 use crate::spec::{Partitions, Rate, Stage};
 use crate::stream::{Position, Stream};
@@ -34,6 +39,9 @@ struct Findings {
     users: Option<Deviation>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     topics: Vec<TopicFinding>,
+    /// What a run would do with the topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Outlook>,
     warnings: Vec<String>,
     problems: Vec<String>,
 }
@@ -65,18 +73,20 @@ struct Deviation {
 struct TopicFinding {
     topic: String,
     partitions: Option<u32>,
+    /// Its records: at most so many where ends of transactions take offsets too.
     records: u64,
+    is_exact: bool,
 }
 
 /// Says what a run would do.
 pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &ArgMatches) -> Result<(), Failure> {
     let resolved = args.resolve()?;
     args.options.require_room(&resolved)?;
-    let mut findings = Findings::new(&resolved, options(&resolved, configuration, matches));
+    let mut findings = Findings::new(&resolved, options(args, &resolved, configuration, matches));
     // What does not depend on brokers is said without them, too.
-    let looked = if args.options.is_kafka() { findings.look_at_brokers(args, &resolved) } else { Ok(()) };
+    let looked = if args.options.is_kafka() { findings.look_at_brokers(args, &resolved) } else { Ok(None) };
     if looked.as_ref().is_err_and(|failure| !failure.is_silence()) {
-        return looked;
+        return looked.map(drop);
     }
     args.options.reports.give(&findings, StandardOutput::IsFree)?;
     if args.options.reports.is_text() {
@@ -85,12 +95,17 @@ pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &Arg
     for warning in &findings.warnings {
         to_stderr(&format!("warning: {warning}\n"));
     }
-    looked?;
-    if findings.problems.is_empty() { Ok(()) } else { Err(Failure::Problems(findings.problems)) }
+    let refusal = looked?;
+    if findings.problems.is_empty() { refusal.map_or(Ok(()), Err) } else { Err(Failure::Problems(findings.problems)) }
 }
 
 /// Each option with its value and origin, in the order of the help; then librdkafka's properties.
-fn options(resolved: &Resolved, configuration: &Configuration, matches: &ArgMatches) -> Vec<OptionValue> {
+fn options(
+    args: &RunArgs,
+    resolved: &Resolved,
+    configuration: &Configuration,
+    matches: &ArgMatches,
+) -> Vec<OptionValue> {
     let command = command();
     let Some((command, matches)) =
         matches.subcommand().and_then(|(name, matches)| Some((command.find_subcommand(name)?, matches)))
@@ -105,7 +120,8 @@ fn options(resolved: &Resolved, configuration: &Configuration, matches: &ArgMatc
     let options = command.get_arguments().filter_map(|arg| {
         let long = arg.get_long().filter(|long| *long != "help" && *long != "config")?;
         let origin = configuration.origin(long).to_string();
-        Some(OptionValue { option: format!("--{long}"), value: value(arg), origin })
+        let value = value(arg).or_else(|| effective(long, args, resolved).map(str::to_owned));
+        Some(OptionValue { option: format!("--{long}"), value, origin })
     });
     // Of a property that is given several times, the last counts.
     let is_last = |(at, property): &(usize, &Property)| {
@@ -130,13 +146,14 @@ impl Findings {
             pending: Pending::of(stream),
             users: Deviation::of(stream),
             topics: Vec::new(),
+            run: None,
             warnings: Vec::new(),
             problems: Vec::new(),
         }
     }
 
-    /// Looks at the topics, and leaves them as they are.
-    fn look_at_brokers(&mut self, args: &RunArgs, resolved: &Resolved) -> Result<(), Failure> {
+    /// Looks at the topics, and leaves them as they are. What a run would refuse them for, if it would.
+    fn look_at_brokers(&mut self, args: &RunArgs, resolved: &Resolved) -> Result<Option<Failure>, Failure> {
         let stop = signals::listen()?;
         let Resolved { stream, properties, .. } = resolved;
         let metrics = Arc::new(Metrics::new(stream.layout()));
@@ -152,21 +169,30 @@ impl Findings {
         let planned = stream.layout().topics().each_ref().map(|topic| topic.partitions);
         let counts = [0, 1, 2, 3].map(|index: usize| states[index].partitions.unwrap_or(planned[index]));
         self.warnings.extend(uneven_topics(stream.auctions().spec(), &stream.layout().with_partitions(counts)));
+        let (outlook, refusal) = match player.outlook(stream, &states) {
+            Ok(outlook) => (outlook, None),
+            Err(failure) if failure.is_stop() || failure.is_silence() => return Err(failure),
+            Err(failure) => (Outlook::refusal(&failure), Some(failure)),
+        };
+        let records = if outlook.counts_records() {
+            states.each_ref().map(|state| (state.offsets, true))
+        } else {
+            player.count_records(stream, &states)?
+        };
         let recreates = args.options.resume == Some(Resume::Recreate);
-        for state in states {
+        for (state, (records, is_exact)) in states.iter().zip(records) {
             if recreates && state.partitions.is_some() {
-                self.warnings.push(format!(
-                    "--resume recreate deletes topic {} with {} offsets",
-                    state.topic,
-                    grouped(state.records)
-                ));
+                let at_most = if is_exact { "" } else { "at most " };
+                let records = counted(records, "record");
+                self.warnings.push(format!("--resume recreate deletes topic {} with {at_most}{records}", state.topic));
             }
             self.problems.extend(state.misfits.iter().map(ToString::to_string));
-            self.warnings.extend(state.warnings);
-            let partitions = state.partitions.map(Partitions::count);
-            self.topics.push(TopicFinding { topic: state.topic.to_string(), partitions, records: state.records });
+            self.warnings.extend(state.warnings.iter().cloned());
+            let (topic, partitions) = (state.topic.to_string(), state.partitions.map(Partitions::count));
+            self.topics.push(TopicFinding { topic, partitions, records, is_exact });
         }
-        Ok(())
+        self.run = Some(outlook);
+        Ok(refusal)
     }
 }
 
@@ -244,12 +270,13 @@ impl fmt::Display for Findings {
                 "users        {class} is {found} of the pool, not {wanted}: give a multiple of 4000 for exact shares"
             )?;
         }
-        for TopicFinding { topic, partitions, records } in &self.topics {
+        for TopicFinding { topic, partitions, records, is_exact } in &self.topics {
             let state = partitions.map_or("does not exist: a run creates it".to_owned(), |count| {
-                format!("has {count} partitions and {} records", grouped(*records))
+                let at_most = if *is_exact { "" } else { "at most " };
+                format!("has {} and {at_most}{}", counted(count.into(), "partition"), counted(*records, "record"))
             });
             writeln!(f, "topic        {topic} {state}")?;
         }
-        Ok(())
+        self.run.as_ref().map_or(Ok(()), |run| writeln!(f, "a run        {run}"))
     }
 }

@@ -72,7 +72,9 @@ pub struct TopicState {
     /// Its partition count; `None` if it does not exist, or has no leaders.
     pub partitions: Option<Partitions>,
     /// Offsets between its beginning and its end: its records, and what transactions left between them.
-    pub records: u64,
+    pub offsets: u64,
+    /// Offsets that it ever had.
+    pub end_offsets: u64,
     /// Settings that would not keep a run's records as they are, each with the command that mends it.
     pub misfits: Vec<KafkaError>,
     /// What may not keep them, and what could not be seen.
@@ -160,7 +162,8 @@ impl Cluster {
         let mut states = Stage::ALL.map(|stage| TopicState {
             topic: target.layout.topic(stage).name.clone(),
             partitions: Partitions::new(counts[stage.index()]).ok(),
-            records: 0,
+            offsets: 0,
+            end_offsets: 0,
             misfits: Vec::new(),
             warnings: Vec::new(),
         });
@@ -171,11 +174,12 @@ impl Cluster {
         let ends = ends.of(&partitions, Edge::End, || target.stop.asked())?;
         for ((&(topic, _), begin), end) in partitions.iter().zip(begins).zip(ends) {
             if let Some(state) = states.iter_mut().find(|state| state.topic == *topic) {
-                state.records += end.saturating_sub(begin).max(0).unsigned_abs();
+                state.offsets += end.saturating_sub(begin).max(0).unsigned_abs();
+                state.end_offsets += end.max(0).unsigned_abs();
             }
         }
         let mut times = target.topics.times;
-        if target.topics.existing == Existing::Resumed && states.iter().any(|state| state.records > 0) {
+        if target.topics.existing == Existing::Resumed && states.iter().any(|state| state.end_offsets > 0) {
             // What a run writes behind them is younger than they are; how old, only the run finds out.
             times.first_ms = times.first_ms.max(times.now_ms);
         }
