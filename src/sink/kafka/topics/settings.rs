@@ -49,7 +49,7 @@ pub(in super::super) fn of_broker(
         }
         described => described.ok(),
     };
-    let broker = described.into_iter().flatten().find_map(Result::ok);
+    let broker = described.into_iter().flatten().find_map(Result::ok).filter(|broker| !broker.entries.is_empty());
     let value = |name: &str| broker.as_ref()?.get(name)?.value.as_ref()?.parse::<i64>().ok();
     // The finer setting beats the coarser.
     let units = [("log.retention.ms", 1), ("log.retention.minutes", 60_000), ("log.retention.hours", 3_600_000)];
@@ -83,10 +83,11 @@ pub(in super::super) fn judge(
     for (topic, described) in topics.iter().zip(described) {
         let name = &topic.name;
         let described = match described {
-            Ok(described) => described,
-            Err(code) => {
+            // The client library shows a topic without any where the right is missing.
+            Ok(described) if !described.entries.is_empty() => described,
+            _ => {
                 judged.warnings.push(format!(
-                    "topic `{name}` does not show its settings ({code}): not checked is whether it keeps the records' own times \
+                    "topic `{name}` does not show its settings: not checked is whether it keeps the records' own times \
                      (message.timestamp.type), each record (cleanup.policy), and for long enough (retention.ms, retention.bytes), and which \
                      times and batches it takes (message.timestamp.*, max.message.bytes)\n\
                      let them be seen: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:… --operation DescribeConfigs \
