@@ -3,6 +3,7 @@
 mod existing;
 mod metadata;
 mod named;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::BaseConsumer;
 
 use self::named::{Named, is_loopback};
+pub use self::state::TopicState;
 use super::ends::{Edge, Ends, partitions};
 use super::last_error::LastError;
 use super::topics::{self, Existing, TopicSettings};
@@ -62,23 +64,6 @@ pub struct Target<'a> {
     pub topics: TopicSettings,
     /// The wish to end, which ends the wait for a broker too.
     pub stop: &'a Stop,
-}
-
-/// What a topic is before a run.
-#[derive(Debug)]
-pub struct TopicState {
-    /// Its name.
-    pub topic: TopicName,
-    /// Its partition count; `None` if it does not exist, or has no leaders.
-    pub partitions: Option<Partitions>,
-    /// Offsets between its beginning and its end: its records, and what transactions left between them.
-    pub offsets: u64,
-    /// Offsets that it ever had.
-    pub end_offsets: u64,
-    /// Settings that would not keep a run's records as they are, each with the command that mends it.
-    pub misfits: Vec<KafkaError>,
-    /// What may not keep them, and what could not be seen.
-    pub warnings: Vec<String>,
 }
 
 /// A cluster that was looked at: its four topics exist.
