@@ -46,7 +46,7 @@ pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
 pub use self::delivery::Deliveries;
 pub use self::embedded::Embedded;
 pub(crate) use self::ends::{At, Edge, Ends};
-pub use self::error::{KafkaError, Obstacle};
+pub use self::error::{KafkaError, Obstacle, Reading};
 use self::group_offsets::GroupOffsets;
 pub use self::group_offsets::{Committed, GroupCommitted, group_name, read_group_offsets};
 pub(crate) use self::last_error::LastError;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::TailError;
 use super::log::{Each, LogRecord, Range};
+use crate::sink::kafka::Reading;
 use crate::sink::{KafkaError, Stop};
 use crate::spec::Stage;
 
@@ -62,7 +63,7 @@ pub fn read_ranges(
         if came {
             last = Instant::now();
         } else if last.elapsed() > PATIENCE {
-            return Err(KafkaError::Silent { left: open.len(), seconds: PATIENCE.as_secs() }.into());
+            return Err(KafkaError::from(Reading::Silent { left: open.len(), seconds: PATIENCE.as_secs() }).into());
         }
         // A range that ends in control records is closed by the position. Records of partitions that are read already may fill
         // the time for long, so it is asked meanwhile too.

@@ -3,11 +3,13 @@
 mod kind;
 mod obstacle;
 mod of_client;
+mod reading;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
 pub use self::obstacle::Obstacle;
 pub(super) use self::obstacle::{is_denial, is_denied};
+pub use self::reading::Reading;
 use super::recreate::RecreationError;
 use crate::spec::TopicName;
 
@@ -112,19 +114,6 @@ pub enum KafkaError {
         topic: TopicName,
         /// Where.
         brokers: String,
-    },
-    /// Records were removed before they were read.
-    #[error(
-        "topic `{topic}`, partition {partition}, offset {offset}: records were removed from here on while they were read, by retention or by hand\n\
-         give the same command again: it says what is not compared any more; to have all of it compared keep records for longer (retention.ms, retention.bytes)"
-    )]
-    Removed {
-        /// Its topic.
-        topic: TopicName,
-        /// Its partition.
-        partition: u32,
-        /// The first offset that was to be read and is not there.
-        offset: i64,
     },
     /// A topic did not become usable.
     #[error(
@@ -290,16 +279,9 @@ pub enum KafkaError {
         /// Records acknowledged.
         acked: u64,
     },
-    /// A reader waited in vain.
-    #[error(
-        "{left} partitions gave no record for {seconds} s although they have not ended\nlook after their brokers, and read them again"
-    )]
-    Silent {
-        /// Partitions that were not read to their end.
-        left: usize,
-        /// How long was waited.
-        seconds: u64,
-    },
+    /// A reader came to no end.
+    #[error(transparent)]
+    Reading(#[from] Reading),
     /// The embedded broker is for a look, not for large layouts.
     #[error("the embedded broker takes at most {max} partitions a topic: give a smaller --partitions")]
     TooManyPartitions {

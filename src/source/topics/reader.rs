@@ -15,7 +15,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::super::{LogRecord, Parts, refill};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, LastError};
+use crate::sink::kafka::{Cluster, KafkaError, LastError, Reading};
 use crate::spec::TopicName;
 
 /// How long a partition may stay silent before its end.
@@ -168,7 +168,7 @@ impl Reader {
                 Some(Err(ClientError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
                     let Log { topic, partition, next, .. } = &self.logs[log];
                     let (topic, partition) = (topic.clone(), partition.cast_unsigned());
-                    return Err(KafkaError::Removed { topic, partition, offset: *next });
+                    return Err(Reading::Removed { topic, partition, offset: *next }.into());
                 }
                 Some(message) => {
                     if let Some(message) = unless_passing(message)? {
@@ -179,7 +179,7 @@ impl Reader {
                 None if stop.asked() => return Err(KafkaError::Stopped),
                 None if begin.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                     let left = self.logs.iter().filter(|log| log.queue.is_some()).count();
-                    return Err(KafkaError::Silent { left, seconds: PATIENCE.as_secs() });
+                    return Err(Reading::Silent { left, seconds: PATIENCE.as_secs() }.into());
                 }
                 None => wait = POLL,
             }

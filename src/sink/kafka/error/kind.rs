@@ -12,7 +12,7 @@ impl KafkaError {
     /// Whether brokers did not answer, or not yet.
     #[must_use]
     pub fn is_silence(&self) -> bool {
-        use KafkaError::{NoLeader, NotLetIn, NotReady, Silent, Unanswered, Unreachable};
+        use KafkaError::{NoLeader, NotLetIn, NotReady, Reading, Unanswered, Unreachable};
         let cause = self.cause();
         // A password that is refused now may be the right one once the brokers have learned of it.
         matches!(
@@ -20,7 +20,7 @@ impl KafkaError {
             NotLetIn { .. }
                 | Unreachable { .. }
                 | Unanswered { .. }
-                | Silent { .. }
+                | Reading(super::Reading::Silent { .. })
                 | NotReady { .. }
                 | NoLeader { .. }
         )
