@@ -27,6 +27,7 @@ mod reports;
 mod settle;
 mod stalls;
 mod throttle;
+mod timeouts;
 mod topics;
 mod transactions;
 mod waiting;
@@ -55,6 +56,7 @@ pub use self::properties::{Property, PropertyError};
 pub use self::recreate::{Former, Recreation, RecreationError};
 use self::reports::Reports;
 use self::stalls::Stalls;
+use self::timeouts::{POLL_WAIT, REASON_WAIT};
 pub use self::topics::{Existing, Times, TopicSettings};
 use self::transactions::Transactions;
 use self::waiting::Waiting;
@@ -66,10 +68,6 @@ use crate::stream::Shard;
 
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
-/// While the queue is full or drains, reports are taken this often.
-const POLL_WAIT: Duration = Duration::from_millis(2);
-/// A client that cannot go on is given this long to report the record that did it.
-const REASON_WAIT: Duration = Duration::from_secs(1);
 
 /// A producer of one run's records.
 pub struct Kafka {

@@ -15,6 +15,7 @@ use self::named::{Named, is_loopback};
 pub use self::state::TopicState;
 use super::ends::{Edge, Ends, partitions};
 use super::last_error::LastError;
+use super::timeouts::{CONNECTION, CREATION, READY};
 use super::topics::{self, Existing, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::sink::Stop;
@@ -22,18 +23,6 @@ use crate::spec::{Layout, Partitions, Stage, Topic, TopicName};
 
 /// The address of the product document's compose file.
 pub const DEFAULT_BROKERS: &str = "kafka:9092";
-/// How long the first answer of a broker is waited for, once something has failed meanwhile.
-pub(super) const CONNECT: Duration = Duration::from_secs(10);
-/// The same where nothing has failed: by TLS and SASL, the first answer of a far broker takes ten round trips.
-pub(super) const CONNECT_FAR: Duration = Duration::from_secs(30);
-/// How long a connection may take of it.
-const CONNECTION: Duration = Duration::from_secs(20);
-/// How long a new topic may take to get its leaders.
-pub(super) const READY: Duration = Duration::from_secs(30);
-/// How much longer it may take for each of its partitions, whose logs a broker makes one after the other once their leaders are named.
-const CREATION: Duration = Duration::from_millis(20);
-/// A topic that is not ready is looked at this often.
-pub(super) const SETTLING_WAIT: Duration = Duration::from_millis(50);
 
 /// How records travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

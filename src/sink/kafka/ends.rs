@@ -10,9 +10,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::beside::beside;
-use super::cluster::{READY, SETTLING_WAIT};
 use super::error::is_denial;
 use super::last_error::LastError;
+use super::timeouts::{READY, SETTLING_WAIT};
 use super::{KafkaError, Obstacle};
 use crate::spec::{Layout, Stage, Topic, TopicName};
 

@@ -23,8 +23,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use self::committer::Committer;
 use super::beside::beside;
-use super::cluster::SETTLING_WAIT;
 use super::ends::is_silence;
+use super::timeouts::SETTLING_WAIT;
 use super::{Cluster, Deliveries, KafkaError, LastError};
 use crate::digest::Digest;
 use crate::record::Record;
@@ -241,13 +241,21 @@ impl GroupOffsets {
     /// Waits for the answer to a commit under way.
     fn wait(&mut self, give_up: impl Fn() -> bool) -> KafkaResult<()> {
         while self.committer.is_under_way {
-            match self.committer.answer() {
-                Some(answer) => return answer,
-                None if give_up() => return Err(ClientError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)),
-                None => thread::sleep(STEP),
+            if let Some(answer) = self.committer.answer().or_else(|| self.denied().map(Err)) {
+                return answer;
             }
+            if give_up() {
+                return Err(ClientError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut));
+            }
+            thread::sleep(STEP);
         }
         Ok(())
+    }
+
+    /// The client asks for the group's coordinator again and again where it may not, and the commit waits for that.
+    fn denied(&self) -> Option<ClientError> {
+        let error = self.consumer.poll(Duration::ZERO)?.err()?;
+        (error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)).then_some(error)
     }
 
     fn tell(&self, error: &ClientError) {

@@ -12,9 +12,10 @@ use rdkafka::consumer::Consumer;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::cluster::{Cluster, Looker, READY, Target};
+use super::cluster::{Cluster, Looker, Target};
 use super::ends::{At, Edge, Ends};
 use super::last_error::LastError;
+use super::timeouts::READY;
 use super::topics::{ask, options};
 use super::{Kafka, KafkaError};
 use crate::metrics::Metrics;

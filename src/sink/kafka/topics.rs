@@ -11,10 +11,10 @@ use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::sleep;
 
 pub(super) use self::settings::{BrokerSettings, Judged, judge, of_broker};
-use super::cluster::READY;
 use super::error::is_denied;
 use super::last_error::LastError;
 use super::refusal::Refusal;
+use super::timeouts::READY;
 use super::{KafkaError, Obstacle};
 use crate::sink::Stop;
 use crate::spec::{Topic, TopicName};

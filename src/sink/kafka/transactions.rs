@@ -18,10 +18,11 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 
-use super::cluster::{Cluster, READY};
+use super::cluster::Cluster;
 use super::producer::producer;
+use super::timeouts::{POLL_WAIT, READY};
 use super::waiting::{PATIENCE, Waiting};
-use super::{Kafka, KafkaError, POLL_WAIT, SinkError};
+use super::{Kafka, KafkaError, SinkError};
 use crate::digest::Digest;
 use crate::spec::Layout;
 use crate::stream::Shard;

@@ -11,9 +11,10 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::super::beside::beside;
 use super::super::refusal::Refusal;
+use super::super::timeouts::{CONNECT, CONNECT_FAR, READY, SETTLING_WAIT};
 use super::super::{KafkaError, Obstacle, Property};
 use super::named::{Named, is_named};
-use super::{CONNECT, CONNECT_FAR, Cluster, DEFAULT_BROKERS, Looker, READY, SETTLING_WAIT, Transfer};
+use super::{Cluster, DEFAULT_BROKERS, Looker, Transfer};
 use crate::sink::Stop;
 use crate::spec::{Layout, LayoutError, Partitions, Stage};
 

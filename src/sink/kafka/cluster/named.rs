@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::metadata::Metadata;
 
-use super::CONNECT;
+use super::super::timeouts::CONNECT;
 use crate::sink::KafkaError;
 
 /// A further answer may take so many times as long as the first one: it may come by a connection of its own, to another broker.

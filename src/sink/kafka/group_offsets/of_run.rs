@@ -18,7 +18,15 @@ impl Kafka {
         offsets.begin(part, &self.producer.context().deliveries().next_offsets());
         match offsets.commit_first(&self.stop) {
             Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
-            Err(error) if !ends::is_silence(&error) => return self.without_offsets(cluster, group, &error),
+            // Whoever may not even look for the group's coordinator may not read its offsets either.
+            Err(error @ ClientError::MessageConsumption(_)) => {
+                tell_without(group, &error);
+                return Ok(());
+            }
+            // A transaction whose offsets are refused is lost with them, so it must be known beforehand.
+            Err(error) if self.transactions.is_some() || !ends::is_silence(&error) => {
+                return self.without_offsets(cluster, group, &error);
+            }
             // Brokers that do not answer now are asked again while the run goes on.
             Err(_) | Ok(()) => {}
         }
@@ -40,11 +48,7 @@ impl Kafka {
         if committed.iter().flatten().any(Option::is_some) {
             return Err(KafkaError::GroupOffsets { group: group.to_owned(), reason: error.to_string() });
         }
-        tracing::warn!(
-            target: "kafka",
-            "offsets of group `{group}` cannot be committed ({error}): the run goes on without; once retention has cut these topics, \
-             it may be impossible to resume it"
-        );
+        tell_without(group, error);
         Ok(())
     }
 
@@ -54,4 +58,12 @@ impl Kafka {
             offsets.commit_if_due(|ends| context.deliveries().are_acked(ends));
         }
     }
+}
+
+fn tell_without(group: &str, error: &ClientError) {
+    tracing::warn!(
+        target: "kafka",
+        "offsets of group `{group}` cannot be committed ({error}): the run goes on without; once retention has cut these topics, \
+         it may be impossible to resume it"
+    );
 }
