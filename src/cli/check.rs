@@ -174,11 +174,7 @@ impl Findings {
             Err(failure) if failure.is_stop() || failure.is_silence() => return Err(failure),
             Err(failure) => (Outlook::refusal(&failure), Some(failure)),
         };
-        let records = if outlook.counts_records() {
-            states.each_ref().map(|state| (state.offsets, true))
-        } else {
-            player.count_records(stream, &states)?
-        };
+        let records = player.count_records(stream, &states, outlook.counts_records())?;
         let recreates = args.options.resume == Some(Resume::Recreate);
         for (state, (records, is_exact)) in states.iter().zip(records) {
             if recreates && state.partitions.is_some() {

@@ -126,8 +126,13 @@ impl Player<'_> {
     }
 
     /// The records of each topic, and whether that is exact: between the first and the last one of a partition ends of transactions
-    /// may take offsets too, so it holds at most so many.
-    pub(super) fn count_records(&self, stream: &Stream, states: &[TopicState; 4]) -> Result<[(u64, bool); 4], Failure> {
+    /// may take offsets too, so it holds at most so many, unless the log is known to have none.
+    pub(super) fn count_records(
+        &self,
+        stream: &Stream,
+        states: &[TopicState; 4],
+        is_gapless: bool,
+    ) -> Result<[(u64, bool); 4], Failure> {
         if states.iter().any(|state| state.partitions.is_none()) {
             return Ok(states.each_ref().map(|state| (state.offsets, state.offsets == 0)));
         }
@@ -145,7 +150,8 @@ impl Player<'_> {
                 counts[stage.index()] += (last.offset + 1 - first.offset).unsigned_abs();
             }
         }
-        Ok(counts.map(|count| (count, count == 0)))
+        let is_exact = |index: usize| counts[index] == 0 || (is_gapless && counts[index] == states[index].offsets);
+        Ok([0, 1, 2, 3].map(|index| (counts[index], is_exact(index))))
     }
 
     fn open_transaction(&self, stream: &Stream, log: &mut TopicLog<'_>) -> Result<Option<Outlook>, Failure> {
