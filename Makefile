@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka test-far torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -44,6 +44,10 @@ test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat
 	cargo build --locked --tests
 	tests/kafka/broker with cargo test --locked --no-fail-fast --test 'kafka_*' -- --ignored --test-threads=3
 	tests/kafka/broker with cargo test --locked --test readme kafka -- --ignored
+
+test-far: ## Live tests of brokers that are far away, and of 4,000 partitions (needs Java 17, Maven, kcat; takes minutes)
+	cargo build --locked --tests
+	tests/kafka/broker with cargo test --locked --test far -- --ignored --test-threads=1
 
 test-linux: ## A full disk and a folder that is not ours (needs root, for setpriv)
 	cargo test --locked --test linux -- --ignored

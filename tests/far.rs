@@ -94,7 +94,7 @@ fn start_restart_verify(generator: impl Fn(&[&str]) -> Command, flags: &[String]
 }
 
 #[test]
-#[ignore = "needs a real Kafka: make test-kafka"]
+#[ignore = "needs a real Kafka: make test-far"]
 fn a_round_trip_of_two_seconds_works() {
     let far = FarBroker::start(Duration::from_secs(1));
     let flags = topic_flags("far");
@@ -107,7 +107,7 @@ fn a_round_trip_of_two_seconds_works() {
 }
 
 #[test]
-#[ignore = "needs a real Kafka: make test-kafka"]
+#[ignore = "needs a real Kafka: make test-far"]
 fn a_hundred_partitions_far_away_are_asked_at_once() {
     let far = FarBroker::start(Duration::from_millis(50));
     let flags = [topic_flags("wide"), ["--partitions", "30"].map(str::to_owned).to_vec()].concat();
@@ -117,7 +117,7 @@ fn a_hundred_partitions_far_away_are_asked_at_once() {
 }
 
 #[test]
-#[ignore = "needs a real Kafka: make test-kafka"]
+#[ignore = "needs a real Kafka: make test-far"]
 fn thousands_of_partitions_are_asked_at_once() {
     let broker = OwnBroker::start();
     let generator = |args: &[&str]| {
