@@ -45,6 +45,9 @@ pub const OPEN_PATIENCE: Duration = Duration::from_secs(90);
 /// A writer's queue of 64 MiB holds fewer auctions. Where a whole topic misses more, it is not that writer's end.
 const QUEUE_AUCTIONS: u64 = 200_000;
 
+/// Where retention removes what is being read, bounds are taken again at most this many times.
+const BOUNDS_ROUNDS: u32 = 10;
+
 /// A window from now begins with a request that carries no planned fault, which is looked for among so many.
 const PLAIN_WITHIN: u64 = 1_000_000;
 
@@ -136,6 +139,17 @@ type Tails = BTreeMap<(Stage, u32), Tail>;
 /// If the log is not, partition by partition, a prefix of the window's sequence; the error names the first record that does not
 /// belong. Or if another writer is at work, a broker does not answer, or a signal comes.
 pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError> {
+    for _ in 1..BOUNDS_ROUNDS {
+        match look(ask, log) {
+            Err(TailError::Removed) => {}
+            found => return found,
+        }
+    }
+    look(ask, log)
+}
+
+/// Looks once, within the bounds of this moment; [`TailError::Removed`] if retention has moved them meanwhile.
+fn look(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError> {
     let bounds = settle(ask, log)?;
     let end_offsets = bounds.each_ref().map(|partitions| partitions.iter().map(|bounds| bounds.end).collect());
     let mut tails = edges::read_edges(ask, log, &bounds)?;
@@ -174,8 +188,9 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     let is_start_remembered = matches!(ask.start, Start::Now(..)) && remembered.start(&tails).is_some();
     stands_still(ask, log, &bounds)?;
     let furthest = tails.values().map(Tail::last).max();
-    let owned = |(partition, bounds): (u32, &Bounds)| ask.shard.owns(partition).then_some(bounds.end - bounds.low);
-    let records = bounds.iter().flat_map(|partitions| (0..).zip(partitions)).filter_map(owned).sum::<i64>();
+    // Behind the last record, and in partitions without one, stand ends of transactions, which are no records.
+    let low = |&(stage, partition): &(Stage, u32)| bounds[stage.index()][partition as usize].low;
+    let records = tails.iter().map(|(at, tail)| tail.end - low(at)).sum::<i64>();
     let records = are_gapless.then_some(records.cast_unsigned());
     let begins = held.iter().flatten().all(Option::is_none);
     let part = Part::new(window, ask.shard, held);
