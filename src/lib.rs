@@ -82,7 +82,7 @@ pub mod answer_key;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-/// The README's Rust block is compiled and run with the documentation's examples.
+/// The guide's Rust block is compiled and run with the documentation's examples.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/guide/fixtures.md")]
+struct Guide;
