@@ -15,7 +15,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::super::{LogRecord, Parts, refill};
 use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, LastError, Reading};
+use crate::sink::kafka::{Cluster, KafkaError, LastError, Obstacle, Reading};
 use crate::spec::TopicName;
 
 /// How long a partition may stay silent before its end.
@@ -120,6 +120,12 @@ impl Reader {
         }
     }
 
+    /// The topics that are read, each once.
+    fn topics(&self) -> impl Iterator<Item = &TopicName> + Clone {
+        let is_first = |&at: &usize| at == 0 || self.logs[at].topic != self.logs[at - 1].topic;
+        (0..self.logs.len()).filter(is_first).map(|at| &self.logs[at].topic)
+    }
+
     /// Takes what came on the common queue before a partition was split off; later ones cannot come there. False if it was a
     /// partition's end, which cannot be told whose it is.
     fn take_early(&mut self, spans: &[Span]) -> Result<bool, KafkaError> {
@@ -127,7 +133,7 @@ impl Reader {
             if matches!(message, Err(ClientError::PartitionEOF(_))) {
                 return Ok(false);
             }
-            let Some(message) = unless_passing(message)? else { continue };
+            let Some(message) = unless_passing(message, self.topics())? else { continue };
             let is_it = |span: &Span| (span.topic.as_str(), span.partition) == (message.topic(), message.partition());
             if let Some(log) = spans.iter().position(is_it) {
                 let mut record = LogRecord::default();
@@ -171,7 +177,7 @@ impl Reader {
                     return Err(Reading::Removed { topic, partition, offset: *next }.into());
                 }
                 Some(message) => {
-                    if let Some(message) = unless_passing(message)? {
+                    if let Some(message) = unless_passing(message, self.topics())? {
                         fill(record, &message);
                         return Ok(true);
                     }
@@ -187,7 +193,7 @@ impl Reader {
             if wait > Duration::ZERO
                 && let Some(message) = self.consumer.poll(Duration::ZERO)
             {
-                unless_passing(message)?;
+                unless_passing(message, self.topics())?;
             }
         }
     }
@@ -195,10 +201,13 @@ impl Reader {
 
 /// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it. Nor by a
 /// group that we may not use: the client asks who coordinates it, though it is never joined.
-pub(crate) fn unless_passing(
-    message: KafkaResult<BorrowedMessage<'_>>,
-) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, Resolve};
+pub(crate) fn unless_passing<'a, 'b>(
+    message: KafkaResult<BorrowedMessage<'a>>,
+    topics: impl Iterator<Item = &'b TopicName> + Clone,
+) -> Result<Option<BorrowedMessage<'a>>, KafkaError> {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, Resolve, TopicAuthorizationFailed,
+    };
     match message {
         Ok(message) => Ok(Some(message)),
         Err(
@@ -207,6 +216,7 @@ pub(crate) fn unless_passing(
                 AllBrokersDown | BrokerTransportFailure | Resolve | GroupAuthorizationFailed,
             ),
         ) => Ok(None),
+        Err(ClientError::MessageConsumption(TopicAuthorizationFailed)) => Err(Obstacle::on_reading(topics).into()),
         Err(error) => Err(error.into()),
     }
 }
