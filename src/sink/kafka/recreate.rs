@@ -17,7 +17,7 @@ use super::ends::{At, Edge, Ends};
 use super::last_error::LastError;
 use super::timeouts::READY;
 use super::topics::{ask, options};
-use super::{Kafka, KafkaError};
+use super::{Kafka, KafkaError, Obstacle};
 use crate::metrics::Metrics;
 use crate::sink::Stop;
 use crate::spec::TopicName;
@@ -241,10 +241,12 @@ fn own_settings(
         ask(&action, within, (stop, admin.inner().context()), admin.describe_configs(&resource, &options(within)))?;
     let described = described.into_iter().next();
     match described {
-        Some(Ok(described)) => {
+        Some(Ok(described)) if !described.entries.is_empty() => {
             let own = described.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
             Ok(own.filter_map(|entry| Some((entry.name, entry.value?))).collect())
         }
+        // The client library shows a topic without any where the right is missing, and what is not seen would be lost.
+        Some(Ok(_)) => Err(Obstacle::on_topic(&action, "DescribeConfigs", topic.as_str()).into()),
         Some(Err(code)) => Err(KafkaError::refused(&action, rdkafka::error::KafkaError::AdminOp(code), within)),
         None => Ok(Vec::new()),
     }
