@@ -13,10 +13,7 @@ use mock_data_gen::sink::kafka::group_name;
 use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
 
-#[path = "../patience/mod.rs"]
-pub(crate) mod patience;
-
-use patience::limit;
+use crate::patience::limit;
 
 pub(crate) fn bootstrap() -> String {
     env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")

@@ -4,21 +4,19 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod patience;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
 use mock_data_gen::sink::Stop;
 use mock_data_gen::sink::kafka::Cluster;
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::source::{LogRecord, Source};
 use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
-use patience::limit;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;

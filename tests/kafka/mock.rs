@@ -1,15 +1,14 @@
 //! The Kafka sink against librdkafka's mock cluster, which can be told to fail: hermetic, in this process.
 //!
 //! The mock knows repeated batches of transactional producers only. An idempotent one whose connection breaks under way stores
-//! a batch twice there, as it never does in Kafka, so brokers that go and come back are tested on a real one (`kafka_live.rs`).
+//! a batch twice there, as it never does in Kafka, so brokers that go and come back are tested on a real one (`kafka/live.rs`).
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod patience;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::patience::limit;
 use mock_data_gen::digest::Digest;
 use mock_data_gen::fingerprint::Fingerprints;
 use mock_data_gen::metrics::Metrics;
@@ -23,7 +22,6 @@ use mock_data_gen::source::topics::Topics;
 use mock_data_gen::source::{LogRecord, Source};
 use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::stream::{Stream, Window};
-use patience::limit;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};

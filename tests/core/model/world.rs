@@ -9,7 +9,7 @@ use mock_data_gen::sink::Stop;
 use mock_data_gen::spec::Stage;
 use mock_data_gen::tail::{Bounds, Each, Feed, Log, LogRecord, Range, Show, TailError, read_ranges};
 
-use crate::{Random, SETTLE_MS};
+use super::{Random, SETTLE_MS};
 
 pub(crate) type At = (Stage, u32);
 

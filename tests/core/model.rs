@@ -18,9 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a failing schedule is told")]
 
-#[path = "model/world.rs"]
 mod world;
-#[path = "model/writer.rs"]
 mod writer;
 
 use std::cell::RefCell;
@@ -35,8 +33,8 @@ use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, S
 use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
 use mock_data_gen::tail::{Ask, Misfit, Standing, Start, TailError, find_end};
 
-use crate::world::{At, Script, ScriptedLog, Stored, World};
-use crate::writer::Writer;
+use self::world::{At, Script, ScriptedLog, Stored, World};
+use self::writer::Writer;
 
 const SCHEDULES: u64 = 10_000;
 /// What the scripted log asks for, and what late requests take at most, in milliseconds.
