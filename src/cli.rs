@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
         Some(_) => TerminalArgs::default(),
     });
     for variable in configuration.unknown_variables() {
-        tracing::warn!("the variable {variable}");
+        tracing::warn!(target: "mock_data_gen::cli", "the variable {variable}");
     }
     let result = match &cli.command {
         None => run::run(&cli.run),

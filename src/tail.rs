@@ -236,7 +236,7 @@ fn settle(ask: &Ask<'_>, log: &mut impl Log) -> Result<[Vec<Bounds>; 4], TailErr
         };
         let topic = ask.stream.layout().topic(stage).name.clone();
         if waited.is_zero() {
-            tracing::warn!(topic = %topic, partition, "a transaction is open in `{topic}`, partition {partition}: waiting for its end");
+            tracing::warn!(target: "mock_data_gen::tail", topic = %topic, partition, "a transaction is open in `{topic}`, partition {partition}: waiting for its end");
         }
         waited += log.settle_time();
         if waited >= OPEN_PATIENCE {

@@ -31,6 +31,7 @@ impl Player<'_> {
     pub(super) fn warn_of_recreating_again(&self, failure: &Failure) {
         if self.options.resume == Some(Resume::Recreate) && failure.exit_code() != 2 {
             tracing::warn!(
+                target: "mock_data_gen::cli::recreate",
                 "to go on, give the same command without --resume recreate: with it the topics are deleted again"
             );
         }

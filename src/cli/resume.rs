@@ -97,12 +97,13 @@ impl Player<'_> {
         }
         require_partitions(self.shard, cluster.layout())?;
         if let Some(warning) = uneven_topics(stream.auctions().spec(), cluster.layout()) {
-            tracing::warn!("{warning}");
+            tracing::warn!(target: "mock_data_gen::cli::resume", "{warning}");
         }
         let stream = Stream::new(stream.auctions().spec(), cluster.layout());
         if never {
             if cluster.end_offsets().iter().flatten().any(|&end| end > 0) {
                 tracing::warn!(
+                    target: "mock_data_gen::cli::resume",
                     "--resume never begins anew behind what the topics hold: such topics can neither be gone on with nor verified as one stream"
                 );
             }
@@ -213,12 +214,14 @@ impl Player<'_> {
         }
         if by_offsets {
             tracing::warn!(
+                target: "mock_data_gen::cli::resume",
                 "retention has cut the topics, so the log alone does not tell where each partition goes on: the offsets of group \
                  `{}` do",
                 group_name(stream)
             );
         } else if furthest.is_none() {
             tracing::warn!(
+                target: "mock_data_gen::cli::resume",
                 "retention has left nothing in the topics: the run goes on behind as many records of this stream as each partition had, \
                  and nothing shows any more that they were this stream's, nor that none was written under --delivery exactly-once, whose ends of \
                  transactions would be counted as records"

@@ -91,7 +91,7 @@ pub(super) fn speak(manner: TerminalArgs) {
     if let Some(why) =
         misunderstood.filter(|_| env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|text| !text.is_empty()))
     {
-        tracing::warn!("{} is not understood, and taken as warn: {why}", EnvFilter::DEFAULT_ENV);
+        tracing::warn!(target: "mock_data_gen::cli::terminal", "{} is not understood, and taken as warn: {why}", EnvFilter::DEFAULT_ENV);
     }
 }
 

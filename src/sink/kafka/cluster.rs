@@ -98,6 +98,7 @@ impl Cluster {
         let broker = self.broker_settings(&missing, target.stop)?;
         if broker.is_hidden && target.topics.without_end {
             tracing::warn!(
+                target: "mock_data_gen::sink::kafka::cluster",
                 "the brokers do not show how long they keep records (DescribeConfigs on the cluster): created topics keep them for ever"
             );
         }

@@ -41,7 +41,7 @@ impl Cluster {
         let existing: Vec<&Topic> = existing.iter().map(|&(topic, _)| topic).collect();
         let judged = self.judge(&existing, times, target.stop)?;
         for warning in judged.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(target: "mock_data_gen::sink::kafka::cluster::existing", "{warning}");
         }
         self.takes_batches_of(judged.batch_bytes_max);
         judged.misfits.into_iter().next().map_or(Ok(()), Err)
