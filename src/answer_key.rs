@@ -26,10 +26,10 @@ pub use self::table::TableCount;
 use self::table::{Closed, Ended, Table};
 use self::walk::{Logs, Walk};
 use self::windows::Windows;
+use crate::generator::spec::{Span, Stage};
+use crate::generator::stream::{Stream, Window};
 use crate::sink::files::require_empty;
 use crate::sink::{SinkError, Stop};
-use crate::spec::{Span, Stage};
-use crate::stream::{Stream, Window};
 
 /// The funnel's joins.
 pub const EDGES: [Edge; 3] = [

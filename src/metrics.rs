@@ -15,8 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use self::watch::{Health, Watch};
-use crate::record::Record;
-use crate::spec::{Layout, Stage};
+use crate::generator::record::Record;
+use crate::generator::spec::{Layout, Stage};
 
 /// Upper bounds of the lateness histogram's buckets, in microseconds; one more bucket has no bound.
 const LATENESS_BOUNDS_US: [u64; 15] = [

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::ahead::{Records, made_ahead};
-use crate::digest::Digest;
-use crate::fingerprint::Fingerprints;
+use crate::generator::digest::Digest;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::spec::Layout;
+use crate::generator::stream::parallel::{Records, generate_parallel};
+use crate::generator::stream::{Assignment, Step, Stream};
 use crate::pace::{Lateness, Pacer};
-use crate::record::Record;
 use crate::sink::{Sink, SinkError, Stop};
-use crate::spec::Layout;
-use crate::stream::{Part, Step, Stream};
 
 /// What a run did.
 #[derive(Debug, Clone)]
@@ -157,7 +157,7 @@ pub struct Manner {
 /// If the sink fails: with [`SinkError::ReaderGone`] when nobody reads any more, which is no failure.
 pub fn run(
     stream: &Stream,
-    part: &Part,
+    part: &Assignment,
     sink: &mut dyn Sink,
     pacer: &mut Pacer,
     stop: &Stop,
@@ -165,7 +165,7 @@ pub fn run(
     tally: &mut Tally,
 ) -> Result<Outcome, SinkError> {
     let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, tally };
-    let complete = made_ahead(stream.records_of_part(part), manner.threads, |records| run.play(records))?;
+    let complete = generate_parallel(stream.assigned_records(part), manner.threads, |records| run.play(records))?;
     let Run { sink, pacer, tally, .. } = run;
     let closed = sink.close(complete);
     tally.keep(sink.commits());
@@ -190,12 +190,12 @@ impl Run<'_> {
         while !self.stop.asked() {
             match records.step(&mut record) {
                 Step::End => return Ok(true),
-                Step::Filled => match self.release(&record) {
+                Step::Record => match self.release(&record) {
                     Ok(()) => {}
                     Err(SinkError::Stopped) => break,
                     Err(error) => return Err(error),
                 },
-                Step::Passed { to, count } => {
+                Step::Skipped { to, count } => {
                     passed += count;
                     if passed >= LOOK_EVERY {
                         passed = 0;

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::record::Record;
-use crate::spec::TopicName;
+use crate::generator::record::Record;
+use crate::generator::spec::TopicName;
 
 pub use self::kafka::KafkaError;
 

@@ -10,9 +10,9 @@ pub mod topics;
 use std::io;
 use std::path::PathBuf;
 
-use crate::fingerprint::Fingerprints;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::spec::{Layout, Stage};
 use crate::sink::KafkaError;
-use crate::spec::{Layout, Stage};
 
 /// Logs that can be read, each from its beginning to where it ended when the source was opened.
 pub trait Source {

@@ -29,10 +29,10 @@ pub use self::log::{Bounds, Each, Log, LogRecord, Range};
 pub use self::read::{Feed, Show, read_ranges};
 use self::remembered::Remembered;
 pub use self::topics::TopicLog;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Assignment, Position, Shard, Stream, Window, WindowEnd};
 use crate::sink::kafka::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 use crate::sink::{KafkaError, Stop};
-use crate::spec::Stage;
-use crate::stream::{Part, Position, Shard, Stream, Window, WindowEnd};
 
 /// So many last records of each partition must equal the sequence. A writer has at most this many less one in flight there, so
 /// where a broker stored its last requests twice the seam lies among them, and below every 64 records.
@@ -80,7 +80,7 @@ pub enum Start {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// What is left to play.
-    pub part: Part,
+    pub part: Assignment,
     /// Whether nothing is there yet.
     pub begins: bool,
     /// Records that the shard's partitions hold, where the last offsets of each show no gap: so many offsets as records.
@@ -141,7 +141,7 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     let mut tails = edges::read_edges(ask, log, &bounds)?;
     if ask.holds_nothing(&bounds, &tails) {
         let (window, first_alone) = ask.first_window()?;
-        let part = Part::new(window, ask.shard, Default::default());
+        let part = Assignment::new(window, ask.shard, Default::default());
         return Ok(Standing {
             part,
             begins: true,
@@ -178,7 +178,7 @@ pub fn find_end(ask: &Ask<'_>, log: &mut impl Log) -> Result<Standing, TailError
     let records = bounds.iter().flat_map(|partitions| (0..).zip(partitions)).filter_map(owned).sum::<i64>();
     let records = are_gapless.then_some(records.cast_unsigned());
     let begins = held.iter().flatten().all(Option::is_none);
-    let part = Part::new(window, ask.shard, held);
+    let part = Assignment::new(window, ask.shard, held);
     let by_offsets = is_start_remembered || !by_offsets.is_empty();
     Ok(Standing { part, begins, records, furthest, by_offsets, first_alone: false, end_offsets })
 }

@@ -31,13 +31,13 @@ use self::identify::Identifier;
 use self::log::{LOOK, Log};
 use self::span::{Begin, Span};
 pub use self::verdict::{LogVerdict, Outcome, Verdict};
-use crate::ahead::made_ahead;
-use crate::fingerprint::Fingerprints;
-use crate::record::Record;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::stream::parallel::generate_parallel;
+use crate::generator::stream::{Assignment, Position, Step, Stream, Window};
 use crate::sink::Stop;
 use crate::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
-use crate::spec::Stage;
-use crate::stream::{Part, Position, Step, Stream, Window};
 
 /// What logs are to hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -152,14 +152,14 @@ fn compare(
         return Ok(());
     }
     let (stream, last) = (with.stream, with.span.last);
-    let part = Part::from(window);
+    let part = Assignment::from(window);
     let records = match with.span.first(stream) {
-        Some(first) => stream.records_of_part_from(&part, first),
-        None => stream.records_of_part(&part),
+        Some(first) => stream.assigned_records_from(&part, first),
+        None => stream.assigned_records(&part),
     };
-    made_ahead(records, threads, |records| -> Result<(), SourceError> {
+    generate_parallel(records, threads, |records| -> Result<(), SourceError> {
         let mut expected = Record::default();
-        while records.step(&mut expected) == Step::Filled && last.is_none_or(|last| Position::from(&expected) <= last) {
+        while records.step(&mut expected) == Step::Record && last.is_none_or(|last| Position::from(&expected) <= last) {
             if expected.stage == Stage::Request {
                 progress(window, expected.ordinal);
             }

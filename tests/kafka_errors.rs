@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, StreamSpec};
+use mock_data_gen::generator::stream::{Shard, Stream, Window};
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::record::Record;
 use mock_data_gen::run::{Manner, Tally, run};
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
 use mock_data_gen::sink::{Sink, SinkError, Stop};
 use mock_data_gen::source::topics::Topics;
-use mock_data_gen::spec::{Layout, StreamSpec};
-use mock_data_gen::stream::{Shard, Stream, Window};
 use mock_data_gen::verify::{Demand, Verdict, verify};
 use patience::limit;
 use rdkafka::mocking::MockCluster;

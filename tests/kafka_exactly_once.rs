@@ -12,8 +12,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::Window;
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::Window;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use support::patience::limit;

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mock_data_gen::timestamp::Timestamp;
+use mock_data_gen::generator::timestamp::Timestamp;
 use support::patience::limit;
 use support::{OwnBroker, bootstrap, kafka_tool, succeed, topic_flags};
 

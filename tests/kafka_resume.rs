@@ -13,12 +13,12 @@ use std::io::Write;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::generator::timestamp::Timestamp;
 use mock_data_gen::pace::wall_clock_us;
-use mock_data_gen::record::Record;
 use mock_data_gen::sink::kafka::group_name;
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
-use mock_data_gen::timestamp::Timestamp;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -154,7 +154,7 @@ fn append<'a>(layout: &Layout, records: impl IntoIterator<Item = &'a Record>) {
             .key(record.key.as_slice())
             .payload(record.value.as_slice());
         if !record.headers.is_empty() {
-            let add = |headers: OwnedHeaders, header: &mock_data_gen::record::Header| {
+            let add = |headers: OwnedHeaders, header: &mock_data_gen::generator::record::Header| {
                 headers.insert(Header { key: header.name, value: Some(&header.value) })
             };
             message = message.headers(record.headers.iter().fold(OwnedHeaders::new(), add));

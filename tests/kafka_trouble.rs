@@ -13,8 +13,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mock_data_gen::spec::{Epoch, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::Window;
+use mock_data_gen::generator::spec::{Epoch, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::Window;
 use support::patience::limit;
 use support::*;
 

@@ -12,12 +12,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::sink::Stop;
 use mock_data_gen::sink::kafka::Cluster;
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::source::{LogRecord, Source};
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
 use patience::limit;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;

@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 use std::env;
 use std::rc::Rc;
 
+use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Shard, Stream, Window, WindowEnd};
 use mock_data_gen::pace::{Pace, Pacer};
 use mock_data_gen::run::{Manner, Tally, run};
 use mock_data_gen::sink::{KafkaError, SinkError, Stop};
-use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
-use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
 use mock_data_gen::tail::{Ask, Misfit, Standing, Start, TailError, find_end};
 
 use crate::world::{At, Script, ScriptedLog, Stored, World};
@@ -328,7 +328,7 @@ impl Schedule {
         }
         match self.start(attempt + 1) {
             Err(error) => self.judge_refusal(&error).map(|_| ()),
-            Ok((standing, _)) => match self.stream.records_of_part(&standing.part).next() {
+            Ok((standing, _)) => match self.stream.assigned_records(&standing.part).next() {
                 Some(record) => Err(format!("a complete window is gone on with at auction {}", record.ordinal)),
                 None => Ok(()),
             },

@@ -7,12 +7,12 @@ mod specs;
 
 use std::time::{Duration, Instant};
 
-use mock_data_gen::auction::Form;
-use mock_data_gen::record::{Header, Record};
+use mock_data_gen::generator::auction::CopyKind;
+use mock_data_gen::generator::record::{Header, Record};
+use mock_data_gen::generator::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
 use mock_data_gen::sink::Stop;
 use mock_data_gen::sink::kafka::{self, GroupCommitted};
-use mock_data_gen::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
 use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Misfit, Range, Standing, Start, TailError, find_end};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -174,7 +174,7 @@ fn misfit(found: Result<Standing, TailError>) -> Misfit {
 
 /// The first record that is left to play, as a run would find it.
 fn next(stream: &Stream, standing: &Standing) -> Record {
-    stream.records_of_part(&standing.part).next().unwrap()
+    stream.assigned_records(&standing.part).next().unwrap()
 }
 
 /// An auction without a response, which is followed by one with a response.
@@ -276,7 +276,7 @@ fn a_window_from_now_to_a_time_that_has_passed_is_found_complete() {
     let held = Held::of(&stream, whole, usize::MAX);
     let standing = find(&stream, Start::Now(90_000, WindowEnd::ToMs(to_ms)), held).unwrap();
     assert_eq!(standing.part.window(), whole);
-    assert_eq!(stream.records_of_part(&standing.part).next(), None);
+    assert_eq!(stream.assigned_records(&standing.part).next(), None);
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn assert_goes_on(stream: &Stream, standing: &Standing, window: Window, held: &H
             break;
         }
     }
-    let rest: Vec<Record> = stream.records_of_part(&standing.part).take(count).collect();
+    let rest: Vec<Record> = stream.assigned_records(&standing.part).take(count).collect();
     assert!(rest == expected, "another rest: {:?}, expected {:?}", rest.first(), expected.first());
 }
 
@@ -552,7 +552,7 @@ fn tails_that_end_with_any_form_are_gone_on_with() {
     let (stream, window) = repeating(faults);
     let whole = Held::of(&stream, window, usize::MAX);
     for stage in Stage::ALL {
-        for form in Form::ALL {
+        for form in CopyKind::ALL {
             let Some((partition, index)) = (0..6).find_map(|partition| {
                 let records = &whole.0[stage.index()][partition].1;
                 Some((partition, records.iter().skip(3).position(|record| record.copy == form.copy())? + 3))
@@ -585,7 +585,7 @@ fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped(
     let (stream, _) = repeating(Faults { orphans: "0.5".parse().unwrap(), ..Faults::default() });
     let first = (0..1_000_000).find(|&first| {
         let auctions = stream.auctions();
-        let is_dropped = |ordinal| auctions.fate(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;
+        let is_dropped = |ordinal| auctions.planned_faults(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;
         // Of the first auction only the request is left, and the next one's is dropped.
         let positions = stream.positions_of_auction(first);
         positions.len() == 1

@@ -5,11 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "how often a damage is told otherwise is shown with --nocapture")]
 
+use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::sink::{Sink, Stop};
 use mock_data_gen::source::memory::Memory;
 use mock_data_gen::source::{LogPlace, LogRecord, Source, SourceError};
-use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
 use mock_data_gen::verify::{Class, Counts, Demand, Outcome, Verdict, VerifyError, explain, verify};
 
 /// Places at which each damage is done.
@@ -98,7 +98,7 @@ fn stream(choices: &mut Choices) -> (Stream, Window) {
 /// Logs of a layout's partitions, by stage and partition.
 type Logs = Vec<Vec<LogRecord>>;
 
-fn logs(stream: &Stream, records: impl Iterator<Item = mock_data_gen::record::Record>) -> Logs {
+fn logs(stream: &Stream, records: impl Iterator<Item = mock_data_gen::generator::record::Record>) -> Logs {
     let layout = stream.layout();
     let firsts = Stage::ALL.map(|stage| {
         Stage::ALL[..stage.index()]
@@ -627,7 +627,7 @@ fn a_prefix_of_a_run_under_way_is_clean_whatever_it_ends_with() {
 fn the_fingerprint_is_the_runs() {
     let mut choices = Choices(19);
     let (stream, wanted) = stream(&mut choices);
-    let mut fingerprints = mock_data_gen::fingerprint::Fingerprints::new(stream.layout());
+    let mut fingerprints = mock_data_gen::generator::fingerprint::Fingerprints::new(stream.layout());
     stream.records(wanted).for_each(|record| fingerprints.add(&record));
     let logs = logs(&stream, stream.records(wanted));
     let found = verdict(&stream, &logs, Demand { fingerprint: true, ..window(wanted) });

@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::fs;
 
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Records, Stream, Window};
 use mock_data_gen::sink::Stop;
 use mock_data_gen::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Records, Stream, Window};
 use mock_data_gen::verify::{Demand, verify};
 
 /// Logs that are generated while they are read.

@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use mock_data_gen::sink::Stop;
 use mock_data_gen::source::LogRecord;
 use mock_data_gen::source::memory::Memory;
-use mock_data_gen::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::verify::{Demand, Outcome, verify};
 
 const AUCTIONS: u64 = 24;

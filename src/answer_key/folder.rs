@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use serde::Serialize;
 
-use crate::digest::Digest;
+use crate::generator::digest::Digest;
 use crate::sink::SinkError;
 use crate::sink::files::{Hashed, require_empty};
 

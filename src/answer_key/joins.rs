@@ -4,10 +4,10 @@ use super::folder::Folder;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use super::{EDGES, Settings};
-use crate::record::own_kind;
+use crate::generator::record::own_kind;
+use crate::generator::spec::{KeyBy, Stage};
+use crate::generator::stream::Stream;
 use crate::sink::SinkError;
-use crate::spec::{KeyBy, Stage};
-use crate::stream::Stream;
 
 /// By edge.
 const JOIN_COLUMNS: [&[&str]; 3] = [

@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::Settings;
 use super::table::Closed;
 use super::walk::{LogState, Logs};
-use crate::digest::Digest;
+use crate::generator::digest::Digest;
+use crate::generator::spec::{self, Span, Stage, StreamSpec};
+use crate::generator::stream::{Stream, Window};
+use crate::generator::timestamp::Timestamp;
+use crate::generator::version::STREAM_VERSION;
 use crate::sink::SinkError;
 use crate::sink::files::write_manifest;
-use crate::spec::{self, STREAM_VERSION, Span, Stage, StreamSpec};
-use crate::stream::{Stream, Window};
-use crate::timestamp::Timestamp;
 
 #[derive(Debug, Serialize)]
 struct Manifest<'a> {

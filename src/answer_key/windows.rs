@@ -6,9 +6,9 @@ use super::Settings;
 use super::folder::Folder;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
+use crate::generator::spec::{Span, Stage};
+use crate::generator::stream::Stream;
 use crate::sink::SinkError;
-use crate::spec::{Span, Stage};
-use crate::stream::Stream;
 
 const COLUMNS: &[&str] = &["window_start_ms", "window_end_ms", "requests", "responses", "impressions", "clicks"];
 

@@ -12,12 +12,12 @@ use super::terminal::{self, TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
+use crate::generator::spec::{Span, SpanError};
+use crate::generator::stream::{Assignment, Stream, Window};
 use crate::metrics::Metrics;
 use crate::report::{Heading, grouped};
 use crate::sink::Stop;
 use crate::source::files::Manifest;
-use crate::spec::{Span, SpanError};
-use crate::stream::{Part, Stream, Window};
 
 /// Options of `answer-key`.
 #[derive(Debug, Args)]
@@ -106,7 +106,7 @@ pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
     let reports = &args.options.reports;
     reports.prepare()?;
     let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false, metrics: None };
-    let heading = Heading::new(stream.auctions(), &Part::from(window));
+    let heading = Heading::new(stream.auctions(), &Assignment::from(window));
     terminal::heading(&heading);
     let tables = key.write(&stream, window, args.terminal, &stop)?;
     reports.give(&KeyReport { heading, folder: &args.options.out, tables }, StandardOutput::IsFree)

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::configuration::ConfigurationError;
 use super::resume;
+use crate::generator::stream::WindowError;
 use crate::sink::{KafkaError, SinkError};
 use crate::source::SourceError;
-use crate::stream::WindowError;
 use crate::tail::TailError;
 use crate::verify::VerifyError;
 

@@ -11,6 +11,8 @@ use super::status::Status;
 use super::terminal::{self, TerminalArgs, note};
 use super::{Failure, to_stderr, to_stdout};
 use crate::answer_key::{Settings, is_written};
+use crate::generator::stream::{Assignment, Shard, Stream, Window, WindowEnd};
+use crate::generator::timestamp::Timestamp;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
 use crate::report::{Heading, Resumed};
@@ -18,8 +20,6 @@ use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
 use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
 use crate::sink::{KafkaError, Sink, SinkError, Stop};
-use crate::stream::{Part, Shard, Stream, Window, WindowEnd};
-use crate::timestamp::Timestamp;
 
 /// A run that is about to begin.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Player<'a> {
 }
 
 /// Makes a sink ready again after an uncertain end of a transaction, and says what is left to play.
-pub(super) type Renew<'a, S> = &'a mut dyn FnMut(&mut S) -> Result<Part, Failure>;
+pub(super) type Renew<'a, S> = &'a mut dyn FnMut(&mut S) -> Result<Assignment, Failure>;
 
 /// A run that renews its sink so many times without committing anything ends.
 const RENEWALS_IN_VAIN: u32 = 5;
@@ -49,16 +49,16 @@ const RENEWALS_IN_VAIN: u32 = 5;
 /// What a run begins with.
 #[derive(Debug)]
 pub(super) struct Beginning {
-    pub(super) part: Part,
+    pub(super) part: Assignment,
     /// Where the sink holds records already.
     pub(super) resumed: Option<Resumed>,
     /// Whether the first record has to be stored before any other is sent.
     pub(super) first_alone: bool,
 }
 
-impl From<Part> for Beginning {
+impl From<Assignment> for Beginning {
     /// Nothing is there yet.
-    fn from(part: Part) -> Self {
+    fn from(part: Assignment) -> Self {
         Self { part, resumed: None, first_alone: false }
     }
 }
@@ -105,8 +105,8 @@ impl Player<'_> {
     }
 
     /// What is played where nothing is held yet.
-    pub(super) fn part(&self) -> Part {
-        Part::new(self.window, self.shard, Default::default())
+    pub(super) fn part(&self) -> Assignment {
+        Assignment::new(self.window, self.shard, Default::default())
     }
 
     /// Plays into a broker inside this process, and reads everything back.
@@ -185,7 +185,7 @@ impl Player<'_> {
     }
 
     /// Nothing moves before a live window starts.
-    fn tell_of_a_start_to_come(&self, stream: &Stream, part: &Part) {
+    fn tell_of_a_start_to_come(&self, stream: &Stream, part: &Assignment) {
         let start_ms = stream.auctions().plan(part.window().start()).request_ms;
         let ahead_s = (start_ms - wall_clock_us() / 1_000) / 1_000;
         if self.pace == Pace::Live && ahead_s > 0 && !self.terminal.is_quiet() {

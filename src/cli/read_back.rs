@@ -1,15 +1,15 @@
 //! What was played into the embedded broker, read back by a plain consumer.
 
 use super::{Failure, show, to_stderr};
-use crate::fingerprint::Fingerprints;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Stream, Window};
 use crate::report::grouped;
 use crate::run::{Count, Outcome};
 use crate::sink::Stop;
 use crate::sink::kafka::Cluster;
 use crate::source::topics::Topics;
 use crate::source::{LogRecord, Source};
-use crate::spec::Stage;
-use crate::stream::{Stream, Window};
 
 /// What a plain consumer found.
 pub(super) struct ReadBack {
@@ -55,7 +55,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::spec::{Layout, StreamSpec};
+    use crate::generator::spec::{Layout, StreamSpec};
 
     #[test]
     fn topics_that_hold_something_else_are_a_failure() {

@@ -9,16 +9,16 @@ use super::partitions::{require_partitions, uneven_topics};
 use super::play::{Beginning, Player};
 use super::run::Resume;
 use super::terminal::note;
+use crate::generator::record::Record;
+use crate::generator::spec::Span;
+use crate::generator::stream::{Assignment, Step, Stream, Window};
+use crate::generator::timestamp::Timestamp;
 use crate::pace::{Pace, wall_clock_us};
-use crate::record::Record;
 use crate::report::Resumed;
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
 use crate::source::topics::Topics;
-use crate::spec::Span;
-use crate::stream::{Part, Step, Stream, Window};
 use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
-use crate::timestamp::Timestamp;
 use crate::verify::explain;
 
 /// A hole that a live run fills without being asked, where the window starts now.
@@ -37,7 +37,7 @@ pub(super) enum Course {
     /// To play what is left of the window.
     Play(Beginning),
     /// Nothing: the window is complete.
-    Nothing(Part, Resumed),
+    Nothing(Assignment, Resumed),
 }
 
 /// A hole that is too large to be filled unasked.
@@ -141,7 +141,13 @@ impl Player<'_> {
     }
 
     /// Goes on with another client, behind what the log holds; if that is nothing yet, from where the run started.
-    fn renew(&self, stream: &Stream, start: Start, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
+    fn renew(
+        &self,
+        stream: &Stream,
+        start: Start,
+        cluster: &Cluster,
+        kafka: &mut Kafka,
+    ) -> Result<Assignment, Failure> {
         kafka.replace(cluster, self.shard)?;
         let ask = Ask { fresh: false, require: false, ..self.ask(stream, start, cluster) };
         let mut log = TopicLog::new(cluster, self.stop)?.beside(group_name(stream));
@@ -264,16 +270,16 @@ impl Player<'_> {
     }
 
     /// Where the part's first record stands.
-    fn next_due(&self, stream: &Stream, part: &Part) -> Result<Next, Failure> {
-        let mut records = stream.records_of_part(part);
+    fn next_due(&self, stream: &Stream, part: &Assignment) -> Result<Next, Failure> {
+        let mut records = stream.assigned_records(part);
         let mut record = Record::default();
         for passed in 0..NEXT_WITHIN {
             if passed.is_multiple_of(LOOK_EVERY) && self.stop.asked() {
                 return Err(KafkaError::Stopped.into());
             }
             match records.step(&mut record) {
-                Step::Filled => return Ok(Next::Due(record.emit_ms)),
-                Step::Passed { .. } => {}
+                Step::Record => return Ok(Next::Due(record.emit_ms)),
+                Step::Skipped { .. } => {}
                 Step::End => return Ok(Next::Complete),
             }
         }

@@ -19,14 +19,14 @@ use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
+use crate::generator::spec::Span;
+use crate::generator::stream::{Shard, WindowEnd};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
 use crate::sink::SinkError;
 use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
-use crate::spec::Span;
-use crate::stream::{Shard, WindowEnd};
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;

@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format;
 
 use super::failure::Place;
+use crate::generator::stream::Window;
 use crate::report::Heading;
-use crate::stream::Window;
 
 /// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
 const TARGET: &str = "run";

@@ -13,13 +13,13 @@ use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr, to_stdout};
+use crate::generator::spec::StreamSpec;
+use crate::generator::stream::Stream;
 use crate::sink::Stop;
 use crate::sink::kafka::Cluster;
 use crate::source::files::{Files, Manifest};
 use crate::source::topics::Topics;
 use crate::source::{Source, SourceError};
-use crate::spec::StreamSpec;
-use crate::stream::Stream;
 use crate::verify::{Demand, Outcome, Verdict, explain, verify};
 
 /// Options of `verify`.

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::{LATENESS_BOUNDS_US, Metrics, State, load};
-use crate::spec::{STREAM_VERSION, Stage};
+use crate::generator::spec::Stage;
+use crate::generator::version::STREAM_VERSION;
 
 /// All families. Values of labels need no escapes: topic names, codes and versions have none of the characters that do.
 pub(super) fn text(metrics: &Metrics) -> String {
@@ -113,8 +114,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::record::Record;
-    use crate::spec::Layout;
+    use crate::generator::record::Record;
+    use crate::generator::spec::Layout;
 
     #[test]
     fn millionths_read_as_decimals() {

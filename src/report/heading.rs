@@ -5,11 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{counted, grouped};
-use crate::auction::Auctions;
-use crate::digest::Digest;
-use crate::spec::STREAM_VERSION;
-use crate::stream::{Part, Window};
-use crate::timestamp::Timestamp;
+use crate::generator::auction::Auctions;
+use crate::generator::digest::Digest;
+use crate::generator::stream::{Assignment, Window};
+use crate::generator::timestamp::Timestamp;
+use crate::generator::version::STREAM_VERSION;
 
 /// What a run is about to play: said at its start, and part of its report.
 #[derive(Debug, Serialize)]
@@ -48,7 +48,7 @@ struct WindowReport {
 impl Heading {
     /// The heading of a part of a window of a stream.
     #[must_use]
-    pub fn new(auctions: &Auctions, part: &Part) -> Self {
+    pub fn new(auctions: &Auctions, part: &Assignment) -> Self {
         let spec = auctions.spec();
         Self {
             stream_id: spec.stream_id(),

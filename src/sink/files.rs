@@ -18,10 +18,10 @@ use sha2::digest::Digest as _;
 use self::held::Held;
 use self::manifest::{Head, Manifest, ManifestFile, Named};
 use super::{Sink, SinkError, Stop};
-use crate::digest::Digest;
-use crate::record::{Record, envelope};
-use crate::spec::{Layout, Stage, StreamSpec, Topic};
-use crate::stream::{Part, Stream};
+use crate::generator::digest::Digest;
+use crate::generator::record::{Record, envelope};
+use crate::generator::spec::{Layout, Stage, StreamSpec, Topic};
+use crate::generator::stream::{Assignment, Stream};
 
 /// Large enough that the cost of a write does not show.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -43,7 +43,7 @@ pub struct Files {
     envelope: bool,
     spec: StreamSpec,
     layout: Layout,
-    part: Part,
+    part: Assignment,
     topics: [NdjsonFile; 4],
 }
 
@@ -57,7 +57,7 @@ impl Files {
         folder: &Path,
         envelope: bool,
         stream: &Stream,
-        part: &Part,
+        part: &Assignment,
         stop: &Stop,
     ) -> Result<Option<u64>, SinkError> {
         require_short_names(stream.layout())?;
@@ -80,7 +80,7 @@ impl Files {
     ///
     /// # Errors
     /// If it holds what no run wrote, or the folder cannot be read or written.
-    pub fn replace(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
+    pub fn replace(folder: &Path, envelope: bool, stream: &Stream, part: &Assignment) -> Result<Self, SinkError> {
         require_short_names(stream.layout())?;
         if let Some(held) = Held::read(folder)? {
             held.remove(folder)?;
@@ -92,7 +92,7 @@ impl Files {
     ///
     /// # Errors
     /// If the folder cannot be made or read, or is not empty.
-    pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Part) -> Result<Self, SinkError> {
+    pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Assignment) -> Result<Self, SinkError> {
         let layout = stream.layout();
         require_short_names(layout)?;
         require_empty(folder, "--out")?;

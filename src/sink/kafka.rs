@@ -61,10 +61,10 @@ pub use self::topics::{Existing, Times, TopicSettings};
 use self::transactions::Transactions;
 use self::waiting::Waiting;
 use super::{Sink, SinkError, Stop};
+use crate::generator::record::Record;
+use crate::generator::spec::Layout;
+use crate::generator::stream::Shard;
 use crate::metrics::Metrics;
-use crate::record::Record;
-use crate::spec::Layout;
-use crate::stream::Shard;
 
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
@@ -230,7 +230,7 @@ impl Sink for Kafka {
         }
         if !record.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            let add = |headers: OwnedHeaders, header: &crate::record::Header| {
+            let add = |headers: OwnedHeaders, header: &crate::generator::record::Header| {
                 headers.insert(KafkaHeader { key: header.name, value: Some(header.value.as_str()) })
             };
             message = message.headers(record.headers.iter().fold(headers, add));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::manifest::Manifest;
 use super::{LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::spec::{Layout, Stage};
+use crate::generator::spec::{Layout, Stage};
 
 /// A line that is longer is none of ours.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;

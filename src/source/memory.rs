@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::record::Record;
-use crate::spec::{Layout, Stage};
+use crate::generator::record::Record;
+use crate::generator::spec::{Layout, Stage};
 
 /// A source of records in memory, one log a partition.
 #[derive(Debug, Clone)]
@@ -68,8 +68,9 @@ impl LogRecord {
     /// A record as it stands in a log that took it at an offset.
     #[must_use]
     pub fn of(record: &Record, offset: i64) -> Self {
-        let header =
-            |header: &crate::record::Header| (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()));
+        let header = |header: &crate::generator::record::Header| {
+            (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()))
+        };
         Self {
             offset,
             parts: Parts::All,

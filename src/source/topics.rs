@@ -14,9 +14,9 @@ use std::sync::Arc;
 use self::reader::{Reader, Span};
 pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
 use super::{LogPlace, LogRecord, Source, SourceError};
+use crate::generator::spec::{Layout, Stage};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, Edge, KafkaError};
-use crate::spec::{Layout, Stage};
 
 /// A log that ends in control records only is read further back for its last record; each time so many times as far.
 const DEEPER: i64 = 8;

@@ -7,10 +7,10 @@ use super::log::{Bounds, Log, LogRecord, Range};
 use super::place::{differing_part, find, foreign};
 use super::sequence::Sequence;
 use super::{Ask, QUEUE_AUCTIONS, Tail, TailError, Tails};
-use crate::auction::emit_lag_ms_max;
-use crate::record::Record;
-use crate::spec::Stage;
-use crate::stream::{Position, Positions, Window};
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::spec::delays::emit_lag_ms_max;
+use crate::generator::stream::{Position, Positions, Window};
 
 /// Between a record and its planned duplicate so many others of the partition are looked at.
 const BETWEEN_COPIES_MAX: i64 = 100_000;

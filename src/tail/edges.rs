@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use super::place::place;
 use super::{Ask, DEPTH, Misfit, Tail, TailError, Tails};
-use crate::spec::Stage;
-use crate::stream::Position;
+use crate::generator::spec::Stage;
+use crate::generator::stream::Position;
 
 /// So many offsets are looked at first: a transaction's last record, and the end that follows it.
 const NEAR: i64 = 2;

@@ -6,8 +6,8 @@ use super::compare::Checked;
 use super::error::Misfit;
 use super::log::Bounds;
 use super::{QUEUE_AUCTIONS, Tail, TailError};
-use crate::spec::Stage;
-use crate::stream::Position;
+use crate::generator::spec::Stage;
+use crate::generator::stream::Position;
 
 impl Checked<'_> {
     /// The last record that each partition holds, or held before retention removed it: as was committed, or by counting.

@@ -1,9 +1,9 @@
 //! Why a log is not gone on with, and the ways out.
 
+use crate::generator::spec::{Stage, TopicName};
+use crate::generator::stream::{Position, WindowError};
+use crate::generator::timestamp::Timestamp;
 use crate::sink::KafkaError;
-use crate::spec::{Stage, TopicName};
-use crate::stream::{Position, WindowError};
-use crate::timestamp::Timestamp;
 
 /// Why a run cannot begin behind what the topics hold.
 #[derive(Debug, thiserror::Error)]

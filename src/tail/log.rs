@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::TailError;
+use crate::generator::spec::Stage;
 use crate::sink::kafka::GroupCommitted;
-use crate::spec::Stage;
 
 /// Four topics' partitions, which can be looked at and read.
 pub trait Log {

@@ -2,9 +2,9 @@
 
 use super::error::Misfit;
 use super::log::LogRecord;
-use crate::record::{HEADER_NAMES, Record};
-use crate::spec::Stage;
-use crate::stream::{Position, Stream};
+use crate::generator::record::{HEADER_NAMES, Record};
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Position, Stream};
 
 /// The positions of a record that was read from a partition of a stage's topic, if it is, byte for byte, the stream's record there: several
 /// where planned faults repeat it, least first.

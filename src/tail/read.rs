@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::TailError;
 use super::log::{Each, LogRecord, Range};
+use crate::generator::spec::Stage;
 use crate::sink::kafka::Reading;
 use crate::sink::{KafkaError, Stop};
-use crate::spec::Stage;
 
 /// How long all partitions may stay silent before their ends.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::compare::Checked;
 use super::log::{Bounds, Log};
 use super::{Ask, Start, Tail, TailError, Tails};
+use crate::generator::spec::Stage;
+use crate::generator::stream::Position;
 use crate::sink::kafka::Committed;
-use crate::spec::Stage;
-use crate::stream::Position;
 
 /// What was committed of the shard's partitions, as far as it fits to the log.
 #[derive(Debug, Default)]

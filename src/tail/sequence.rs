@@ -1,7 +1,7 @@
 //! The positions that a partition's tail should have, and where in them it can begin.
 
 use super::Tail;
-use crate::stream::Position;
+use crate::generator::stream::Position;
 
 /// Positions of one partition, in order. Where planned faults repeat records, a tail can begin at more than one of them; comparing its
 /// records leaves one.

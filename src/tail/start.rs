@@ -6,10 +6,10 @@ use super::edges::read_first;
 use super::log::{Bounds, Log, Range};
 use super::place::differing_part;
 use super::{Ask, Misfit, Tail, TailError, Tails};
-use crate::auction::emit_lag_ms_max;
-use crate::record::Record;
-use crate::spec::Stage;
-use crate::stream::{Part, Position, Shard, Window, WindowEnd};
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::spec::delays::emit_lag_ms_max;
+use crate::generator::stream::{Assignment, Position, Shard, Window, WindowEnd};
 
 /// The window on topics that hold records, and whether it is known where it starts: a removed head means only that it was before
 /// all that is left.
@@ -122,8 +122,8 @@ fn owes_nothing(ask: &Ask<'_>, bounds: &[Vec<Bounds>; 4], tails: &Tails, start: 
     }
     let from_ms = stream.auctions().plan(start).request_ms - stream.auctions().spec().lag_ms_max();
     let from = stream.auctions().first_from_ms(from_ms);
-    let before = Part::new(Window::auctions(from, start - from), Shard::WHOLE, held);
-    match stream.records_of_part(&before).next() {
+    let before = Assignment::new(Window::auctions(from, start - from), Shard::WHOLE, held);
+    match stream.assigned_records(&before).next() {
         Some(_) => Err(TailError::StartUnknown { what: "what its last removed auctions still owe" }),
         None => Ok(()),
     }

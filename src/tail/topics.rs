@@ -11,10 +11,10 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::TailError;
 use super::log::{Bounds, Each, Log, LogRecord, Range};
 use super::read::{Feed, Show, read_ranges};
+use crate::generator::spec::{Layout, Stage};
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, read_group_offsets};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
-use crate::spec::{Layout, Stage};
 
 /// A dead process has nothing more to send, but its kernel may have: what was in the socket when it died. That is on its way for
 /// as long as a packet may be lost three times in a row (0.2, 0.4 and 0.8 s until it is sent again) and the broker takes to store

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::record::{Record, envelope};
+use crate::generator::record::{Record, envelope};
+use crate::generator::spec::TopicName;
 use crate::source::{LogRecord, Parts};
-use crate::spec::TopicName;
 
 /// Where two records part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,7 +93,7 @@ fn first_difference(found: Option<&[u8]>, expected: Option<&[u8]>) -> Option<usi
 /// Where headers part: in one's name or value, or in their number.
 fn headers_byte(found: &LogRecord, expected: &Record) -> Option<(&'static str, Option<usize>)> {
     let mut pairs = found.headers.iter().zip(&expected.headers);
-    let differs = |((name, value), header): (&(Vec<u8>, Option<Vec<u8>>), &crate::record::Header)| {
+    let differs = |((name, value), header): (&(Vec<u8>, Option<Vec<u8>>), &crate::generator::record::Header)| {
         first_difference(Some(name), Some(header.name.as_bytes()))
             .or_else(|| first_difference(value.as_deref(), Some(header.value.as_bytes())))
     };

@@ -2,12 +2,12 @@
 
 use super::identify::Identifier;
 use super::span::{Begin, Span};
-use crate::fingerprint::Fingerprints;
-use crate::record::Record;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Position, Stream};
 use crate::sink::Stop;
 use crate::source::{LogIndex, LogRecord, Source};
-use crate::spec::Stage;
-use crate::stream::{Position, Stream};
 
 /// What all logs share while they are compared.
 pub(super) struct Comparison<'a> {

@@ -1,8 +1,8 @@
 //! What the first or the last records of logs can be.
 
 use super::identify::Identifier;
+use crate::generator::stream::{Position, Stream};
 use crate::source::{LogIndex, LogPlace, LogRecord};
-use crate::stream::{Position, Stream};
 
 /// Which end of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

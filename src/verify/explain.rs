@@ -6,10 +6,10 @@ mod search;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use crate::record::{HEADER_NAMES, Record};
+use crate::generator::record::{HEADER_NAMES, Record};
+use crate::generator::spec::{Layout, Stage, StreamSpec};
+use crate::generator::stream::{Position, Stream, Window};
 use crate::source::{LogIndex, LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::spec::{Layout, Stage, StreamSpec};
-use crate::stream::{Position, Stream, Window};
 
 /// So many records of each log are read, and so many logs of each topic.
 const RECORDS_MAX: usize = 64;

@@ -8,11 +8,11 @@ use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use super::compare::is_same;
-use crate::record::{HEADER_NAMES, Record};
+use crate::generator::record::{HEADER_NAMES, Record};
+use crate::generator::spec::{KeyBy, Stage};
+use crate::generator::stream::{Position, Stream};
+use crate::generator::timestamp::{LIMIT_MS, parse_time_ms};
 use crate::source::{LogRecord, Parts};
-use crate::spec::{KeyBy, Stage};
-use crate::stream::{Position, Stream};
-use crate::timestamp::{LIMIT_MS, parse_time_ms};
 
 /// Knows the records of one stream.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use super::compare::{is_same, resembles};
 use super::comparison::{Comparison, Held, Standing};
 use super::finding::{Class, Counts, Difference};
 use super::missing::Missing;
-use crate::fingerprint::Fingerprints;
-use crate::record::Record;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::stream::Position;
 use crate::sink::KafkaError;
 use crate::source::{LogPlace, LogRecord, Source, SourceError};
-use crate::stream::Position;
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.
 pub(super) const LOOK: usize = 8;

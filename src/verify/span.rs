@@ -1,9 +1,9 @@
 //! What a log is to hold: asked for, or inferred from its heads and tails.
 
 use super::edge::Edge;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Position, Stream, Window};
 use crate::source::{LogIndex, LogPlace};
-use crate::spec::Stage;
-use crate::stream::{Position, Stream, Window};
 
 /// So many auctions are looked at to tell which of them may be in the window. Those beyond may all be.
 const UNSURE_MAX: u64 = 1_000_000;

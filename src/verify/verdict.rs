@@ -8,10 +8,10 @@ use super::comparison::Comparison;
 use super::log::Log;
 use super::span::Known;
 use super::{Counts, Difference};
-use crate::digest::Digest;
+use crate::generator::digest::Digest;
+use crate::generator::spec::{Stage, TopicName};
+use crate::generator::timestamp::Timestamp;
 use crate::report::Heading;
-use crate::spec::{Stage, TopicName};
-use crate::timestamp::Timestamp;
 
 /// What logs were found to hold. [`std::fmt::Display`] is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]
@@ -135,7 +135,7 @@ impl Verdict {
             counts,
             not_compared,
             logs: logs.iter().map(|log| LogVerdict::new(with, log)).collect(),
-            fingerprint: with.fingerprints.as_ref().map(crate::fingerprint::Fingerprints::total),
+            fingerprint: with.fingerprints.as_ref().map(crate::generator::fingerprint::Fingerprints::total),
             hints: hints(&counts, logs),
         }
     }

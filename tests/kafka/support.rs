@@ -9,8 +9,8 @@ use std::env;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
 
 #[path = "../patience/mod.rs"]
 pub(crate) mod patience;

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mock_data_gen::record::{Header, Record};
+use mock_data_gen::generator::record::{Header, Record};
+use mock_data_gen::generator::spec::Stage;
 use mock_data_gen::sink::Stop;
-use mock_data_gen::spec::Stage;
 use mock_data_gen::tail::{Bounds, Each, Feed, Log, LogRecord, Range, Show, TailError, read_ranges};
 
 use crate::{Random, SETTLE_MS};

@@ -10,14 +10,14 @@ use super::super::partitions::require_partitions;
 use super::super::play::Player;
 use super::super::resume::Course;
 use super::super::run::Resume;
+use crate::generator::spec::TopicName;
+use crate::generator::stream::Stream;
+use crate::generator::timestamp::Timestamp;
 use crate::report::{Resumed, grouped};
 use crate::sink::kafka::{Cluster, KafkaError, TopicState};
 use crate::source::topics::Topics;
 use crate::source::{LogRecord, Source};
-use crate::spec::TopicName;
-use crate::stream::Stream;
 use crate::tail::{Log, TailError, TopicLog};
-use crate::timestamp::Timestamp;
 
 /// What a run would do.
 #[derive(Debug, Serialize)]

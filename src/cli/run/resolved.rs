@@ -6,11 +6,11 @@ use super::super::Failure;
 use super::super::partitions::require_partitions;
 use super::super::play::Player;
 use super::{Resume, RunArgs};
+use crate::generator::stream::{Stream, Window, WindowEnd, WindowError};
 use crate::metrics::Metrics;
 use crate::pace::{Pace, wall_clock_us};
 use crate::sink::Stop;
 use crate::sink::kafka::Property;
-use crate::stream::{Stream, Window, WindowEnd, WindowError};
 
 /// Options that were found to fit together, resolved.
 #[derive(Debug)]

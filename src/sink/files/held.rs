@@ -10,7 +10,7 @@ use sha2::Sha256;
 use sha2::digest::Digest as _;
 
 use super::{BEGUN, MANIFEST};
-use crate::digest::Digest;
+use crate::generator::digest::Digest;
 use crate::sink::{SinkError, Stop};
 
 /// What a manifest is asked for, and how a difference is told.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::digest::Digest;
-use crate::spec::{Layout, STREAM_VERSION, Stage, StreamSpec, Topic};
-use crate::stream::Part;
+use crate::generator::digest::Digest;
+use crate::generator::spec::{Layout, Stage, StreamSpec, Topic};
+use crate::generator::stream::Assignment;
+use crate::generator::version::STREAM_VERSION;
 
 /// The whole file.
 #[derive(Debug, Serialize)]
@@ -40,7 +41,7 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    pub(super) fn new(stream: (&'a StreamSpec, &'a Layout), part: &Part, envelope: bool, complete: bool) -> Self {
+    pub(super) fn new(stream: (&'a StreamSpec, &'a Layout), part: &Assignment, envelope: bool, complete: bool) -> Self {
         let (spec, layout) = stream;
         let (window, shard) = (part.window(), part.shard());
         Self {

@@ -18,8 +18,8 @@ use super::last_error::LastError;
 use super::timeouts::{CONNECTION, CREATION, READY};
 use super::topics::{self, Existing, TopicSettings};
 use super::{KafkaError, Property, properties};
+use crate::generator::spec::{Layout, Partitions, Stage, Topic, TopicName};
 use crate::sink::Stop;
-use crate::spec::{Layout, Partitions, Stage, Topic, TopicName};
 
 /// The address of the product document's compose file.
 pub const DEFAULT_BROKERS: &str = "kafka:9092";

@@ -11,7 +11,7 @@
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
 use super::{KafkaError, Obstacle};
-use crate::spec::{Layout, Stage};
+use crate::generator::spec::{Layout, Stage};
 
 /// Acknowledgements of one run.
 #[derive(Debug)]

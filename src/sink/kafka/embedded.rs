@@ -10,10 +10,10 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use super::KafkaError;
-use crate::record::Record;
+use crate::generator::record::Record;
+use crate::generator::spec::Layout;
+use crate::generator::stream::{Stream, Window};
 use crate::sink::Stop;
-use crate::spec::Layout;
-use crate::stream::{Stream, Window};
 
 /// What the mock cluster keeps of a partition.
 const PARTITION_BYTES: u64 = 5 * 1024 * 1024;

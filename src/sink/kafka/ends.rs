@@ -14,7 +14,7 @@ use super::error::is_denial;
 use super::last_error::LastError;
 use super::timeouts::{READY, SETTLING_WAIT};
 use super::{KafkaError, Obstacle};
-use crate::spec::{Layout, Stage, Topic, TopicName};
+use crate::generator::spec::{Layout, Stage, Topic, TopicName};
 
 /// A partition whose transaction is being ended is looked at this often.
 const MARKING_WAIT: Duration = Duration::from_millis(5);

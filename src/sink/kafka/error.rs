@@ -11,7 +11,7 @@ pub use self::obstacle::Obstacle;
 pub(super) use self::obstacle::{is_denial, is_denied};
 pub use self::reading::Reading;
 use super::recreate::RecreationError;
-use crate::spec::TopicName;
+use crate::generator::spec::TopicName;
 
 /// Why Kafka could not be written or read.
 #[derive(Debug, thiserror::Error)]

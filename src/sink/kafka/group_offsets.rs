@@ -26,11 +26,11 @@ use super::beside::beside;
 use super::ends::is_silence;
 use super::timeouts::SETTLING_WAIT;
 use super::{Cluster, Deliveries, KafkaError, LastError};
-use crate::digest::Digest;
-use crate::record::Record;
+use crate::generator::digest::Digest;
+use crate::generator::record::Record;
+use crate::generator::spec::{Layout, Stage};
+use crate::generator::stream::{Assignment, Position, Progress, Stream};
 use crate::sink::Stop;
-use crate::spec::{Layout, Stage};
-use crate::stream::{Part, Position, Progress, Stream};
 
 /// Idempotent delivery commits this often. After a crash, records that were stored since are counted, where the log has lost them.
 const EVERY: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ pub(super) struct GroupOffsets {
     consumer: Arc<Client>,
     committer: Committer,
     layout: Layout,
-    part: Part,
+    part: Assignment,
     is_exact: bool,
     /// By stage and partition the offset after all that was sent, and the one that was committed last.
     sent_to: [Vec<i64>; 4],
@@ -114,7 +114,7 @@ pub(super) struct GroupOffsets {
 
 impl GroupOffsets {
     /// Nothing is committed yet: each partition ends at its offset, and holds what the part says.
-    pub(super) fn new(cluster: &Cluster, group: &str, part: &Part, is_exact: bool) -> Result<Self, KafkaError> {
+    pub(super) fn new(cluster: &Cluster, group: &str, part: &Assignment, is_exact: bool) -> Result<Self, KafkaError> {
         let consumer = Arc::new(consumer(cluster, group)?);
         Ok(Self {
             group: group.to_owned(),
@@ -133,7 +133,7 @@ impl GroupOffsets {
     }
 
     /// Another client goes on with a part, behind these offsets.
-    pub(super) fn begin(&mut self, part: &Part, end_offsets: &[Vec<i64>; 4]) {
+    pub(super) fn begin(&mut self, part: &Assignment, end_offsets: &[Vec<i64>; 4]) {
         self.part = part.clone();
         self.sent_to.clone_from(end_offsets);
         self.committed_to.clone_from(end_offsets);
@@ -270,7 +270,7 @@ impl std::fmt::Debug for GroupOffsets {
     }
 }
 
-fn owned<'a>(layout: &'a Layout, part: &'a Part) -> impl Iterator<Item = (Stage, u32)> + 'a {
+fn owned<'a>(layout: &'a Layout, part: &'a Assignment) -> impl Iterator<Item = (Stage, u32)> + 'a {
     let of_stage = |stage| (0..layout.topic(stage).partitions.count()).map(move |partition| (stage, partition));
     Stage::ALL.into_iter().flat_map(of_stage).filter(|&(_, partition)| part.shard().owns(partition))
 }

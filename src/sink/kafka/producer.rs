@@ -9,8 +9,8 @@ use rdkafka::producer::BaseProducer;
 use super::reports::Reports;
 use super::waiting::PATIENCE;
 use super::{Cluster, KafkaError, transactions};
+use crate::generator::stream::Shard;
 use crate::metrics::Metrics;
-use crate::stream::Shard;
 
 /// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
 /// how far an earlier writer's last requests can reach.

@@ -18,10 +18,10 @@ use super::last_error::LastError;
 use super::timeouts::READY;
 use super::topics::{ask, options};
 use super::{Kafka, KafkaError};
+use crate::generator::spec::TopicName;
+use crate::generator::stream::Shard;
 use crate::metrics::Metrics;
 use crate::sink::Stop;
-use crate::spec::TopicName;
-use crate::stream::Shard;
 
 /// Topics that are being deleted are looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

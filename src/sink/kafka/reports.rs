@@ -15,8 +15,8 @@ use super::cluster::Cluster;
 use super::delivery::Deliveries;
 use super::waiting::PATIENCE;
 use super::{client_log, throttle};
+use crate::generator::spec::Stage;
 use crate::metrics::Metrics;
-use crate::spec::Stage;
 
 /// What the client complained of longer ago is no reason for what happens now.
 const RECENT: Duration = Duration::from_secs(30);

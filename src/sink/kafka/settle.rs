@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::producer::Producer;
 
 use super::{At, Ends, Kafka, KafkaError, LastError};
-use crate::spec::Stage;
+use crate::generator::spec::Stage;
 
 /// How long the control records of a committed transaction may take to reach its partitions.
 const MARKED: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use super::Kafka;
 use super::causes::Causes;
 use super::delivery::Deliveries;
 use super::waiting::PATIENCE;
-use crate::spec::Stage;
+use crate::generator::spec::Stage;
 
 /// Partitions are looked at this often.
 const LOOK: Duration = Duration::from_secs(1);

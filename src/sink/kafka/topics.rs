@@ -16,8 +16,8 @@ use super::last_error::LastError;
 use super::refusal::Refusal;
 use super::timeouts::READY;
 use super::{KafkaError, Obstacle};
+use crate::generator::spec::{Topic, TopicName};
 use crate::sink::Stop;
-use crate::spec::{Topic, TopicName};
 
 /// How old records may be, how far ahead of the clock, and both for brokers before 3.6.
 const BEFORE: &str = "message.timestamp.before.max.ms";

@@ -23,9 +23,9 @@ use super::producer::producer;
 use super::timeouts::{POLL_WAIT, READY};
 use super::waiting::{PATIENCE, Waiting};
 use super::{Kafka, KafkaError, SinkError};
-use crate::digest::Digest;
-use crate::spec::Layout;
-use crate::stream::Shard;
+use crate::generator::digest::Digest;
+use crate::generator::spec::Layout;
+use crate::generator::stream::Shard;
 
 /// A transaction is committed at this age, or with so many records: a read-committed reader waits so long, and so many are sent
 /// again after a crash.
@@ -303,7 +303,7 @@ mod tests {
         let layout = Layout::default();
         let worker = "1/3".parse().unwrap();
         assert_eq!(transactional_id(&layout, worker), "mock-data-gen-3183ae57c3727d58-1-of-3");
-        let more = layout.with_partitions([crate::spec::Partitions::new(7).unwrap(); 4]);
+        let more = layout.with_partitions([crate::generator::spec::Partitions::new(7).unwrap(); 4]);
         assert_eq!(transactional_id(&more, worker), transactional_id(&layout, worker));
         assert_ne!(transactional_id(&layout, Shard::WHOLE), transactional_id(&layout, worker));
     }

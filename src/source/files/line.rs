@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::{LogRecord, Parts, refill};
 
-/// See [`crate::record::envelope`].
+/// See [`crate::generator::record::envelope`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope<'a> {
@@ -102,9 +102,9 @@ pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::envelope;
-    use crate::spec::{Faults, Layout, Stage, StreamSpec};
-    use crate::stream::{Stream, Window};
+    use crate::generator::record::envelope;
+    use crate::generator::spec::{Faults, Layout, Stage, StreamSpec};
+    use crate::generator::stream::{Stream, Window};
 
     #[test]
     fn an_envelope_is_taken_apart_into_the_record_that_it_was_made_of() {

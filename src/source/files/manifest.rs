@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::SourceError;
-use crate::spec::{Layout, Partitions, Stage};
-use crate::stream::Window;
+use crate::generator::spec::{Layout, Partitions, Stage};
+use crate::generator::stream::Window;
 
 /// The parts of `manifest.json` that matter to a reader.
 #[derive(Debug, Clone, Deserialize)]

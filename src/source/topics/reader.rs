@@ -14,9 +14,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::super::{LogRecord, Parts, refill};
+use crate::generator::spec::TopicName;
 use crate::sink::Stop;
 use crate::sink::kafka::{Cluster, KafkaError, LastError, Reading};
-use crate::spec::TopicName;
 
 /// How long a partition may stay silent before its end.
 const PATIENCE: Duration = Duration::from_secs(30);

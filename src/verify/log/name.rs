@@ -4,9 +4,9 @@ use super::super::compare::{is_same, parting};
 use super::super::comparison::{Comparison, Held};
 use super::super::finding::{Class, Difference, Shown};
 use super::{EARLY_MAX, Log};
-use crate::record::Record;
+use crate::generator::record::Record;
+use crate::generator::stream::Position;
 use crate::source::Parts;
-use crate::stream::Position;
 
 impl Log {
     pub(super) fn absent(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {

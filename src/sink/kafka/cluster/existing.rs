@@ -4,8 +4,8 @@ use super::super::KafkaError;
 use super::super::ends::{At, Edge};
 use super::super::topics::{self, BrokerSettings, Existing, Judged, Times};
 use super::{Cluster, Looker, Target};
+use crate::generator::spec::{Topic, TopicName};
 use crate::sink::Stop;
-use crate::spec::{Topic, TopicName};
 
 impl Cluster {
     /// What the broker's own settings mean for topics that are missing, if any is missing.

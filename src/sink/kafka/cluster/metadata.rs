@@ -15,8 +15,8 @@ use super::super::timeouts::{CONNECT, CONNECT_FAR, READY, SETTLING_WAIT};
 use super::super::{KafkaError, Obstacle, Property};
 use super::named::{Named, is_named};
 use super::{Cluster, DEFAULT_BROKERS, Looker, Transfer};
+use crate::generator::spec::{Layout, LayoutError, Partitions, Stage};
 use crate::sink::Stop;
-use crate::spec::{Layout, LayoutError, Partitions, Stage};
 
 impl Cluster {
     /// Looks for topics that are to be read. Each brings its own partition count; nothing is created.

@@ -1,7 +1,7 @@
 //! What a topic is before a run.
 
+use crate::generator::spec::{Partitions, TopicName};
 use crate::sink::KafkaError;
-use crate::spec::{Partitions, TopicName};
 
 /// What a topic is before a run.
 #[derive(Debug)]

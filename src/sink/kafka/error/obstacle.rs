@@ -2,7 +2,7 @@
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
-use crate::spec::TopicName;
+use crate::generator::spec::TopicName;
 
 /// What stands between a run and its topics until somebody grants or sets something.
 #[derive(Debug, Clone, thiserror::Error)]

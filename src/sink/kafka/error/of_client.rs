@@ -6,7 +6,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
 use super::super::ends::is_silence;
 use super::{KafkaError, Obstacle, is_denied};
-use crate::spec::TopicName;
+use crate::generator::spec::TopicName;
 
 impl From<ClientError> for KafkaError {
     fn from(error: ClientError) -> Self {

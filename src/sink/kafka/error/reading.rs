@@ -1,6 +1,6 @@
 //! Why a reader came to no end.
 
-use crate::spec::TopicName;
+use crate::generator::spec::TopicName;
 
 /// Why a reader came to no end.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use rdkafka::producer::Producer;
 
 use super::super::{Cluster, Kafka, KafkaError, ends};
 use super::{GroupOffsets, read_group_offsets};
-use crate::stream::Part;
+use crate::generator::stream::Assignment;
 
 impl Kafka {
     /// Commits group offsets beside the records of a part, from where the log ends now, as [`Kafka::append_behind`] was told. Where
@@ -13,7 +13,7 @@ impl Kafka {
     ///
     /// # Errors
     /// If an earlier run's offsets can be read and no longer committed.
-    pub fn commit_offsets(&mut self, cluster: &Cluster, group: &str, part: &Part) -> Result<(), KafkaError> {
+    pub fn commit_offsets(&mut self, cluster: &Cluster, group: &str, part: &Assignment) -> Result<(), KafkaError> {
         let mut offsets = GroupOffsets::new(cluster, group, part, self.transactions.is_some())?;
         offsets.begin(part, &self.producer.context().deliveries().next_offsets());
         match offsets.commit_first(&self.stop) {
@@ -35,7 +35,7 @@ impl Kafka {
     }
 
     /// Another client goes on with a part, from where the log ends now, as [`Kafka::append_behind`] was told.
-    pub fn renew_offsets(&mut self, part: &Part) {
+    pub fn renew_offsets(&mut self, part: &Assignment) {
         let ends = self.producer.context().deliveries().next_offsets();
         if let Some(offsets) = &mut self.offsets {
             offsets.begin(part, &ends);

@@ -8,8 +8,8 @@ use rdkafka::config::ClientConfig;
 use super::super::KafkaError;
 use super::super::last_error::LastError;
 use super::{AFTER, BEFORE, DIFFERENCE, FAR, Times, ask, options};
+use crate::generator::spec::Topic;
 use crate::sink::Stop;
-use crate::spec::Topic;
 
 /// What the settings of some topics mean for a run.
 #[derive(Debug, Default)]
