@@ -174,7 +174,7 @@ fn acknowledgements_are_counted_by_topic_as_they_come() {
     assert!(waited, "no record ever waited for its acknowledgement");
     let seen = metrics.snapshot();
     assert_eq!((seen.released, seen.queue()), (outcome.counts.map(|count| count.records), 0));
-    let text = metrics.text();
+    let text = mock_data_gen::metrics::text(&metrics, "");
     for (topic, count) in layout.topics().iter().zip(outcome.counts) {
         for line in [
             format!("mdg_records_acked_total{{topic=\"{}\"}} {}\n", topic.name, count.records),
@@ -193,7 +193,7 @@ fn records_that_are_refused_are_counted_by_librdkafkas_code() {
     mock.topic_error("clicks", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).unwrap();
     let metrics = Arc::new(Metrics::new(&layout));
     play_counted(&cluster, &stream, 5_000, &Arc::default(), &metrics, |_| {}).unwrap_err();
-    let text = metrics.text();
+    let text = mock_data_gen::metrics::text(&metrics, "");
     assert!(text.contains("mdg_delivery_errors_total{code=\"TOPIC_AUTHORIZATION_FAILED\"} "), "{text}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Snapshot, State};
+use super::counters::{Snapshot, State};
 
 /// A loop that did not go round for so long hangs.
 const HEARTBEAT: Duration = Duration::from_secs(10);

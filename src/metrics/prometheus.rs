@@ -1,15 +1,17 @@
 //! The counters as Prometheus reads them: its text format, version 0.0.4.
 
 use std::fmt::{self, Write};
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::{LATENESS_BOUNDS_US, Metrics, State, load};
+use super::counters::{LATENESS_BOUNDS_US, Metrics, State, load};
 use crate::generator::spec::Stage;
 use crate::generator::version::STREAM_VERSION;
 
-/// All families. Values of labels need no escapes: topic names, codes and versions have none of the characters that do.
-pub(super) fn text(metrics: &Metrics) -> String {
+/// All families, with the version of the Kafka client. Values of labels need no escapes: topic names, codes and versions have none of the characters that do.
+#[must_use]
+pub fn text(metrics: &Metrics, librdkafka: &str) -> String {
     let mut page = Page::default();
-    build(&mut page);
+    build(&mut page, librdkafka);
     let seen = metrics.snapshot();
     page.family("mdg_state", "gauge", "Where the run stands: 1 for the state that it is in.");
     for state in State::ALL {
@@ -49,12 +51,11 @@ pub(super) fn text(metrics: &Metrics) -> String {
     page.0
 }
 
-fn build(page: &mut Page) {
-    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+fn build(page: &mut Page, librdkafka: &str) {
     let stream_version = STREAM_VERSION.to_string();
     page.family("mdg_build_info", "gauge", "Versions of the program, of the stream's law and of librdkafka; always 1.");
     let labels =
-        [("version", env!("CARGO_PKG_VERSION")), ("stream_version", &*stream_version), ("librdkafka", &*librdkafka)];
+        [("version", env!("CARGO_PKG_VERSION")), ("stream_version", &*stream_version), ("librdkafka", librdkafka)];
     page.sample("mdg_build_info", &labels, 1);
 }
 
@@ -70,7 +71,7 @@ fn lateness(page: &mut Page, metrics: &Metrics) {
     }
     let records: u64 = buckets.iter().sum();
     page.sample("mdg_release_lateness_seconds_bucket", &[("le", "+Inf")], records);
-    let sum_us = metrics.lateness_us.load(super::Relaxed);
+    let sum_us = metrics.lateness_us.load(Relaxed);
     page.sample("mdg_release_lateness_seconds_sum", &[], Millionths(sum_us.into()));
     page.sample("mdg_release_lateness_seconds_count", &[], records);
 }
@@ -129,7 +130,7 @@ mod tests {
         for late_us in [0, 500, 501, 1_000, 70_000_000] {
             metrics.late(Duration::from_micros(late_us));
         }
-        let text = metrics.text();
+        let text = text(&metrics, "2.12.1");
         for line in [
             "mdg_release_lateness_seconds_bucket{le=\"0.0005\"} 2",
             "mdg_release_lateness_seconds_bucket{le=\"0.001\"} 4",
@@ -151,7 +152,7 @@ mod tests {
         metrics.delivery_error("MSG_SIZE_TOO_LARGE");
         metrics.client_error("_TRANSPORT");
         metrics.client_error("_TRANSPORT");
-        let text = metrics.text();
+        let text = text(&metrics, "2.12.1");
         for line in [
             "mdg_state{state=\"running\"} 1",
             "mdg_state{state=\"starting\"} 0",
