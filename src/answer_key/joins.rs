@@ -1,9 +1,9 @@
 //! The joins along the funnel, and the funnel itself.
 
 use super::folder::Folder;
+use super::settings::{EDGES, Settings};
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
-use super::{EDGES, Settings};
 use crate::generator::record::own_kind;
 use crate::generator::spec::{KeyBy, Stage};
 use crate::generator::stream::Stream;

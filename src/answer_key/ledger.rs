@@ -1,7 +1,7 @@
 //! The ledger: a row for each record that a planned fault touched, and for each one that it kept from being emitted.
 
-use super::EDGES;
 use super::folder::Folder;
+use super::settings::EDGES;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::generator::auction::CopyKind;

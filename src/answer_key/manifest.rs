@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Settings;
+use super::settings::Settings;
 use super::table::Closed;
 use super::walk::{LogState, Logs};
 use crate::generator::digest::Digest;

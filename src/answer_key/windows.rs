@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Settings;
 use super::folder::Folder;
+use super::settings::Settings;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::generator::spec::{Span, Stage};
