@@ -50,7 +50,7 @@ pub mod source;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub mod tail;
+pub mod resume;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -15,10 +15,10 @@ use crate::generator::stream::{Assignment, Step, Stream, Window};
 use crate::generator::timestamp::Timestamp;
 use crate::pace::{Pace, wall_clock_us};
 use crate::report::Resumed;
+use crate::resume::{ResumeError, ResumePoint, ResumeRequest, Start, TopicLog, find_end};
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
 use crate::source::topics::Topics;
-use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
 use crate::verify::explain;
 
 /// A hole that a live run fills without being asked, where the window starts now.
@@ -149,11 +149,11 @@ impl Player<'_> {
         kafka: &mut Kafka,
     ) -> Result<Assignment, Failure> {
         kafka.replace(cluster, self.shard)?;
-        let ask = Ask { fresh: false, require: false, ..self.ask(stream, start, cluster) };
+        let ask = ResumeRequest { fresh: false, require: false, ..self.ask(stream, start, cluster) };
         let mut log = TopicLog::new(cluster, self.stop)?.beside(group_name(stream));
         let standing = find_end(&ask, &mut log).map_err(|error| match error {
             // All that it held was the stream's when the run began.
-            TailError::Refused { ref why, .. } if why.is_of_a_writer() => Failure::Intruded(error),
+            ResumeError::Refused { ref why, .. } if why.is_of_a_writer() => Failure::Intruded(error),
             error => error.into(),
         })?;
         kafka.append_behind(&standing.end_offsets);
@@ -172,8 +172,8 @@ impl Player<'_> {
         Start::Now(window.start(), end)
     }
 
-    fn ask<'a>(&'a self, stream: &'a Stream, start: Start, cluster: &Cluster) -> Ask<'a> {
-        Ask {
+    fn ask<'a>(&'a self, stream: &'a Stream, start: Start, cluster: &Cluster) -> ResumeRequest<'a> {
+        ResumeRequest {
             stream,
             start,
             shard: self.shard,
@@ -214,7 +214,7 @@ impl Player<'_> {
     ) -> Result<(Course, [Vec<i64>; 4]), Failure> {
         let found = find_end(&self.ask(stream, start, cluster), log);
         let standing = found.map_err(|error| self.explained(stream, start, cluster, error))?;
-        let Standing { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
+        let ResumePoint { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
         if begins {
             return Ok((Course::Play(Beginning { part, resumed: None, first_alone }), end_offsets));
         }
@@ -255,8 +255,8 @@ impl Player<'_> {
     }
 
     /// An error, with the option that explains what the topics hold, where one does.
-    fn explained(&self, stream: &Stream, start: Start, cluster: &Cluster, error: TailError) -> Failure {
-        let may_be = matches!(&error, TailError::Refused { why, .. } if why.may_be_of_options());
+    fn explained(&self, stream: &Stream, start: Start, cluster: &Cluster, error: ResumeError) -> Failure {
+        let may_be = matches!(&error, ResumeError::Refused { why, .. } if why.may_be_of_options());
         let start = if let Start::Given(window) = start { Some(window.start()) } else { None };
         let look = || {
             let mut topics = Topics::open(cluster, self.stop).ok()?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mock_data_gen::generator::record::{Header, Record};
 use mock_data_gen::generator::spec::Stage;
+use mock_data_gen::resume::{Each, Feed, Log, LogRecord, Offsets, Range, ResumeError, Show, read_ranges};
 use mock_data_gen::sink::Stop;
-use mock_data_gen::tail::{Bounds, Each, Feed, Log, LogRecord, Range, Show, TailError, read_ranges};
 
 use crate::{Random, SETTLE_MS};
 
@@ -295,18 +295,18 @@ impl World {
 pub(crate) struct ScriptedLog<'a>(pub(crate) &'a RefCell<World>);
 
 impl Log for ScriptedLog<'_> {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
         let mut world = self.0.borrow_mut();
         world.pass(2);
-        let mut bounds: [Vec<Bounds>; 4] = Default::default();
+        let mut bounds: [Vec<Offsets>; 4] = Default::default();
         for (&at, partition) in &world.partitions {
             let (low, end) = (partition.low as i64, partition.end());
-            bounds[at.0.index()].push(Bounds { low, end, last_stable: world.last_stable(at) });
+            bounds[at.0.index()].push(Offsets { log_start: low, log_end: end, last_stable: world.last_stable(at) });
         }
         Ok(bounds)
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         let mut world = self.0.borrow_mut();
         world.pass(20);
         let random = Random(world.random.next());
@@ -366,7 +366,7 @@ impl<'a> ScriptedFeed<'a> {
 }
 
 impl Feed for ScriptedFeed<'_> {
-    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError> {
+    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, ResumeError> {
         if self.cursors.is_empty() || self.random.percent(10) {
             return Ok(false);
         }
@@ -389,7 +389,7 @@ impl Feed for ScriptedFeed<'_> {
         Ok(true)
     }
 
-    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError> {
+    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, ResumeError> {
         let position = |range: &Range| {
             let cursor = self.cursors.iter().find(|cursor| cursor.at == (range.stage, range.partition))?;
             cursor.is_known.then_some((cursor.from + cursor.next) as i64)

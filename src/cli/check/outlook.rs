@@ -14,10 +14,10 @@ use crate::generator::spec::TopicName;
 use crate::generator::stream::Stream;
 use crate::generator::timestamp::Timestamp;
 use crate::report::{Resumed, grouped};
+use crate::resume::{Log, ResumeError, TopicLog};
 use crate::sink::kafka::{Cluster, KafkaError, TopicState};
 use crate::source::topics::Topics;
 use crate::source::{LogRecord, Source};
-use crate::tail::{Log, TailError, TopicLog};
 
 /// What a run would do.
 #[derive(Debug, Serialize)]
@@ -103,7 +103,7 @@ impl Player<'_> {
                     let (missing, held) = (missing.topic.clone(), held.topic.clone());
                     Err(KafkaError::Deleted { missing, held }.into())
                 }
-                None if self.options.resume == Some(Resume::Require) => Err(TailError::NothingHeld.into()),
+                None if self.options.resume == Some(Resume::Require) => Err(ResumeError::NothingHeld.into()),
                 None => Ok(Outlook::Begin),
             };
         }
@@ -118,7 +118,7 @@ impl Player<'_> {
         match self.course(&stream, self.start(&stream), &cluster, &mut log) {
             Ok((Course::Play(beginning), _)) => Ok(beginning.resumed.map_or(Outlook::Begin, Outlook::Resume)),
             Ok((Course::Nothing(_, resumed), _)) => Ok(Outlook::Nothing(resumed)),
-            Err(Failure::Tail(TailError::Unsettled { topic, partition, .. })) if self.options.is_exactly_once() => {
+            Err(Failure::Resume(ResumeError::Unsettled { topic, partition, .. })) if self.options.is_exactly_once() => {
                 Ok(Outlook::Fence { topic, partition })
             }
             Err(failure) => Err(failure),
@@ -160,7 +160,7 @@ impl Player<'_> {
             let open =
                 (0..).zip(partitions).find(|&(partition, bounds)| self.shard.owns(partition) && bounds.is_open());
             if let Some((partition, _)) = open {
-                let seconds = crate::tail::OPEN_PATIENCE.as_secs();
+                let seconds = crate::resume::OPEN_PATIENCE.as_secs();
                 return Ok(Some(Outlook::Wait { topic: topic.name.clone(), partition, seconds }));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::TailError;
+use super::ResumeError;
 use super::log::{Each, LogRecord, Range};
 use crate::generator::spec::Stage;
 use crate::sink::kafka::Reading;
@@ -20,17 +20,17 @@ pub trait Feed {
     ///
     /// # Errors
     /// If a broker does not answer, or with what `show` says.
-    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError>;
+    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, ResumeError>;
 
     /// For each range the offset after all that was shown, or passed over as a control record; `None` where that is not known yet.
     ///
     /// # Errors
     /// If the client fails.
-    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError>;
+    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, ResumeError>;
 }
 
 /// Takes a record of a partition of a stage's topic.
-pub type Show<'a> = dyn FnMut(Stage, u32, &LogRecord<'_>) -> Result<(), TailError> + 'a;
+pub type Show<'a> = dyn FnMut(Stage, u32, &LogRecord<'_>) -> Result<(), ResumeError> + 'a;
 
 /// Shows the records of ranges that a consumer was assigned, in order within each, until all are read.
 ///
@@ -41,11 +41,11 @@ pub fn read_ranges(
     mut open: Vec<Range>,
     stop: &Stop,
     each: &mut Each<'_>,
-) -> Result<(), TailError> {
+) -> Result<(), ResumeError> {
     let (mut last, mut looked) = (Instant::now(), Instant::now());
     while !open.is_empty() {
         if stop.asked() {
-            return Err(TailError::Stopped);
+            return Err(ResumeError::Stopped);
         }
         let came = feed.poll(&mut |stage, partition, record| {
             // Records that follow a range's end are sent too.
@@ -96,7 +96,7 @@ mod tests {
     struct Ahead {
         logs: Vec<Vec<Entry>>,
         positions: Vec<usize>,
-        /// Which partition is asked next; none of them where the poll stays empty.
+        /// RecordRef partition is asked next; none of them where the poll stays empty.
         turns: VecDeque<Option<usize>>,
     }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     impl Feed for Ahead {
-        fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError> {
+        fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, ResumeError> {
             let turn = self.turns.pop_front();
             let any = (0..self.logs.len()).find(|&partition| self.positions[partition] < self.logs[partition].len());
             let Some(partition) = turn.unwrap_or(any) else { return Ok(false) };
@@ -126,7 +126,7 @@ mod tests {
             Ok(true)
         }
 
-        fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError> {
+        fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, ResumeError> {
             Ok(ranges.iter().map(|range| Some(self.positions[range.partition as usize] as i64)).collect())
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::TailError;
+use super::ResumeError;
 use crate::generator::spec::Stage;
 use crate::sink::kafka::GroupCommitted;
 
@@ -12,20 +12,20 @@ pub trait Log {
     ///
     /// # Errors
     /// If a broker does not answer.
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError>;
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError>;
 
     /// Shows the committed records of some ranges, in order within each, until `each` fails. A partition stands in one range at
     /// most. The ends of transactions, and the records of aborted ones, take offsets and are not shown.
     ///
     /// # Errors
     /// If a broker does not answer, or with what `each` says.
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError>;
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError>;
 
     /// What an earlier run committed of each partition beside the log, by stage; nothing where nobody can or may tell.
     ///
     /// # Errors
     /// If a signal comes.
-    fn committed(&mut self) -> Result<GroupCommitted, TailError> {
+    fn committed(&mut self) -> Result<GroupCommitted, ResumeError> {
         Ok(GroupCommitted::default())
     }
 
@@ -37,30 +37,30 @@ pub trait Log {
 }
 
 /// Takes a record that was read.
-pub type Each<'a> = dyn FnMut(&Range, &LogRecord<'_>) -> Result<(), TailError> + 'a;
+pub type Each<'a> = dyn FnMut(&Range, &LogRecord<'_>) -> Result<(), ResumeError> + 'a;
 
 /// Where a partition's log begins and ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bounds {
+pub struct Offsets {
     /// Offset of its first record: above 0 once retention has removed some.
-    pub low: i64,
+    pub log_start: i64,
     /// Offset that its next record will have.
-    pub end: i64,
-    /// Offset of the first record of the first transaction that has not ended; `end` if all have.
+    pub log_end: i64,
+    /// Offset of the first record of the first transaction that has not ended; `log_end` if all have.
     pub last_stable: i64,
 }
 
-impl Bounds {
+impl Offsets {
     /// Whether somebody's transaction is open there: what stands behind it no reader sees yet.
     #[must_use]
     pub fn is_open(self) -> bool {
-        self.last_stable < self.end
+        self.last_stable < self.log_end
     }
 
     /// Whether it holds no record now.
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.low >= self.end
+        self.log_start >= self.log_end
     }
 }
 

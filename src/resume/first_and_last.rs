@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{Bounds, Each, Log, LogRecord, Range};
-use super::place::place;
-use super::{Ask, DEPTH, Misfit, Tail, TailError, Tails};
+use super::error::{Mismatch, ResumeError};
+use super::limits::DEPTH;
+use super::locate::place;
+use super::log::{Each, Log, LogRecord, Offsets, Range};
+use super::request::ResumeRequest;
+use super::tail::{Tail, Tails};
 use crate::generator::spec::Stage;
 use crate::generator::stream::Position;
 
@@ -18,12 +21,16 @@ const DEEPER: i64 = 8;
 type Placed = BTreeMap<(Stage, u32), (i64, Vec<Position>)>;
 
 /// The same, or why it is none of the stream's.
-type PlacedOrNot = (i64, Result<Vec<Position>, Misfit>);
+type PlacedOrNot = (i64, Result<Vec<Position>, Mismatch>);
 
 /// Places the first and the last record of each partition, and the first one of its tail.
-pub(super) fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Tails, TailError> {
-    let whole = |(stage, partition, bounds): (Stage, u32, Bounds)| {
-        let range = Range { stage, partition, from: bounds.low, end: bounds.end };
+pub(super) fn read_edges(
+    ask: &ResumeRequest<'_>,
+    log: &mut impl Log,
+    bounds: &[Vec<Offsets>; 4],
+) -> Result<Tails, ResumeError> {
+    let whole = |(stage, partition, bounds): (Stage, u32, Offsets)| {
+        let range = Range { stage, partition, from: bounds.log_start, end: bounds.log_end };
         (!bounds.is_empty()).then_some(range)
     };
     let logs: Vec<Range> = ask.owned(bounds).into_iter().filter_map(whole).collect();
@@ -39,7 +46,7 @@ pub(super) fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds
     for (at, (last, lasts)) in lasts {
         let Some((head, heads)) = heads.get(&at) else { continue };
         let (from, mut firsts) = firsts.get(&at).cloned().unwrap_or_else(|| (*head, heads.clone()));
-        if from == *head && bounds[at.0.index()][at.1 as usize].low == 0 {
+        if from == *head && bounds[at.0.index()][at.1 as usize].log_start == 0 {
             // Before any other a partition holds an event's own record.
             firsts.truncate(1);
         }
@@ -49,7 +56,7 @@ pub(super) fn read_edges(ask: &Ask<'_>, log: &mut impl Log, bounds: &[Vec<Bounds
 }
 
 /// Shows the first `count` records of each of some ranges, in order; fewer where there are fewer.
-pub(super) fn read_first(log: &mut impl Log, ranges: &[(Range, i64)], each: &mut Each<'_>) -> Result<(), TailError> {
+pub(super) fn read_first(log: &mut impl Log, ranges: &[(Range, i64)], each: &mut Each<'_>) -> Result<(), ResumeError> {
     let mut open = ranges.to_vec();
     let mut spare = NEAR;
     loop {
@@ -74,14 +81,14 @@ pub(super) fn read_first(log: &mut impl Log, ranges: &[(Range, i64)], each: &mut
     }
 }
 
-fn read_heads(ask: &Ask<'_>, log: &mut impl Log, ranges: &[Range]) -> Result<Placed, TailError> {
+fn read_heads(ask: &ResumeRequest<'_>, log: &mut impl Log, ranges: &[Range]) -> Result<Placed, ResumeError> {
     let mut found = Found::default();
     let ranges: Vec<(Range, i64)> = ranges.iter().map(|&range| (range, 1)).collect();
     read_first(log, &ranges, &mut |range, record| found.add(ask, range, record))?;
     found.placed(ask)
 }
 
-fn read_lasts(ask: &Ask<'_>, log: &mut impl Log, ranges: &[Range]) -> Result<Placed, TailError> {
+fn read_lasts(ask: &ResumeRequest<'_>, log: &mut impl Log, ranges: &[Range]) -> Result<Placed, ResumeError> {
     let mut found = Found::default();
     let mut open = ranges.to_vec();
     let mut depth = NEAR;
@@ -101,7 +108,7 @@ fn read_lasts(ask: &Ask<'_>, log: &mut impl Log, ranges: &[Range]) -> Result<Pla
 struct Found(BTreeMap<(Stage, u32), PlacedOrNot>);
 
 impl Found {
-    fn add(&mut self, ask: &Ask<'_>, range: &Range, record: &LogRecord<'_>) -> Result<(), TailError> {
+    fn add(&mut self, ask: &ResumeRequest<'_>, range: &Range, record: &LogRecord<'_>) -> Result<(), ResumeError> {
         ask.go_on()?;
         let placed = place(ask.stream, range.stage, range.partition, record);
         self.0.insert((range.stage, range.partition), (record.offset, placed));
@@ -109,7 +116,7 @@ impl Found {
     }
 
     /// What they are. Partitions are read in any order; the same log gets the same answer.
-    fn placed(self, ask: &Ask<'_>) -> Result<Placed, TailError> {
+    fn placed(self, ask: &ResumeRequest<'_>) -> Result<Placed, ResumeError> {
         let place = |((stage, partition), (offset, placed)): ((Stage, u32), PlacedOrNot)| {
             let positions = placed.map_err(|why| ask.refuse(stage, partition, Some(offset), why))?;
             Ok(((stage, partition), (offset, positions)))

@@ -8,7 +8,7 @@ use crate::sink::KafkaError;
 /// Why a run cannot begin behind what the topics hold.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TailError {
+pub enum ResumeError {
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
@@ -59,14 +59,14 @@ pub enum TailError {
     /// A partition holds something that does not fit.
     #[error("topic `{topic}`, partition {partition}{}: {why}\n{WAYS_OUT}", at(*.offset))]
     Refused {
-        /// Which topic.
+        /// RecordRef topic.
         topic: TopicName,
-        /// Which partition.
+        /// RecordRef partition.
         partition: u32,
         /// The record, where it is about one.
         offset: Option<i64>,
         /// What does not fit.
-        why: Box<Misfit>,
+        why: Box<Mismatch>,
     },
     /// The log no longer shows where a window from `now` began, and something depends on that.
     #[error(
@@ -89,7 +89,7 @@ fn at(offset: Option<i64>) -> String {
 /// How something in the log does not fit into the stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Misfit {
+pub enum Mismatch {
     /// Not a record of the stream.
     #[error(
         "the record with key {key} and time {} is not of this stream: another program wrote it, or another seed, rate, epoch or key policy",
@@ -105,7 +105,7 @@ pub enum Misfit {
     #[error("{found} belongs to partition {expected} of {partitions}: were partitions added?")]
     Elsewhere {
         /// The record.
-        found: Which,
+        found: RecordRef,
         /// Where it belongs.
         expected: u32,
         /// How many partitions the topic has.
@@ -115,7 +115,7 @@ pub enum Misfit {
     #[error("{found} has another {part} than the stream's: was it written with other options, or altered?")]
     Altered {
         /// The record.
-        found: Which,
+        found: RecordRef,
         /// `value` or `headers`.
         part: &'static str,
     },
@@ -123,7 +123,7 @@ pub enum Misfit {
     #[error("{found} stands before the window, which starts with auction {start}: an earlier --from wrote it")]
     BeforeWindow {
         /// The record.
-        found: Which,
+        found: RecordRef,
         /// The window's first ordinal.
         start: u64,
     },
@@ -131,7 +131,7 @@ pub enum Misfit {
     #[error("{found} stands behind the window, which ends before auction {end}: a larger window wrote it")]
     BehindWindow {
         /// The record.
-        found: Which,
+        found: RecordRef,
         /// The ordinal behind the window's last one.
         end: u64,
     },
@@ -141,17 +141,17 @@ pub enum Misfit {
     )]
     OtherStart {
         /// The first record.
-        found: Which,
+        found: RecordRef,
         /// What should be the first.
-        expected: Which,
+        expected: RecordRef,
     },
     /// A record is missing.
     #[error("{found} stands where {expected} should: records are missing, or other rates or planned faults wrote it")]
     Missing {
         /// The record.
-        found: Which,
+        found: RecordRef,
         /// What should stand there.
-        expected: Which,
+        expected: RecordRef,
     },
     /// Planned faults repeat its last record, and too little is left before it to tell which of the two it is.
     #[error(
@@ -162,7 +162,7 @@ pub enum Misfit {
     )]
     Ambiguous {
         /// The record.
-        one: Which,
+        one: RecordRef,
         /// When the two are due, in milliseconds since 1970.
         emit_ms: [i64; 2],
     },
@@ -174,9 +174,9 @@ pub enum Misfit {
     )]
     Drained {
         /// The record.
-        found: Which,
+        found: RecordRef,
         /// What the larger window has there.
-        expected: Which,
+        expected: RecordRef,
         /// The first auction that the log's window does not have.
         end: u64,
         /// When that one arrives, in milliseconds since 1970.
@@ -189,7 +189,7 @@ pub enum Misfit {
     )]
     Repeated {
         /// The record.
-        found: Which,
+        found: RecordRef,
     },
     /// Retention removed everything, and the start is not known.
     #[error(
@@ -216,17 +216,17 @@ pub enum Misfit {
     )]
     NewTopic {
         /// What should be there.
-        expected: Which,
+        expected: RecordRef,
         /// How far the others are.
-        furthest: Which,
+        furthest: RecordRef,
     },
 }
 
-impl Misfit {
+impl Mismatch {
     /// Whether another value of an option may be all that is wrong.
     #[must_use]
     pub fn may_be_of_options(&self) -> bool {
-        use Misfit::{Altered, Elsewhere, Foreign, Missing, OtherStart, Repeated};
+        use Mismatch::{Altered, Elsewhere, Foreign, Missing, OtherStart, Repeated};
         matches!(
             self,
             Foreign { .. } | Altered { .. } | OtherStart { .. } | Missing { .. } | Repeated { .. } | Elsewhere { .. }
@@ -236,7 +236,7 @@ impl Misfit {
     /// Whether somebody has written it; other misfits are what retention leaves, or follow from the options.
     #[must_use]
     pub fn is_of_a_writer(&self) -> bool {
-        use Misfit::{Altered, BehindWindow, Elsewhere, Foreign, Missing, Repeated};
+        use Mismatch::{Altered, BehindWindow, Elsewhere, Foreign, Missing, Repeated};
         matches!(
             self,
             Foreign { .. } | Elsewhere { .. } | Altered { .. } | BehindWindow { .. } | Missing { .. } | Repeated { .. }
@@ -246,19 +246,19 @@ impl Misfit {
 
 /// A record of the stream, named for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Which {
+pub struct RecordRef {
     stage: Stage,
     ordinal: u64,
     emit_ms: i64,
 }
 
-impl From<Position> for Which {
+impl From<Position> for RecordRef {
     fn from(position: Position) -> Self {
         Self { stage: position.stage, ordinal: position.ordinal, emit_ms: position.emit_ms }
     }
 }
 
-impl std::fmt::Display for Which {
+impl std::fmt::Display for RecordRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the {} of auction {} ({})", self.stage, self.ordinal, Timestamp(self.emit_ms))
     }

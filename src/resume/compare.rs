@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::Misfit;
-use super::log::{Bounds, Log, LogRecord, Range};
-use super::place::{differing_part, find, foreign};
+use super::error::{Mismatch, ResumeError};
+use super::limits::QUEUE_AUCTIONS;
+use super::locate::{differing_part, find, foreign};
+use super::log::{Log, LogRecord, Offsets, Range};
+use super::request::ResumeRequest;
 use super::sequence::Sequence;
-use super::{Ask, QUEUE_AUCTIONS, Tail, TailError, Tails};
+use super::tail::{Tail, Tails};
 use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::spec::delays::emit_lag_ms_max;
@@ -17,7 +19,7 @@ const BETWEEN_COPIES_MAX: i64 = 100_000;
 
 /// Edges that are placed, and the window that they are checked against.
 pub(super) struct Checked<'a> {
-    pub(super) ask: &'a Ask<'a>,
+    pub(super) ask: &'a ResumeRequest<'a>,
     pub(super) window: Window,
     pub(super) tails: &'a Tails,
 }
@@ -35,17 +37,17 @@ type Sequences = BTreeMap<u32, Sequence>;
 
 impl Checked<'_> {
     /// Refuses records from outside the window.
-    pub(super) fn inside(&self) -> Result<(), TailError> {
+    pub(super) fn inside(&self) -> Result<(), ResumeError> {
         let (start, end) = (self.window.start(), self.window.end().unwrap_or(u64::MAX));
         for (&(stage, partition), tail) in self.tails {
             let low = Self::head_offset(tail);
             for (position, offset) in [(tail.head(), low), (tail.last(), Some(tail.end - 1))] {
                 let found = position.into();
                 if position.ordinal < start {
-                    return Err(self.ask.refuse(stage, partition, offset, Misfit::BeforeWindow { found, start }));
+                    return Err(self.ask.refuse(stage, partition, offset, Mismatch::BeforeWindow { found, start }));
                 }
                 if position.ordinal >= end {
-                    return Err(self.ask.refuse(stage, partition, offset, Misfit::BehindWindow { found, end }));
+                    return Err(self.ask.refuse(stage, partition, offset, Mismatch::BehindWindow { found, end }));
                 }
             }
         }
@@ -58,10 +60,10 @@ impl Checked<'_> {
     }
 
     /// Refuses partitions that begin with another record than the window does there.
-    pub(super) fn heads(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+    pub(super) fn heads(&self, bounds: &[Vec<Offsets>; 4]) -> Result<(), ResumeError> {
         for stage in Stage::ALL {
             let whole = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| {
-                of == stage && bounds[stage.index()][partition as usize].low == 0
+                of == stage && bounds[stage.index()][partition as usize].log_start == 0
             };
             let mut open: BTreeMap<u32, &Tail> =
                 self.tails.iter().filter(whole).map(|(&(_, partition), tail)| (partition, tail)).collect();
@@ -73,7 +75,7 @@ impl Checked<'_> {
                 if let Some(tail) = open.remove(&partition)
                     && !tail.heads.contains(&expected)
                 {
-                    let why = Misfit::OtherStart { found: tail.head().into(), expected: expected.into() };
+                    let why = Mismatch::OtherStart { found: tail.head().into(), expected: expected.into() };
                     return Err(self.ask.refuse(stage, partition, Some(0), why));
                 }
             }
@@ -82,7 +84,7 @@ impl Checked<'_> {
     }
 
     /// Refuses tails that are not the sequence, and finds each one's last record. A stage at a time, because sequences take room.
-    pub(super) fn tails(&self, log: &mut impl Log, bounds: &[Vec<Bounds>; 4]) -> Result<Compared, TailError> {
+    pub(super) fn tails(&self, log: &mut impl Log, bounds: &[Vec<Offsets>; 4]) -> Result<Compared, ResumeError> {
         let mut compared = Compared { lasts: BTreeMap::new(), are_gapless: true };
         for stage in Stage::ALL {
             let of_stage = self.tails.iter().filter(|&(&(of, _), _)| of == stage);
@@ -98,9 +100,9 @@ impl Checked<'_> {
         &self,
         log: &mut impl Log,
         ranges: Vec<Range>,
-        bounds: &[Vec<Bounds>; 4],
+        bounds: &[Vec<Offsets>; 4],
         compared: &mut Compared,
-    ) -> Result<(), TailError> {
+    ) -> Result<(), ResumeError> {
         let Some(&Range { stage, .. }) = ranges.first() else { return Ok(()) };
         let mut sequences = self.sequences(stage)?;
         let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
@@ -121,11 +123,11 @@ impl Checked<'_> {
         })?;
         for range in ranges {
             let seen = seen.get(&range.partition).copied().unwrap_or(0);
-            let Bounds { end, .. } = bounds[range.stage.index()][range.partition as usize];
+            let Offsets { log_end: end, .. } = bounds[range.stage.index()][range.partition as usize];
             compared.are_gapless &= seen as i64 == end - range.from;
             match *sequences.get(&range.partition).map_or_else(Vec::new, |sequence| sequence.lasts(seen)) {
                 [one, other, ..] => {
-                    let why = Misfit::Ambiguous { one: one.into(), emit_ms: [one.emit_ms, other.emit_ms] };
+                    let why = Mismatch::Ambiguous { one: one.into(), emit_ms: [one.emit_ms, other.emit_ms] };
                     return Err(self.ask.refuse(range.stage, range.partition, None, why));
                 }
                 [last] => drop(compared.lasts.insert((stage, range.partition), last)),
@@ -141,7 +143,7 @@ impl Checked<'_> {
         range: &Range,
         (expected, part): (Option<Position>, &'static str),
         found: &LogRecord<'_>,
-    ) -> Misfit {
+    ) -> Mismatch {
         let stream = self.ask.stream;
         let mut positions = find(stream, range.stage, found);
         positions.sort_unstable();
@@ -150,27 +152,27 @@ impl Checked<'_> {
         let (which, partitions) = (position.into(), stream.layout().topic(range.stage).partitions.count());
         let belongs = stream.partition(position);
         match expected {
-            _ if belongs != range.partition => Misfit::Elsewhere { found: which, expected: belongs, partitions },
-            Some(expected) if position == expected => Misfit::Altered { found: which, part },
+            _ if belongs != range.partition => Mismatch::Elsewhere { found: which, expected: belongs, partitions },
+            Some(expected) if position == expected => Mismatch::Altered { found: which, part },
             Some(expected) if position > expected => self.missing(position, expected),
-            _ => Misfit::Repeated { found: which },
+            _ => Mismatch::Repeated { found: which },
         }
     }
 
     /// A record stands where an earlier one should. If that one is of an auction behind all that the log holds, a bounded window
     /// was drained.
-    fn missing(&self, found: Position, expected: Position) -> Misfit {
+    fn missing(&self, found: Position, expected: Position) -> Mismatch {
         let (which, wanted) = (found.into(), expected.into());
         let end = 1 + self.tails.values().map(|tail| tail.last().ordinal).max().unwrap_or(0);
         if expected.ordinal < end {
-            return Misfit::Missing { found: which, expected: wanted };
+            return Mismatch::Missing { found: which, expected: wanted };
         }
         let end_ms = self.ask.stream.auctions().plan(end).request_ms;
-        Misfit::Drained { found: which, expected: wanted, end, end_ms }
+        Mismatch::Drained { found: which, expected: wanted, end, end_ms }
     }
 
     /// The sequences of a stage's tails, each from its first to its last record, or until it is longer than the tail.
-    fn sequences(&self, stage: Stage) -> Result<Sequences, TailError> {
+    fn sequences(&self, stage: Stage) -> Result<Sequences, ResumeError> {
         let tails: BTreeMap<u32, &Tail> =
             self.tails.iter().filter(|((of, _), _)| *of == stage).map(|(&(_, p), tail)| (p, tail)).collect();
         let mut sequences: Sequences = tails.keys().map(|&partition| (partition, Sequence::default())).collect();
@@ -216,12 +218,12 @@ impl Checked<'_> {
     }
 
     /// Refuses a topic that holds nothing, and never did, beside topics that are far: somebody made it anew.
-    pub(super) fn no_new_topic(&self, bounds: &[Vec<Bounds>; 4]) -> Result<(), TailError> {
+    pub(super) fn no_new_topic(&self, bounds: &[Vec<Offsets>; 4]) -> Result<(), ResumeError> {
         let Some(furthest) = self.tails.values().map(Tail::last).max() else { return Ok(()) };
         let start = self.window.start();
         let reach = furthest.ordinal.saturating_sub(QUEUE_AUCTIONS).saturating_sub(start);
         for stage in Stage::ALL {
-            let holds = |bounds: &Bounds| bounds.end > 0;
+            let holds = |bounds: &Offsets| bounds.log_end > 0;
             if !self.ask.stream.happens(stage) || bounds[stage.index()].iter().any(holds) {
                 continue;
             }
@@ -229,7 +231,7 @@ impl Checked<'_> {
                 self.ask.go_on()?;
                 let partition = self.ask.stream.partition(expected);
                 if self.ask.shard.owns(partition) {
-                    let why = Misfit::NewTopic { expected: expected.into(), furthest: furthest.into() };
+                    let why = Mismatch::NewTopic { expected: expected.into(), furthest: furthest.into() };
                     return Err(self.ask.refuse(stage, partition, None, why));
                 }
             }

@@ -8,8 +8,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::TailError;
-use super::log::{Bounds, Each, Log, LogRecord, Range};
+use super::ResumeError;
+use super::log::{Each, Log, LogRecord, Offsets, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::generator::spec::{Layout, Stage};
 use crate::sink::Stop;
@@ -86,18 +86,18 @@ impl<'a> TopicLog<'a> {
 }
 
 impl Log for TopicLog<'_> {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
         let stop = || self.stop.asked();
         let begins = self.uncommitted.of_layout(self.layout, Edge::Beginning, stop)?;
         let last_stable = self.committed.of_layout(self.layout, Edge::End, stop)?;
         let ends = self.uncommitted.of_layout(self.layout, Edge::End, stop)?;
         Ok([0, 1, 2, 3].map(|stage: usize| {
             let edges = begins[stage].iter().zip(&ends[stage]).zip(&last_stable[stage]);
-            edges.map(|((&low, &end), &last_stable)| Bounds { low, end, last_stable }).collect()
+            edges.map(|((&log_start, &log_end), &last_stable)| Offsets { log_start, log_end, last_stable }).collect()
         }))
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         let open: Vec<Range> = ranges.iter().copied().filter(|range| range.from < range.end).collect();
         if open.is_empty() {
             return Ok(());
@@ -109,10 +109,10 @@ impl Log for TopicLog<'_> {
         Ok(())
     }
 
-    fn committed(&mut self) -> Result<GroupCommitted, TailError> {
+    fn committed(&mut self) -> Result<GroupCommitted, ResumeError> {
         let Some(group) = &self.group else { return Ok(GroupCommitted::default()) };
         match read_group_offsets(self.cluster, group, self.stop) {
-            Err(KafkaError::Stopped) => Err(TailError::Stopped),
+            Err(KafkaError::Stopped) => Err(ResumeError::Stopped),
             Err(error) => {
                 tracing::warn!(target: "kafka", "the offsets of group `{group}` cannot be read: {error}");
                 Ok(GroupCommitted::default())
@@ -134,7 +134,7 @@ impl Log for TopicLog<'_> {
 struct Consuming<'a, 'b>(&'a TopicLog<'b>);
 
 impl Feed for Consuming<'_, '_> {
-    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError> {
+    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, ResumeError> {
         let polled = self.0.consumer.poll(POLL);
         let Some(message) = polled.map(unless_passing).transpose()?.flatten() else { return Ok(false) };
         if let Some(stage) = self.0.stage_of(message.topic()) {
@@ -147,7 +147,7 @@ impl Feed for Consuming<'_, '_> {
         Ok(true)
     }
 
-    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError> {
+    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, ResumeError> {
         let positions = self.0.consumer.position().map_err(KafkaError::from)?;
         let of = |range: &Range| {
             let topic = self.0.layout.topic(range.stage).name.as_str();

@@ -1,6 +1,6 @@
 //! Placing one record of a log in the stream.
 
-use super::error::Misfit;
+use super::error::Mismatch;
 use super::log::LogRecord;
 use crate::generator::record::{HEADER_NAMES, Record};
 use crate::generator::spec::Stage;
@@ -13,13 +13,13 @@ pub(super) fn place(
     stage: Stage,
     partition: u32,
     found: &LogRecord<'_>,
-) -> Result<Vec<Position>, Misfit> {
+) -> Result<Vec<Position>, Mismatch> {
     let positions = find(stream, stage, found);
     let Some(&first) = positions.first() else { return Err(foreign(found)) };
     let expected = stream.partition(first);
     if expected != partition {
         let partitions = stream.layout().topic(stage).partitions.count();
-        return Err(Misfit::Elsewhere { found: first.into(), expected, partitions });
+        return Err(Mismatch::Elsewhere { found: first.into(), expected, partitions });
     }
     let mut record = Record::default();
     let mut part = None;
@@ -32,7 +32,7 @@ pub(super) fn place(
     let mut placed: Vec<Position> = positions.iter().copied().filter(&mut is_it).collect();
     placed.sort_unstable();
     match part {
-        Some(part) if placed.is_empty() => Err(Misfit::Altered { found: first.into(), part }),
+        Some(part) if placed.is_empty() => Err(Mismatch::Altered { found: first.into(), part }),
         _ => Ok(placed),
     }
 }
@@ -57,10 +57,10 @@ pub(super) fn find(stream: &Stream, stage: Stage, found: &LogRecord<'_>) -> Vec<
     stream.locate(stage, found.timestamp_ms, key)
 }
 
-pub(super) fn foreign(found: &LogRecord<'_>) -> Misfit {
+pub(super) fn foreign(found: &LogRecord<'_>) -> Mismatch {
     let key =
         found.key.map_or_else(|| "null".to_owned(), |key| format!("`{}`", String::from_utf8_lossy(key).escape_debug()));
-    Misfit::Foreign { key, timestamp_ms: found.timestamp_ms }
+    Mismatch::Foreign { key, timestamp_ms: found.timestamp_ms }
 }
 
 /// Whether a record is, byte for byte, what was read: otherwise the part that differs.

@@ -1,6 +1,6 @@
 //! The positions that a partition's tail should have, and where in them it can begin.
 
-use super::Tail;
+use super::tail::Tail;
 use crate::generator::stream::Position;
 
 /// Positions of one partition, in order. Where planned faults repeat records, a tail can begin at more than one of them; comparing its
