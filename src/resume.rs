@@ -109,9 +109,9 @@ pub fn find_end(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<ResumePoi
     let is_start_remembered = matches!(ask.start, Start::Now(..)) && remembered.start(&tails).is_some();
     stands_still(ask, log, &bounds)?;
     let furthest = tails.values().map(Tail::last).max();
-    let owned =
-        |(partition, bounds): (u32, &Offsets)| ask.shard.owns(partition).then_some(bounds.log_end - bounds.log_start);
-    let records = bounds.iter().flat_map(|partitions| (0..).zip(partitions)).filter_map(owned).sum::<i64>();
+    // Behind the last record, and in partitions without one, stand ends of transactions, which are no records.
+    let low = |&(stage, partition): &(Stage, u32)| bounds[stage.index()][partition as usize].log_start;
+    let records = tails.iter().map(|(at, tail)| tail.end - low(at)).sum::<i64>();
     let records = are_gapless.then_some(records.cast_unsigned());
     let begins = held.iter().flatten().all(Option::is_none);
     let part = Assignment::new(window, ask.shard, held);

@@ -8,8 +8,9 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::thread;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::timestamp::Timestamp;
@@ -21,8 +22,10 @@ const TOPICS: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "clic
 /// A run that listens on a port of its own. It is killed where a test ends before it does.
 struct Run {
     child: Child,
-    stderr: BufReader<ChildStderr>,
     address: SocketAddr,
+    /// What it says after its address, as it comes.
+    said: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Run {
@@ -35,12 +38,18 @@ impl Run {
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("health and metrics at http://").unwrap_or_else(|| panic!("{line}"));
-        Self { address: address.parse().unwrap(), child, stderr }
+        let said = Arc::new(Mutex::new(String::new()));
+        let reader = thread::spawn({
+            let said = Arc::clone(&said);
+            move || stderr.lines().for_each(|line| said.lock().unwrap().push_str(&format!("{}\n", line.unwrap())))
+        });
+        Self { address: address.parse().unwrap(), child, said, reader: Some(reader) }
     }
 
     /// Status and body.
     fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let connected = TcpStream::connect(self.address);
+        let mut stream = connected.unwrap_or_else(|error| panic!("{error}: {}", self.said.lock().unwrap()));
         stream.set_read_timeout(Some(limit(20))).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
         let mut text = String::new();
@@ -77,9 +86,8 @@ impl Run {
 
     /// Waits for the end: exit code and the rest of standard error.
     fn end(mut self) -> (Option<i32>, String) {
-        let mut text = String::new();
-        self.stderr.read_to_string(&mut text).unwrap();
-        (self.child.wait().unwrap().code(), text)
+        self.reader.take().unwrap().join().unwrap();
+        (self.child.wait().unwrap().code(), self.said.lock().unwrap().clone())
     }
 }
 
@@ -246,7 +254,7 @@ fn assert_not_torn(shown: &str) {
     assert!(!warnings.is_empty(), "{shown:?}");
     for warning in warnings {
         let warning = warning.trim_start_matches("\x1b[2K").trim_start();
-        assert!(warning.starts_with("WARN kafka: ") && warning.ends_with("nothing is lost"), "{warning:?}");
+        assert!(warning.starts_with("WARN kafka: ") && warning.contains("nothing is lost"), "{warning:?}");
     }
     // How many wait at the moment of a look is chance.
     let status = regex::Regex::new(" records/s, .* [1-9][0-9,]* acked, [0-9,]+ queued").unwrap();
@@ -305,5 +313,6 @@ fn partitions_with_too_few_replicas_in_sync_are_told_by_name_while_others_go_on(
     let told = "`stalled-bid-requests`, partition 2: no acknowledgement for ";
     let is_told = |line: &str| line.contains(told) && line.contains(" s while others go on: ") && line.contains(why);
     assert!(text.lines().any(is_told), "not told by name, or without the reason: {text}");
-    assert!(!text.contains("partition 0: no ack") && !text.contains("partition 1: no ack"), "{text}");
+    // Broker 2 leads partition 1, too, and answers the requests of a connection one after the other.
+    assert!(!text.contains("partition 0: no ack"), "{text}");
 }

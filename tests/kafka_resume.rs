@@ -8,7 +8,6 @@
 #[path = "kafka/support.rs"]
 mod support;
 
-use std::fs;
 use std::io::Write;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +17,6 @@ use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::generator::timestamp::Timestamp;
 use mock_data_gen::pace::wall_clock_us;
-use mock_data_gen::sink::kafka::group_name;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -26,8 +24,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use support::patience::limit;
 use support::{
-    Log, Seen, assert_log, bootstrap, expected, generator, kafka_tool, layout, read_by_kcat, run, stderr, succeed,
-    topic_flags, wait_for_records,
+    Log, Seen, assert_log, bootstrap, delete_before, delete_group, expected, generator, group, kafka_tool, layout,
+    read_by_kcat, run, stderr, succeed, topic_flags, wait_for_records,
 };
 
 /// One case: topics of its own, and the options of the run that fills them.
@@ -174,18 +172,6 @@ fn append_foreign(topic: &str, partition: u32) {
         .unwrap();
     kcat.stdin.take().unwrap().write_all(b"nobody|knows\n").unwrap();
     assert!(kcat.wait().unwrap().success());
-}
-
-/// Removes all records before an offset.
-fn delete_before(offsets: &[(&str, u32, i64)]) {
-    let partition = |(topic, partition, offset): &(&str, u32, i64)| {
-        format!(r#"{{"topic":"{topic}","partition":{partition},"offset":{offset}}}"#)
-    };
-    let list: Vec<String> = offsets.iter().map(partition).collect();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(&file, format!(r#"{{"partitions":[{}],"version":1}}"#, list.join(","))).unwrap();
-    let path = file.path().to_str().unwrap();
-    kafka_tool(&["DeleteRecordsCommand", "--bootstrap-server", &bootstrap(), "--offset-json-file", path]);
 }
 
 fn of_partition(stage: Stage, partition: u32) -> impl Fn(&&Record) -> bool {
@@ -414,17 +400,6 @@ fn heads_and_whole_partitions_that_retention_removed_are_known() {
     delete_group(&case.layout, &case.spec);
     delete_before(&[(case.topic(Stage::Click), 2, log_end(&case, Stage::Click, 2))]);
     case.assert_refuses_now();
-}
-
-/// The group beside a run's topics, as the program names it.
-fn group(layout: &Layout, spec: &StreamSpec) -> String {
-    group_name(&Stream::new(spec, layout))
-}
-
-fn delete_group(layout: &Layout, spec: &StreamSpec) {
-    let group = group(layout, spec);
-    let tool = "consumer.group.ConsumerGroupCommand";
-    kafka_tool(&[tool, "--bootstrap-server", &bootstrap(), "--delete", "--group", &group]);
 }
 
 /// Retention removes everything that the topics hold; before, a reader takes it over.

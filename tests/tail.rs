@@ -122,6 +122,40 @@ impl Log for Committed {
     }
 }
 
+/// A log whose first requests retention removes before a read, one of each partition each time.
+struct Shrinking {
+    held: Held,
+    /// Reads that are left until retention comes, and how often it comes then, read by read.
+    reads: usize,
+    times: usize,
+}
+
+impl Log for Shrinking {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+        self.held.bounds()
+    }
+
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
+        if self.reads > 0 {
+            self.reads -= 1;
+        } else if self.times > 0 {
+            self.times -= 1;
+            self.held.0[0].iter_mut().for_each(|(low, _)| *low += 1);
+        }
+        let is_there = |range: &Range| {
+            let (low, _) = self.held.0[range.stage.index()][range.partition as usize];
+            range.from >= low as i64
+        };
+        if ranges.iter().all(is_there) { self.held.read(ranges, each) } else { Err(ResumeError::Removed) }
+    }
+
+    fn pause(&mut self, _span: Duration) {}
+
+    fn settle_time(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// A log beside which an earlier run has committed offsets.
 struct Beside<L>(L, GroupCommitted);
 
@@ -280,6 +314,20 @@ fn a_log_that_retention_has_emptied_is_gone_on_with() {
     let standing = find(&stream, Start::Given(Window::unbounded(0)), held).unwrap();
     assert_eq!(next(&stream, &standing), stream.records(Window::unbounded(0)).nth(3_000).unwrap());
     assert!(standing.furthest.is_none() && !standing.first_alone);
+}
+
+#[test]
+fn what_retention_removes_while_it_is_read_is_looked_at_again() {
+    let stream = stream(&StreamSpec::default());
+    let window = Window::unbounded(0);
+    let shrinking = |reads, times| Shrinking { held: Held::of(&stream, window, 3_000), reads, times };
+    for reads in 0..12 {
+        let standing = find(&stream, Start::Given(window), shrinking(reads, 3)).unwrap();
+        assert_eq!(next(&stream, &standing), stream.records(window).nth(3_000).unwrap(), "{reads}");
+    }
+    // It is given up where that does not end.
+    let error = find(&stream, Start::Given(window), shrinking(0, usize::MAX)).unwrap_err();
+    assert!(matches!(error, ResumeError::Removed), "{error}");
 }
 
 #[test]

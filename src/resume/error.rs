@@ -18,6 +18,12 @@ pub enum ResumeError {
     /// A signal came while the log was looked at.
     #[error("stopped by a signal before anything was written")]
     Stopped,
+    /// A record that was to be read is there no more.
+    #[error(
+        "retention removes the topics' first records faster than they can be read\n\
+         raise the topics' retention.ms and retention.bytes, then give the same command again"
+    )]
+    Removed,
     /// End offsets do not stand still.
     #[error(
         "another writer is at work: topic `{topic}`, partition {partition} has not stood still for {seconds} s\n\

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -136,6 +137,9 @@ struct Consuming<'a, 'b>(&'a TopicLog<'b>);
 impl Feed for Consuming<'_, '_> {
     fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, ResumeError> {
         let polled = self.0.consumer.poll(POLL);
+        if let Some(Err(ClientError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) = polled {
+            return Err(ResumeError::Removed);
+        }
         let Some(message) = polled.map(unless_passing).transpose()?.flatten() else { return Ok(false) };
         if let Some(stage) = self.0.stage_of(message.topic()) {
             if matches!(message.timestamp(), Timestamp::LogAppendTime(_)) {

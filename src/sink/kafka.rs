@@ -54,7 +54,7 @@ pub(crate) use self::last_error::LastError;
 pub use self::producer::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 pub use self::properties::{Property, PropertyError};
 pub use self::recreate::{Former, Recreation, RecreationError};
-use self::reports::Reports;
+use self::reports::{Reports, sent_as};
 use self::stalls::Stalls;
 use self::timeouts::{POLL_WAIT, REASON_WAIT};
 pub use self::topics::{Existing, Times, TopicSettings};
@@ -221,7 +221,7 @@ impl Sink for Kafka {
     fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
         self.before_record()?;
         let topic = &self.layout.topic(record.stage).name;
-        let mut message = BaseRecord::with_opaque_to(topic.as_str(), record.stage.index())
+        let mut message = BaseRecord::with_opaque_to(topic.as_str(), sent_as(record.stage, record.timestamp_ms))
             .partition(record.partition.cast_signed())
             .timestamp(record.timestamp_ms)
             .key(record.key.as_slice());
@@ -279,6 +279,8 @@ impl Sink for Kafka {
 
     fn close(&mut self, complete: bool) -> Result<(), SinkError> {
         self.drain()?;
+        self.producer.context().deliveries().end();
+        self.first_problem()?;
         self.commit_last()?;
         self.settle(complete)?;
         if let Some(offsets) = &mut self.offsets {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::sink::kafka::group_name;
 
 #[path = "../patience/mod.rs"]
 pub(crate) mod patience;
@@ -279,4 +280,28 @@ impl Drop for OwnBroker {
         let mut stop = Command::new("tests/kafka/broker");
         let _ = stop.arg("stop").env("KAFKA_PID", &self.pid).env("KAFKA_DATA", &self.data).output();
     }
+}
+
+/// The group beside a run's topics, as the program names it.
+pub(crate) fn group(layout: &Layout, spec: &StreamSpec) -> String {
+    group_name(&Stream::new(spec, layout))
+}
+
+/// Removes the offsets that a run leaves beside its topics.
+pub(crate) fn delete_group(layout: &Layout, spec: &StreamSpec) {
+    let group = group(layout, spec);
+    let tool = "consumer.group.ConsumerGroupCommand";
+    kafka_tool(&[tool, "--bootstrap-server", &bootstrap(), "--delete", "--group", &group]);
+}
+
+/// Removes all records before an offset; -1 means all.
+pub(crate) fn delete_before(offsets: &[(&str, u32, i64)]) {
+    let partition = |(topic, partition, offset): &(&str, u32, i64)| {
+        format!(r#"{{"topic":"{topic}","partition":{partition},"offset":{offset}}}"#)
+    };
+    let list: Vec<String> = offsets.iter().map(partition).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, format!(r#"{{"partitions":[{}],"version":1}}"#, list.join(","))).unwrap();
+    let path = file.path().to_str().unwrap();
+    kafka_tool(&["DeleteRecordsCommand", "--bootstrap-server", &bootstrap(), "--offset-json-file", path]);
 }

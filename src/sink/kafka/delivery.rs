@@ -30,6 +30,18 @@ struct Partition {
     unknown_next: Option<i64>,
     /// Whether the open transaction has records there, where there are transactions.
     is_open: bool,
+    /// The broker's time that the last reports had, if they had one.
+    broker_time: Option<BrokerTime>,
+}
+
+/// A time that a broker gives for a whole batch in place of its records' own. It does so where `LogAppendTime` makes it write its own
+/// clock's time into them. It also does so of a batch that was sent again after a broken connection and is stored already: then it is
+/// the latest time of the batch's own records, and they are stored as they are.
+#[derive(Debug, Clone, Copy)]
+struct BrokerTime {
+    ms: i64,
+    /// Whether a record of the batch has it.
+    is_own: bool,
 }
 
 /// The first thing that went wrong; later ones follow from it.
@@ -59,6 +71,7 @@ impl Deliveries {
             acked: 0,
             unknown_next: None,
             is_open: false,
+            broker_time: None,
         };
         Self {
             partitions: end_offsets.each_ref().map(|offsets| offsets.iter().map(partition).collect()),
@@ -89,9 +102,30 @@ impl Deliveries {
         }
     }
 
-    /// A record was stored with the time of the broker's clock in place of its own.
-    pub(super) fn restamped(&mut self, stage: Stage, partition: i32) {
-        self.problem.get_or_insert(Problem::Restamped { stage, partition });
+    /// The record that was just reported has its own time, or the broker gives one for its whole batch, which may be the record's own too.
+    pub(super) fn timed(&mut self, stage: Stage, partition: i32, broker_ms: Option<i64>, is_own: bool) {
+        let partitions = &mut self.partitions[stage.index()];
+        let Some(known) = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index)) else { return };
+        let before = known.broker_time;
+        known.broker_time = broker_ms.map(|ms| {
+            let is_same_batch = before.is_some_and(|before| before.ms == ms && before.is_own);
+            BrokerTime { ms, is_own: is_own || is_same_batch }
+        });
+        if before.is_some_and(|before| !before.is_own && Some(before.ms) != broker_ms) {
+            self.problem.get_or_insert(Problem::Restamped { stage, partition });
+        }
+    }
+
+    /// All reports are there, so batches whose time no record had were given it by the broker's clock.
+    pub(super) fn end(&mut self) {
+        for stage in Stage::ALL {
+            let restamped = (0i32..).zip(&self.partitions[stage.index()]).find_map(|(partition, known)| {
+                known.broker_time.is_some_and(|time| !time.is_own).then_some(Problem::Restamped { stage, partition })
+            });
+            if let Some(problem) = restamped {
+                self.problem.get_or_insert(problem);
+            }
+        }
     }
 
     /// The open transaction was committed: in each of its partitions a control record follows, which takes an offset.
@@ -192,13 +226,48 @@ mod tests {
         deliveries.problem(&Layout::default(), || None).map(|problem| problem.to_string())
     }
 
+    /// Reports of a partition: their records' own times, and the brokers'.
+    fn timed(reports: &[(i64, Option<i64>)]) -> Deliveries {
+        let mut deliveries = deliveries();
+        for (offset, &(own_ms, broker_ms)) in (7..).zip(reports) {
+            deliveries.acked(Stage::Request, 1, offset);
+            deliveries.timed(Stage::Request, 1, broker_ms, broker_ms == Some(own_ms));
+        }
+        deliveries
+    }
+
     #[test]
     fn a_time_of_the_brokers_clock_is_a_problem_of_its_own() {
-        let mut deliveries = deliveries();
-        deliveries.acked(Stage::Request, 1, 7);
-        deliveries.restamped(Stage::Request, 1);
-        let problem = problem(&deliveries).unwrap();
-        assert!(problem.contains("`bid-requests`, partition 1") && problem.contains("LogAppendTime"), "{problem}");
+        let by_clock = [
+            &[(1, Some(90)), (2, Some(90))][..],
+            &[(1, Some(90)), (2, Some(91))],
+            &[(1, Some(90)), (2, None)],
+            // A batch that was sent again before it, and one after it.
+            &[(1, Some(2)), (2, Some(2)), (3, Some(90))],
+            &[(1, Some(90)), (2, Some(3)), (3, Some(3))],
+        ];
+        for reports in by_clock {
+            let mut deliveries = timed(reports);
+            deliveries.end();
+            let problem = problem(&deliveries).unwrap();
+            assert!(problem.contains("`bid-requests`, partition 1") && problem.contains("LogAppendTime"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_batch_that_was_sent_again_is_none_of_the_brokers_clock() {
+        let again = [
+            &[(1, None), (2, Some(3)), (3, Some(3)), (4, None)][..],
+            // The latest record need not be the last one, and several may have its time.
+            &[(5, Some(5)), (2, Some(5)), (5, Some(5)), (4, Some(5))],
+            &[(1, Some(2)), (2, Some(2)), (3, Some(4)), (4, Some(4))],
+            &[(1, Some(1)), (2, Some(2))],
+        ];
+        for reports in again {
+            let mut deliveries = timed(reports);
+            deliveries.end();
+            assert_eq!(problem(&deliveries), None, "{reports:?}");
+        }
     }
 
     #[test]

@@ -141,17 +141,23 @@ impl ClientContext for Reports {
 }
 
 impl ProducerContext for Reports {
-    /// The stage's index.
+    /// What [`sent_as`] makes of a record.
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, report: &DeliveryResult<'_>, stage: usize) {
-        let stage = Stage::ALL[stage];
+    fn delivery(&self, report: &DeliveryResult<'_>, sent: usize) {
+        let stage = Stage::ALL[sent % Stage::ALL.len()];
         let mut deliveries = self.deliveries();
         match report {
             Ok(message) => {
                 deliveries.acked(stage, message.partition(), message.offset());
-                if self.tells_times && matches!(message.timestamp(), Timestamp::LogAppendTime(_)) {
-                    deliveries.restamped(stage, message.partition());
+                if self.tells_times {
+                    // The client forgets a record's own time where the broker gives another one.
+                    let broker_ms = match message.timestamp() {
+                        Timestamp::LogAppendTime(ms) => Some(ms),
+                        _ => None,
+                    };
+                    let is_own = broker_ms.is_some_and(|ms| sent_as(stage, ms) == sent);
+                    deliveries.timed(stage, message.partition(), broker_ms, is_own);
                 }
                 let bytes = message.payload_len();
                 match &self.open {
@@ -168,6 +174,11 @@ impl ProducerContext for Reports {
             }
         }
     }
+}
+
+/// What a record's report is told of it: its stage, and its time as far as it fits.
+pub(super) fn sent_as(stage: Stage, timestamp_ms: i64) -> usize {
+    (timestamp_ms.cast_unsigned() as usize).wrapping_mul(Stage::ALL.len()).wrapping_add(stage.index())
 }
 
 fn is_of_connections(error: &ClientError) -> bool {

@@ -25,6 +25,8 @@ const NAMED_MAX: usize = 5;
 pub(super) struct Stalls {
     partitions: [Vec<Progress>; 4],
     looked: Instant,
+    /// When anything was last acknowledged, or nothing was waited for.
+    went_on: Instant,
     told: Instant,
     causes: Causes,
 }
@@ -50,14 +52,14 @@ impl Stalls {
     pub(super) fn new(partitions: [usize; 4], causes: Causes) -> Self {
         let now = Instant::now();
         let none = Progress { sent: 0, acked: 0, since: now };
-        Self { partitions: partitions.map(|count| vec![none; count]), looked: now, told: now, causes }
+        Self { partitions: partitions.map(|count| vec![none; count]), looked: now, went_on: now, told: now, causes }
     }
 
     /// Another client begins, and nothing is on its way.
     pub(super) fn begin(&mut self) {
         let now = Instant::now();
         self.partitions.iter_mut().flatten().for_each(|known| *known = Progress { sent: 0, acked: 0, since: now });
-        self.told = now;
+        (self.went_on, self.told) = (now, now);
     }
 
     /// A record is on its way.
@@ -71,6 +73,9 @@ impl Stalls {
     fn look(&mut self, deliveries: &Deliveries, now: Instant) -> Vec<Stalled> {
         let blind = now.saturating_duration_since(self.looked);
         self.looked = now;
+        if blind > BLIND {
+            self.went_on += blind;
+        }
         let mut stalled = Vec::new();
         for stage in Stage::ALL {
             let known = self.partitions[stage.index()].iter_mut().enumerate();
@@ -79,12 +84,18 @@ impl Stalls {
                     known.since += blind;
                 }
                 if known.acked != acked || known.sent <= acked {
+                    if known.acked != acked {
+                        self.went_on = now;
+                    }
                     (known.acked, known.since) = (acked, now);
                 }
                 if known.sent > acked {
                     stalled.push(Stalled { stage, partition, records: known.sent - acked, since: known.since });
                 }
             }
+        }
+        if stalled.is_empty() {
+            self.went_on = now;
         }
         stalled.sort_by_key(|stalled| stalled.since);
         stalled
@@ -111,12 +122,16 @@ impl Kafka {
         if long.is_empty() || now.saturating_duration_since(stalls.told) < PATIENCE {
             return;
         }
-        stalls.told = now;
-        if long.len() == waiting.len() {
-            self.tell_all(&long, &stalls.causes, age(&long[0]));
-        } else {
+        let stands = now.saturating_duration_since(stalls.went_on);
+        if stands >= PATIENCE {
+            self.tell_all(&waiting, &stalls.causes, stands);
+        } else if stands < PATIENCE / 2 {
             self.tell_some(&long, &stalls.causes, age);
+        } else {
+            // Whether the others go on is soon known.
+            return;
         }
+        stalls.told = now;
     }
 
     fn reason(&self, stalled: Stalled, causes: &Causes) -> Option<String> {
@@ -187,6 +202,8 @@ mod tests {
         assert_eq!(stalls.look(&deliveries, at(5)), [stalled(0, 3, at(1))]);
         deliveries.acked(Stage::Request, 0, 0);
         assert_eq!(stalls.look(&deliveries, at(6)), [stalled(0, 2, at(6))]);
+        assert_eq!(stalls.look(&deliveries, at(9)), [stalled(0, 2, at(6))]);
+        assert_eq!(stalls.went_on, at(6));
         stalls.begin();
         assert_eq!(stalls.look(&Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]]), at(7)), []);
     }

@@ -59,7 +59,7 @@ impl Obstacle {
     /// Transactions may not be written.
     pub(in super::super) fn on_transactions() -> Self {
         Self::Denied {
-            action: "taking over the topics' transactions".to_owned(),
+            action: "writing transactions".to_owned(),
             right: "Write on the transactional ids that begin with `mock-data-gen-`".to_owned(),
             grant: "--operation Write --transactional-id mock-data-gen- --resource-pattern-type prefixed".to_owned(),
         }
