@@ -29,8 +29,9 @@ use self::table::{Closed, Ended, Table};
 use self::walk::{Logs, Walk};
 use self::windows::Windows;
 use crate::generator::stream::{Stream, Window};
+use crate::log::shutdown::Shutdown;
+use crate::sink::SinkError;
 use crate::sink::files::require_empty;
-use crate::sink::{SinkError, Stop};
 
 /// Writes the answer key of a bounded window into a folder that is new or empty, or has an unfinished one, and says how many rows each table has. `manifest.json`
 /// comes last: a folder without one is not whole. It names end offsets if `are_offsets` says that a run has written the window into
@@ -45,7 +46,7 @@ pub fn write(
     settings: Settings,
     folder: &Path,
     are_offsets: bool,
-    stop: &Stop,
+    stop: &Shutdown,
     mut progress: impl FnMut(u64),
 ) -> Result<Vec<TableCount>, SinkError> {
     let mut folder = Folder::create(folder)?;
@@ -82,7 +83,7 @@ fn make(
     stream: &Stream,
     window: Window,
     settings: Settings,
-    stop: &Stop,
+    stop: &Shutdown,
     progress: &mut impl FnMut(u64),
 ) -> Result<(Vec<Ended>, Logs), SinkError> {
     let mut joins = Joins::create(folder, stream, settings)?;
@@ -90,7 +91,7 @@ fn make(
     let mut ledger = Ledger::create(folder, stream)?;
     let mut walk = Walk::new(stream, window);
     while let Some(auction) = walk.next(|record| windows.saw(record)) {
-        if stop.asked() {
+        if stop.is_requested() {
             return Err(SinkError::Stopped);
         }
         joins.add(&auction)?;

@@ -38,6 +38,10 @@ pub mod metrics;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod log;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod pace;
 
 #[cfg(feature = "cli")]

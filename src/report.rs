@@ -2,19 +2,16 @@
 
 #![expect(clippy::float_arithmetic, reason = "rates and sizes for people; nothing here reaches a record")]
 
-mod count;
-mod heading;
-
 use std::fmt;
 
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-pub use self::count::{counted, grouped};
-pub use self::heading::{Heading, Resumed};
 use crate::generator::digest::Digest;
 use crate::generator::spec::{Stage, StreamSpec};
 use crate::generator::stream::{Assignment, Stream};
+use crate::log::count::grouped;
+use crate::log::heading::{Heading, Resumed};
 use crate::pace::Lateness;
 use crate::run::Outcome;
 

@@ -11,8 +11,7 @@ pub mod stdout;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::generator::record::Record;
 use crate::generator::spec::TopicName;
@@ -47,55 +46,6 @@ pub trait Sink {
     /// Transactions that are committed so far. When this has grown, all that was submitted before is where it belongs.
     fn commits(&self) -> u64 {
         0
-    }
-}
-
-/// The wish that a run ends early, set once by a signal and seen by the run and by a sink that waits.
-#[derive(Debug, Default)]
-pub struct Stop(OnceLock<Instant>);
-
-/// What a signal means, given the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// The first: the run should end.
-    New,
-    /// The first one's echo. `timeout`, process managers and terminals signal the process and its group, so it gets two.
-    Same,
-    /// Somebody will not wait for the end.
-    AtOnce,
-}
-
-impl Stop {
-    /// Signals that follow the first one sooner than this voice the same wish.
-    pub const SAME_WISH: Duration = Duration::from_secs(1);
-
-    /// How long a sink may go on waiting for acknowledgements after the wish was voiced. The client takes up to a second to
-    /// let go of a full queue, and the whole end is to take less than 5 s.
-    pub const DRAIN: Duration = Duration::from_millis(3_500);
-
-    /// Voices the wish.
-    pub fn ask(&self) -> Wish {
-        self.ask_at(Instant::now())
-    }
-
-    fn ask_at(&self, now: Instant) -> Wish {
-        match self.0.set(now) {
-            Ok(()) => Wish::New,
-            Err(_) if self.0.get().is_some_and(|&first| now.duration_since(first) < Self::SAME_WISH) => Wish::Same,
-            Err(_) => Wish::AtOnce,
-        }
-    }
-
-    /// Whether the run should end.
-    #[must_use]
-    pub fn asked(&self) -> bool {
-        self.0.get().is_some()
-    }
-
-    /// Whether the time to drain is over too.
-    #[must_use]
-    pub fn drain_is_over(&self) -> bool {
-        self.0.get().is_some_and(|asked| asked.elapsed() > Self::DRAIN)
     }
 }
 
@@ -154,19 +104,4 @@ pub enum SinkError {
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_within_a_second_of_the_first_are_the_same_wish() {
-        let (stop, first) = (Stop::default(), Instant::now());
-        assert!(!stop.asked());
-        let wishes = [0, 0, 1, 600, 999, 1_000, 1_001, 60_000].map(|ms| stop.ask_at(first + Duration::from_millis(ms)));
-        let [new, echoes @ .., a, b, c] = wishes;
-        assert_eq!((new, echoes, [a, b, c]), (Wish::New, [Wish::Same; 4], [Wish::AtOnce; 3]));
-        assert!(stop.asked());
-    }
 }

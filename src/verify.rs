@@ -36,8 +36,9 @@ use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::stream::parallel::generate_parallel;
 use crate::generator::stream::{Assignment, Position, Step, Stream, Window};
-use crate::sink::Stop;
-use crate::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
+use crate::source::{LogIndex, LogPlace, Source, SourceError};
 
 /// What logs are to hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,7 +75,7 @@ pub fn verify(
     stream: &Stream,
     source: &mut dyn Source,
     demand: Demand,
-    stop: &Stop,
+    stop: &Shutdown,
     mut progress: impl FnMut(Window, u64),
 ) -> Result<Verdict, VerifyError> {
     let places = source.logs().to_vec();

@@ -15,7 +15,7 @@ use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, Span, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::generator::timestamp::{LIMIT_MS, parse_time_ms};
-use mock_data_gen::sink::Stop;
+use mock_data_gen::log::shutdown::Shutdown;
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ fn written(spec: &StreamSpec, window: Window, settings: impl FnOnce(&Stream) -> 
     let folder = tempfile::tempdir().unwrap();
     let stream = Stream::new(spec, &Layout::default());
     let settings = settings(&stream);
-    write(&stream, window, settings, folder.path(), false, &Stop::default(), |_| {}).unwrap();
+    write(&stream, window, settings, folder.path(), false, &Shutdown::default(), |_| {}).unwrap();
     folder
 }
 

@@ -18,11 +18,12 @@ use std::time::{Duration, Instant};
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, StreamSpec};
 use mock_data_gen::generator::stream::{Shard, Stream, Window};
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
 use mock_data_gen::run::{Manner, Tally, run};
 use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
-use mock_data_gen::sink::{Sink, SinkError, Stop};
+use mock_data_gen::sink::{Sink, SinkError};
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::verify::{Demand, Verdict, verify};
 use patience::limit;
@@ -150,14 +151,14 @@ fn prepare(mock: &Mock, layout: &Layout) -> Cluster {
         transfer: Transfer { compression: "none", linger_ms: 20, queue_kbytes: 64 * 1024 },
         layout,
         topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
-        stop: &Stop::default(),
+        stop: &Shutdown::default(),
     };
     Cluster::prepare(&target).unwrap()
 }
 
 /// What the topics hold, compared with the window or with a beginning of it.
 fn verdict(stream: &Stream, cluster: &Cluster, prefix: bool) -> Verdict {
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     let mut topics = Topics::open(cluster, &stop).unwrap();
     let window = Some(Window::auctions(0, AUCTIONS));
     verify(stream, &mut topics, Demand { window, prefix, fingerprint: false, threads: 1 }, &stop, |_, _| {}).unwrap()
@@ -182,7 +183,7 @@ fn play(case: Case) -> Ended {
         mock.create_topic(topic.name.as_str(), topic.partitions.count().cast_signed(), 1).unwrap();
     }
     let cluster = prepare(&mock, &layout);
-    let stop = Arc::new(Stop::default());
+    let stop = Arc::new(Shutdown::default());
     let before = match case.at {
         At::First => 0,
         At::Middle => records / 2,
@@ -201,7 +202,7 @@ fn play(case: Case) -> Ended {
         if case.times > 1 {
             scope.spawn(|| {
                 thread::sleep(SIGNAL);
-                stop.ask();
+                stop.request();
             });
         }
         run(&stream, &window.into(), &mut sink, &mut Pacer::new(Pace::Fast, 0), &stop, manner, &mut Tally::new(None))

@@ -367,7 +367,7 @@ fn a_start_before_now_is_found_again_and_its_hole_is_filled_unasked() {
 }
 
 fn grouped(number: usize) -> String {
-    mock_data_gen::report::grouped(number as u64)
+    mock_data_gen::log::count::grouped(number as u64)
 }
 
 #[test]

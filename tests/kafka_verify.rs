@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
-use mock_data_gen::sink::Stop;
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::sink::kafka::Cluster;
+use mock_data_gen::source::Source;
 use mock_data_gen::source::topics::Topics;
-use mock_data_gen::source::{LogRecord, Source};
 use patience::limit;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -398,7 +399,7 @@ fn records_that_are_removed_while_they_are_read_are_named() {
     let flags = ["--bootstrap-servers", &bootstrap(), "--fast", "--count", "40000", "--partitions", "1"];
     let written = run(generator(&flags).args(topic_flags(prefix)));
     assert!(written.status.success(), "{}", text(&written.stderr));
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     let layout = Layout::new(Layout::default().topics().clone().map(|topic| Topic {
         name: format!("{prefix}-{}", topic.name).parse().unwrap(),
         partitions: Partitions::new(1).unwrap(),

@@ -30,10 +30,11 @@ use std::rc::Rc;
 
 use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Shard, Stream, Window, WindowEnd};
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::pace::{Pace, Pacer};
 use mock_data_gen::resume::{Mismatch, ResumeError, ResumePoint, ResumeRequest, Start, find_end};
 use mock_data_gen::run::{Manner, Tally, run};
-use mock_data_gen::sink::{KafkaError, SinkError, Stop};
+use mock_data_gen::sink::{KafkaError, SinkError};
 
 use crate::world::{At, Script, ScriptedLog, Stored, World};
 use crate::writer::Writer;
@@ -97,7 +98,7 @@ struct Schedule {
     /// Whether transactions are written.
     transactional: bool,
     world: RefCell<World>,
-    stop: Stop,
+    stop: Shutdown,
     /// The sequences of the window from a start on, which is asked for often.
     sequences: RefCell<Option<(Window, Rc<Sequences>)>>,
 }
@@ -138,7 +139,7 @@ impl Schedule {
             now_until,
             transactional: seed / 2 % 3 == 1,
             world: RefCell::new(world),
-            stop: Stop::default(),
+            stop: Shutdown::default(),
             sequences: RefCell::default(),
         }
     }

@@ -11,10 +11,10 @@ use mock_data_gen::generator::auction::CopyKind;
 use mock_data_gen::generator::record::{Header, Record};
 use mock_data_gen::generator::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{
     Each, Log, LogRecord, Mismatch, Offsets, Range, ResumeError, ResumePoint, ResumeRequest, Start, find_end,
 };
-use mock_data_gen::sink::Stop;
 use mock_data_gen::sink::kafka::{self, GroupCommitted};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -198,7 +198,7 @@ fn stream(spec: &StreamSpec) -> Stream {
 }
 
 fn find(stream: &Stream, start: Start, mut held: impl Log) -> Result<ResumePoint, ResumeError> {
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     find_end(
         &ResumeRequest {
             stream,
@@ -451,7 +451,7 @@ proptest! {
         lows in prop::option::of(prop::collection::vec(any::<Index>(), 24)),
     ) {
         let stream = stream(&spec);
-        let stop = Stop::default();
+        let stop = Shutdown::default();
         let ask = ResumeRequest { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, transactional: false, stop: &stop };
         prop_assume!(stream.auctions().first_plain_request(start, 2_000).is_some());
         let mut empty = Held::of(&stream, Window::auctions(start, 0), 0);
@@ -499,7 +499,7 @@ proptest! {
         let committed = committed(&stream, start, commit, is_exact);
         let now = Start::Now(start + 1_000, WindowEnd::Never);
         let found = if is_exact {
-            let stop = Stop::default();
+            let stop = Shutdown::default();
             let shard = Shard::WHOLE;
             let ask = ResumeRequest { stream: &stream, start: now, shard, require: false, fresh: false, transactional: true, stop: &stop };
             find_end(&ask, &mut Beside(Committed(held.clone()), committed))

@@ -7,9 +7,11 @@
 
 use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
-use mock_data_gen::sink::{Sink, Stop};
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::sink::Sink;
 use mock_data_gen::source::memory::Memory;
-use mock_data_gen::source::{LogPlace, LogRecord, Source, SourceError};
+use mock_data_gen::source::{LogPlace, Source, SourceError};
 use mock_data_gen::verify::{Class, Counts, Demand, Outcome, Verdict, VerifyError, explain, verify};
 
 /// Places at which each damage is done.
@@ -129,7 +131,7 @@ fn renumber(stream: &Stream, logs: &mut Logs) {
 
 fn verdict(stream: &Stream, logs: &Logs, demand: Demand) -> Verdict {
     let mut source = Memory::new(stream.layout(), logs.clone());
-    verify(stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+    verify(stream, &mut source, demand, &Shutdown::default(), |_, _| {}).unwrap()
 }
 
 fn window(window: Window) -> Demand {
@@ -728,7 +730,7 @@ fn cut(stream: &Stream, logs: &Logs, removed: impl Fn(usize, usize) -> usize) ->
 }
 
 fn judged(stream: &Stream, mut source: Memory, demand: Demand) -> Verdict {
-    verify(stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+    verify(stream, &mut source, demand, &Shutdown::default(), |_, _| {}).unwrap()
 }
 
 #[test]
@@ -824,14 +826,14 @@ fn a_log_of_nothing_but_commit_markers_is_empty() {
     };
     let mut removed = marked(cut(&stream, &logs, |_, count| count));
     let demand = window(Window::auctions(0, 500));
-    let found = verify(&stream, &mut removed, demand, &Stop::default(), |_, _| {}).unwrap();
+    let found = verify(&stream, &mut removed, demand, &Shutdown::default(), |_, _| {}).unwrap();
     assert_eq!(found.outcome(), Outcome::NothingCompared, "{found}");
     // Nothing was removed: aborted transactions are all that it ever held.
     let nothing = || marked(Memory::new(stream.layout(), Vec::new()));
-    let found = verify(&stream, &mut nothing(), demand, &Stop::default(), |_, _| {}).unwrap();
+    let found = verify(&stream, &mut nothing(), demand, &Shutdown::default(), |_, _| {}).unwrap();
     let total = logs.iter().map(Vec::len).sum::<usize>() as u64;
     assert_eq!((found.outcome(), found.counts().missing), (Outcome::Different, total), "{found}");
-    let unasked = verify(&stream, &mut nothing(), Demand::default(), &Stop::default(), |_, _| {});
+    let unasked = verify(&stream, &mut nothing(), Demand::default(), &Shutdown::default(), |_, _| {});
     assert!(matches!(unasked, Err(VerifyError::Empty)), "{unasked:?}");
 }
 
@@ -889,7 +891,7 @@ fn folder_of(stream: Stream, wanted: Window, envelope: bool) -> (tempfile::TempD
 fn verdict_of_files(folder: &std::path::Path, stream: &Stream, demand: Demand) -> Verdict {
     let mut source = mock_data_gen::source::files::Files::open(folder, stream.layout()).unwrap();
     let stream = Stream::new(stream.auctions().spec(), source.layout());
-    verify(&stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+    verify(&stream, &mut source, demand, &Shutdown::default(), |_, _| {}).unwrap()
 }
 
 /// Damages one line of a file, and says what that is.

@@ -8,8 +8,9 @@ use std::fs;
 
 use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Records, Stream, Window};
-use mock_data_gen::sink::Stop;
-use mock_data_gen::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::source::{LogIndex, LogPlace, Source, SourceError};
 use mock_data_gen::verify::{Demand, verify};
 
 /// Logs that are generated while they are read.
@@ -72,7 +73,7 @@ fn ten_million_auctions_take_no_more_memory_than_one_million() {
         let window = Window::auctions(0, count);
         let demand = Demand { window: Some(window), ..Demand::default() };
         let verdict =
-            verify(&stream, &mut Playback::new(&stream, window), demand, &Stop::default(), |_, _| {}).unwrap();
+            verify(&stream, &mut Playback::new(&stream, window), demand, &Shutdown::default(), |_, _| {}).unwrap();
         assert!(verdict.is_clean(), "{verdict}");
         assert!(verdict.counts().matched > count, "{verdict}");
         println!("{count} auctions, {} records: at most {} KiB resident", verdict.counts().matched, resident_kib_max());

@@ -14,9 +14,10 @@ use super::{Failure, signals, to_stderr};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
 use crate::generator::spec::{Span, SpanError};
 use crate::generator::stream::{Assignment, Stream, Window};
+use crate::log::count::grouped;
+use crate::log::heading::Heading;
+use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
-use crate::report::{Heading, grouped};
-use crate::sink::Stop;
 use crate::source::files::Manifest;
 
 /// Options of `answer-key`.
@@ -172,7 +173,7 @@ impl KeyFolder<'_> {
         stream: &Stream,
         window: Window,
         terminal: TerminalArgs,
-        stop: &Stop,
+        stop: &Shutdown,
     ) -> Result<Vec<TableCount>, Failure> {
         let bar = terminal.shows_progress().then(|| auctions_bar(window));
         let progress = |ordinal: u64| {

@@ -20,8 +20,9 @@ use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::generator::spec::delays::emit_lag_ms_max;
 use crate::generator::spec::{Partitions, Rate, Stage};
 use crate::generator::stream::{Position, Stream};
+use crate::log::count::{counted, grouped};
+use crate::log::heading::Heading;
 use crate::metrics::Metrics;
-use crate::report::{Heading, counted, grouped};
 use crate::sink::kafka::{Cluster, Property, Target};
 
 /// What is shown in place of a secret.

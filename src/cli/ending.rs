@@ -8,7 +8,8 @@ use crate::generator::auction::CopyKind;
 use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Assignment, Stream, Window};
-use crate::report::{EmptyStage, Heading, Report};
+use crate::log::heading::Heading;
+use crate::report::{EmptyStage, Report};
 use crate::run::Outcome;
 use crate::sink::SinkError;
 

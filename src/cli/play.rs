@@ -13,13 +13,14 @@ use super::{Failure, to_stderr, to_stdout};
 use crate::answer_key::{Settings, is_written};
 use crate::generator::stream::{Assignment, Shard, Stream, Window, WindowEnd};
 use crate::generator::timestamp::Timestamp;
+use crate::log::heading::{Heading, Resumed};
+use crate::log::shutdown::Shutdown;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
-use crate::report::{Heading, Resumed};
 use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
 use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
-use crate::sink::{KafkaError, Sink, SinkError, Stop};
+use crate::sink::{KafkaError, Sink, SinkError};
 
 /// A run that is about to begin.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(super) struct Player<'a> {
     /// How the window ends, where nothing bounds it and the program chose.
     pub(super) chosen: Option<&'static str>,
     pub(super) pace: Pace,
-    pub(super) stop: &'a Arc<Stop>,
+    pub(super) stop: &'a Arc<Shutdown>,
     pub(super) metrics: &'a Arc<Metrics>,
 }
 
@@ -138,14 +139,14 @@ impl Player<'_> {
         if self.options.reports.is_text() && self.terminal.is_for_people() {
             to_stderr(&read.funnel);
         }
-        if self.options.hold && !self.stop.asked() {
+        if self.options.hold && !self.stop.is_requested() {
             note!(format!("\nholding {address} until Ctrl-C"), address);
             if self.terminal.is_quiet() && self.options.reports.is_text() {
                 // All that a quiet run has to say: nobody else knows it.
                 to_stdout(&format!("{address}\n"))?;
             }
             self.metrics.enter(State::Holding);
-            while !self.stop.asked() {
+            while !self.stop.is_requested() {
                 std::thread::sleep(Duration::from_millis(50));
             }
             return Ok(());
@@ -214,7 +215,7 @@ impl Player<'_> {
             let has_waited = matches!(error.cause(), KafkaError::Standstill { .. });
             in_vain = if sink.commits() > commits || has_waited { 0 } else { in_vain + 1 };
             commits = sink.commits();
-            if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.asked() {
+            if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.is_requested() {
                 return Ok(played?);
             }
             let reason = error.cause().to_string();

@@ -4,12 +4,13 @@ use super::{Failure, show, to_stderr};
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Stream, Window};
-use crate::report::grouped;
+use crate::log::count::grouped;
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
 use crate::run::{Count, Outcome};
-use crate::sink::Stop;
 use crate::sink::kafka::Cluster;
+use crate::source::Source;
 use crate::source::topics::Topics;
-use crate::source::{LogRecord, Source};
 
 /// What a plain consumer found.
 pub(super) struct ReadBack {
@@ -20,7 +21,7 @@ pub(super) struct ReadBack {
 }
 
 impl ReadBack {
-    pub(super) fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Stop) -> Result<Self, Failure> {
+    pub(super) fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Shutdown) -> Result<Self, Failure> {
         let mut counts = [Count::default(); 4];
         let mut fingerprints = Fingerprints::new(cluster.layout());
         let mut topics = Topics::open(cluster, stop)?;

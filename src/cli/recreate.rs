@@ -4,7 +4,7 @@ use super::Failure;
 use super::play::Player;
 use super::run::Resume;
 use super::terminal::note;
-use crate::report::grouped;
+use crate::log::count::grouped;
 use crate::sink::kafka::{Former, Recreation, Target};
 
 impl Player<'_> {

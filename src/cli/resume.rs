@@ -13,8 +13,8 @@ use crate::generator::record::Record;
 use crate::generator::spec::Span;
 use crate::generator::stream::{Assignment, Step, Stream, Window};
 use crate::generator::timestamp::Timestamp;
+use crate::log::heading::Resumed;
 use crate::pace::{Pace, wall_clock_us};
-use crate::report::Resumed;
 use crate::resume::{ResumeError, ResumePoint, ResumeRequest, Start, TopicLog, find_end};
 use crate::run::Outcome;
 use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
@@ -130,7 +130,7 @@ impl Player<'_> {
         let start = Start::Given(beginning.part.window());
         let mut renew = |kafka: &mut Kafka| loop {
             match self.renew(stream, start, cluster, kafka) {
-                Err(failure) if failure.is_silence() && !self.stop.asked() => {
+                Err(failure) if failure.is_silence() && !self.stop.is_requested() => {
                     tracing::warn!(target: "kafka", "{failure}");
                     thread::sleep(ASK_AGAIN);
                 }
@@ -274,7 +274,7 @@ impl Player<'_> {
         let mut records = stream.assigned_records(part);
         let mut record = Record::default();
         for passed in 0..NEXT_WITHIN {
-            if passed.is_multiple_of(LOOK_EVERY) && self.stop.asked() {
+            if passed.is_multiple_of(LOOK_EVERY) && self.stop.is_requested() {
                 return Err(KafkaError::Stopped.into());
             }
             match records.step(&mut record) {

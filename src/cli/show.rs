@@ -20,7 +20,7 @@ use crate::generator::record::{Record, envelope};
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Stream, Window};
 use crate::generator::timestamp::Timestamp;
-use crate::report::grouped;
+use crate::log::count::grouped;
 use crate::sink::SinkError;
 
 /// Options of `show`.

@@ -13,9 +13,9 @@ use super::terminal::MOVING;
 use crate::generator::spec::Stage;
 use crate::generator::stream::Window;
 use crate::generator::timestamp::Timestamp;
+use crate::log::count::grouped;
 use crate::metrics::{Metrics, Snapshot, State};
 use crate::pace::Pace;
-use crate::report::grouped;
 
 /// It is drawn this often.
 const TICK: Duration = Duration::from_millis(200);

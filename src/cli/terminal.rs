@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::format;
 
 use super::failure::Place;
 use crate::generator::stream::Window;
-use crate::report::Heading;
+use crate::log::heading::Heading;
 
 /// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
 const TARGET: &str = "run";

@@ -15,7 +15,7 @@ use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr, to_stdout};
 use crate::generator::spec::StreamSpec;
 use crate::generator::stream::Stream;
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 use crate::sink::kafka::Cluster;
 use crate::source::files::{Files, Manifest};
 use crate::source::topics::Topics;
@@ -180,7 +180,7 @@ impl VerifyArgs {
         spec: &StreamSpec,
         source: &mut dyn Source,
         demand: Demand,
-        stop: &Arc<Stop>,
+        stop: &Arc<Shutdown>,
     ) -> Result<Verdict, Failure> {
         let stream = Stream::new(spec, source.layout());
         let mut progress = None;

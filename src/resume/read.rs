@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::ResumeError;
 use super::log::{Each, LogRecord, Range};
 use crate::generator::spec::Stage;
+use crate::log::shutdown::Shutdown;
+use crate::sink::KafkaError;
 use crate::sink::kafka::Reading;
-use crate::sink::{KafkaError, Stop};
 
 /// How long all partitions may stay silent before their ends.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,12 +40,12 @@ pub type Show<'a> = dyn FnMut(Stage, u32, &LogRecord<'_>) -> Result<(), ResumeEr
 pub fn read_ranges(
     feed: &mut impl Feed,
     mut open: Vec<Range>,
-    stop: &Stop,
+    stop: &Shutdown,
     each: &mut Each<'_>,
 ) -> Result<(), ResumeError> {
     let (mut last, mut looked) = (Instant::now(), Instant::now());
     while !open.is_empty() {
-        if stop.asked() {
+        if stop.is_requested() {
             return Err(ResumeError::Stopped);
         }
         let came = feed.poll(&mut |stage, partition, record| {
@@ -153,7 +154,7 @@ mod tests {
             let turns = turns.into_iter().map(|turn| turn.map(|turn| turn % count)).collect();
             let mut feed = Ahead { positions: vec![0; count], logs, turns };
             let mut shown = vec![Vec::new(); count];
-            read_ranges(&mut feed, ranges.clone(), &Stop::default(), &mut |range, record| {
+            read_ranges(&mut feed, ranges.clone(), &Shutdown::default(), &mut |range, record| {
                 shown[range.partition as usize].push(record.offset);
                 Ok(())
             }).unwrap();

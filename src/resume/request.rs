@@ -4,7 +4,7 @@ use super::error::{Mismatch, ResumeError};
 use super::log::Offsets;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Shard, Stream, Window, WindowEnd};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 /// What a run wants of the log.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct ResumeRequest<'a> {
     /// Whether transactions will be written: their ends take offsets too, so offsets count no records.
     pub transactional: bool,
     /// The wish to end.
-    pub stop: &'a Stop,
+    pub stop: &'a Shutdown,
 }
 
 /// Where the window starts.
@@ -52,6 +52,6 @@ impl ResumeRequest<'_> {
 
     /// An error once a signal asks to stop.
     pub(super) fn go_on(&self) -> Result<(), ResumeError> {
-        if self.stop.asked() { Err(ResumeError::Stopped) } else { Ok(()) }
+        if self.stop.is_requested() { Err(ResumeError::Stopped) } else { Ok(()) }
     }
 }

@@ -13,7 +13,7 @@ use super::ResumeError;
 use super::log::{Each, Log, LogRecord, Offsets, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::generator::spec::{Layout, Stage};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 use crate::sink::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, read_group_offsets};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
 
@@ -38,7 +38,7 @@ pub struct TopicLog<'a> {
     layout: &'a Layout,
     /// Where an earlier run committed what a cut log does not tell.
     group: Option<String>,
-    stop: &'a Stop,
+    stop: &'a Shutdown,
     settle_time: Duration,
 }
 
@@ -53,7 +53,7 @@ impl<'a> TopicLog<'a> {
     ///
     /// # Errors
     /// If librdkafka refuses the configuration.
-    pub fn new(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+    pub fn new(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
         let topics = cluster.layout().topics();
         let partitions = topics.iter().map(|topic| u64::from(topic.partitions.count())).sum();
         let mut config = config(cluster, even_share_kbytes(partitions));
@@ -88,7 +88,7 @@ impl<'a> TopicLog<'a> {
 
 impl Log for TopicLog<'_> {
     fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
-        let stop = || self.stop.asked();
+        let stop = || self.stop.is_requested();
         let begins = self.uncommitted.of_layout(self.layout, Edge::Beginning, stop)?;
         let last_stable = self.committed.of_layout(self.layout, Edge::End, stop)?;
         let ends = self.uncommitted.of_layout(self.layout, Edge::End, stop)?;

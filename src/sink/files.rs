@@ -17,11 +17,12 @@ use sha2::digest::Digest as _;
 
 use self::held::Held;
 use self::manifest::{Head, Manifest, ManifestFile, Named};
-use super::{Sink, SinkError, Stop};
+use super::{Sink, SinkError};
 use crate::generator::digest::Digest;
 use crate::generator::record::{Record, envelope};
 use crate::generator::spec::{Layout, Stage, StreamSpec, Topic};
 use crate::generator::stream::{Assignment, Stream};
+use crate::log::shutdown::Shutdown;
 
 /// Large enough that the cost of a write does not show.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -58,7 +59,7 @@ impl Files {
         envelope: bool,
         stream: &Stream,
         part: &Assignment,
-        stop: &Stop,
+        stop: &Shutdown,
     ) -> Result<Option<u64>, SinkError> {
         require_short_names(stream.layout())?;
         let Some(held) = Held::read(folder)? else { return Ok(None) };

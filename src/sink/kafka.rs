@@ -60,10 +60,11 @@ use self::timeouts::{POLL_WAIT, REASON_WAIT};
 pub use self::topics::{Existing, Times, TopicSettings};
 use self::transactions::Transactions;
 use self::waiting::Waiting;
-use super::{Sink, SinkError, Stop};
+use super::{Sink, SinkError};
 use crate::generator::record::Record;
 use crate::generator::spec::Layout;
 use crate::generator::stream::Shard;
+use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
 
 /// Delivery reports are taken each time this many records were sent.
@@ -73,7 +74,7 @@ const POLL_EVERY: u64 = 256;
 pub struct Kafka {
     layout: Layout,
     producer: BaseProducer<Reports>,
-    stop: Arc<Stop>,
+    stop: Arc<Shutdown>,
     metrics: Arc<Metrics>,
     /// Under exactly-once delivery.
     transactions: Option<Transactions>,
@@ -97,7 +98,7 @@ impl Kafka {
     ///
     /// # Errors
     /// If librdkafka refuses the configuration.
-    pub fn new(cluster: &Cluster, stop: &Arc<Stop>, metrics: &Arc<Metrics>) -> Result<Self, KafkaError> {
+    pub fn new(cluster: &Cluster, stop: &Arc<Shutdown>, metrics: &Arc<Metrics>) -> Result<Self, KafkaError> {
         Self::of_shard(cluster, None, stop, metrics)
     }
 
@@ -109,7 +110,7 @@ impl Kafka {
     pub fn transactional(
         cluster: &Cluster,
         shard: Shard,
-        stop: &Arc<Stop>,
+        stop: &Arc<Shutdown>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
         let kafka = Self::of_shard(cluster, Some(shard), stop, metrics)?;
@@ -120,7 +121,7 @@ impl Kafka {
     fn of_shard(
         cluster: &Cluster,
         shard: Option<Shard>,
-        stop: &Arc<Stop>,
+        stop: &Arc<Shutdown>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
         let asked_again = transactions::asked_again(cluster.first_answer());
@@ -242,7 +243,7 @@ impl Sink for Kafka {
                     // The same record goes again once there is room.
                     message = returned;
                     self.pause(POLL_WAIT)?;
-                    if self.stop.asked() {
+                    if self.stop.is_requested() {
                         return Err(SinkError::Stopped);
                     }
                 }

@@ -8,8 +8,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 pub use self::manifest::Manifest;
-use super::{LogPlace, LogRecord, Parts, Source, SourceError};
+use super::{LogPlace, Source, SourceError};
 use crate::generator::spec::{Layout, Stage};
+use crate::log::record::{LogRecord, Parts};
 
 /// A line that is longer is none of ours.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::generator::record::Record;
+use super::{LogPlace, Source, SourceError};
 use crate::generator::spec::{Layout, Stage};
+use crate::log::record::LogRecord;
 
 /// A source of records in memory, one log a partition.
 #[derive(Debug, Clone)]
@@ -61,24 +61,5 @@ impl Source for Memory {
     fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {
         let tail = |log: &VecDeque<LogRecord>| log.iter().skip(log.len().saturating_sub(count)).cloned().collect();
         Ok(self.logs.iter().map(tail).collect())
-    }
-}
-
-impl LogRecord {
-    /// A record as it stands in a log that took it at an offset.
-    #[must_use]
-    pub fn of(record: &Record, offset: i64) -> Self {
-        let header = |header: &crate::generator::record::Header| {
-            (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()))
-        };
-        Self {
-            offset,
-            parts: Parts::All,
-            partition: record.partition,
-            timestamp_ms: record.timestamp_ms,
-            key: Some(record.key.clone()),
-            value: record.payload().map(<[u8]>::to_vec),
-            headers: record.headers.iter().map(header).collect(),
-        }
     }
 }

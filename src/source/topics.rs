@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use self::reader::{Reader, Span};
 pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
-use super::{LogPlace, LogRecord, Source, SourceError};
+use super::{LogPlace, Source, SourceError};
 use crate::generator::spec::{Layout, Stage};
-use crate::sink::Stop;
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
 use crate::sink::kafka::{Cluster, Edge, KafkaError};
 
 /// A log that ends in control records only is read further back for its last record; each time so many times as far.
@@ -25,7 +26,7 @@ const DEEPER: i64 = 8;
 #[derive(Debug)]
 pub struct Topics<'a> {
     cluster: &'a Cluster,
-    stop: &'a Stop,
+    stop: &'a Shutdown,
     places: Vec<LogPlace>,
     spans: Vec<Span>,
     /// One a stage, so that each has queues of its own size.
@@ -37,16 +38,17 @@ impl<'a> Topics<'a> {
     ///
     /// # Errors
     /// If a broker does not answer.
-    pub fn open(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+    pub fn open(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
         Self::look(cluster, stop).map_err(|error| cluster.explain(error))
     }
 
-    fn look(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+    fn look(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();
         let ends = cluster.ends(&Arc::new(reader::client(cluster, 1)?));
-        let [begins, ends] = [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.asked()));
+        let [begins, ends] =
+            [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.is_requested()));
         let (begins, ends) = (begins?, ends?);
         for stage in Stage::ALL {
             let topic = layout.topic(stage);

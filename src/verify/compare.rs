@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::generator::record::{Record, envelope};
 use crate::generator::spec::TopicName;
-use crate::source::{LogRecord, Parts};
+use crate::log::record::{LogRecord, Parts};
 
 /// Where two records part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,8 +6,9 @@ use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Position, Stream};
-use crate::sink::Stop;
-use crate::source::{LogIndex, LogRecord, Source};
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
+use crate::source::{LogIndex, Source};
 
 /// What all logs share while they are compared.
 pub(super) struct Comparison<'a> {
@@ -22,7 +23,7 @@ pub(super) struct Comparison<'a> {
     pub(super) prefix: bool,
     pub(super) fingerprints: Option<Fingerprints>,
     /// The wish to end early.
-    pub(super) stop: &'a Stop,
+    pub(super) stop: &'a Shutdown,
     /// For the record of some other position.
     pub(super) other: Record,
 }

@@ -2,7 +2,8 @@
 
 use super::identify::Identifier;
 use crate::generator::stream::{Position, Stream};
-use crate::source::{LogIndex, LogPlace, LogRecord};
+use crate::log::record::LogRecord;
+use crate::source::{LogIndex, LogPlace};
 
 /// Which end of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::compare::{Parting, line};
 use crate::generator::record::Record;
 use crate::generator::spec::TopicName;
 use crate::generator::stream::Position;
-use crate::source::{LogRecord, Parts};
+use crate::log::record::{LogRecord, Parts};
 
 /// What a record was found to be, or not to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,7 +12,7 @@ use crate::generator::record::{HEADER_NAMES, Record};
 use crate::generator::spec::{KeyBy, Stage};
 use crate::generator::stream::{Position, Stream};
 use crate::generator::timestamp::{LIMIT_MS, parse_time_ms};
-use crate::source::{LogRecord, Parts};
+use crate::log::record::{LogRecord, Parts};
 
 /// Knows the records of one stream.
 #[derive(Debug)]

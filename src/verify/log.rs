@@ -9,8 +9,9 @@ use super::missing::Missing;
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
 use crate::generator::stream::Position;
+use crate::log::record::{LogRecord, Parts};
 use crate::sink::KafkaError;
-use crate::source::{LogPlace, LogRecord, Parts, Source, SourceError};
+use crate::source::{LogPlace, Source, SourceError};
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.
 pub(super) const LOOK: usize = 8;
@@ -90,7 +91,7 @@ impl Log {
     }
 
     fn hold_for(&mut self, with: &mut Comparison<'_>, count: usize) -> Result<bool, SourceError> {
-        if with.stop.asked() {
+        if with.stop.is_requested() {
             return Err(KafkaError::Stopped.into());
         }
         self.hold(with.source, &mut with.fingerprints, count)

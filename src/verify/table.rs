@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::Counts;
 use super::finding::{Class, Difference, Shown};
 use super::verdict::{LogVerdict, NotCompared, Outcome, Verdict};
-use crate::report::{counted, grouped};
+use crate::log::count::{counted, grouped};
 
 /// So many logs with differences are shown; the others are counted.
 const LOGS_MAX: usize = 8;

@@ -11,7 +11,7 @@ use super::{Counts, Difference};
 use crate::generator::digest::Digest;
 use crate::generator::spec::{Stage, TopicName};
 use crate::generator::timestamp::Timestamp;
-use crate::report::Heading;
+use crate::log::heading::Heading;
 
 /// What logs were found to hold. [`std::fmt::Display`] is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mock_data_gen::generator::record::{Header, Record};
 use mock_data_gen::generator::spec::Stage;
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{Each, Feed, Log, LogRecord, Offsets, Range, ResumeError, Show, read_ranges};
-use mock_data_gen::sink::Stop;
 
 use crate::{Random, SETTLE_MS};
 
@@ -313,7 +313,7 @@ impl Log for ScriptedLog<'_> {
         drop(world);
         let world = self.0.borrow();
         let mut feed = ScriptedFeed::new(&world, random, ranges);
-        read_ranges(&mut feed, ranges.to_vec(), &Stop::default(), each)
+        read_ranges(&mut feed, ranges.to_vec(), &Shutdown::default(), each)
     }
 
     fn pause(&mut self, span: Duration) {

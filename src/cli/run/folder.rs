@@ -4,9 +4,9 @@ use super::super::Failure;
 use super::super::play::{Beginning, Player};
 use super::{Resolved, RunOptions};
 use crate::generator::stream::{Assignment, Stream};
-use crate::report::Resumed;
+use crate::log::heading::Resumed;
+use crate::log::shutdown::Shutdown;
 use crate::run::Outcome;
-use crate::sink::Stop;
 use crate::sink::files::Files;
 
 impl Player<'_> {
@@ -31,7 +31,12 @@ impl Player<'_> {
 
 impl RunOptions {
     /// Refuses a folder that cannot take what would be played.
-    pub(super) fn require_folder(&self, resolved: &Resolved, part: &Assignment, stop: &Stop) -> Result<(), Failure> {
+    pub(super) fn require_folder(
+        &self,
+        resolved: &Resolved,
+        part: &Assignment,
+        stop: &Shutdown,
+    ) -> Result<(), Failure> {
         let (folder, stream) = (self.folder()?, &resolved.stream);
         if self.overwrite {
             return Ok(Files::require_replaceable(folder, stream.layout())?);

@@ -12,7 +12,7 @@ use crate::generator::ids::Kind;
 use crate::generator::spec::Stage;
 use crate::generator::spec::delays::event_lag_ms;
 use crate::generator::timestamp::{LIMIT_MS, TimeError, Timestamp, parse_time_ms};
-use crate::report::grouped;
+use crate::log::count::grouped;
 
 /// The kinds of ids that are records' own.
 const KINDS: [Kind; 4] = [Kind::BidRequest, Kind::BidResponse, Kind::Impression, Kind::Click];

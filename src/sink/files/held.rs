@@ -11,7 +11,8 @@ use sha2::digest::Digest as _;
 
 use super::{BEGUN, MANIFEST};
 use crate::generator::digest::Digest;
-use crate::sink::{SinkError, Stop};
+use crate::log::shutdown::Shutdown;
+use crate::sink::SinkError;
 
 /// What a manifest is asked for, and how a difference is told.
 const DIFFERENCES: [(&str, &str); 7] = [
@@ -62,7 +63,7 @@ impl Held {
     ///
     /// # Errors
     /// What is different, or that a file cannot be read.
-    pub(super) fn require_same(&self, folder: &Path, head: &Value, stop: &Stop) -> Result<u64, SinkError> {
+    pub(super) fn require_same(&self, folder: &Path, head: &Value, stop: &Shutdown) -> Result<u64, SinkError> {
         let other = |what: String| Err(SinkError::Other { path: folder.to_owned(), what });
         if !self.is_finished {
             return other("files of a run that was killed".to_owned());
@@ -124,7 +125,7 @@ fn names(manifest: &Value) -> Option<Vec<String>> {
 }
 
 /// Whether a file is as long as its manifest says, and has that digest.
-fn is_as_described(path: &Path, described: &Value, stop: &Stop) -> Result<bool, SinkError> {
+fn is_as_described(path: &Path, described: &Value, stop: &Shutdown) -> Result<bool, SinkError> {
     let failed = |source| SinkError::File { path: path.to_owned(), source };
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -135,7 +136,7 @@ fn is_as_described(path: &Path, described: &Value, stop: &Stop) -> Result<bool, 
     }
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
-        if stop.asked() {
+        if stop.is_requested() {
             return Err(SinkError::Stopped);
         }
         let read = file.read(&mut buffer).map_err(failed)?;

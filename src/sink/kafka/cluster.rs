@@ -19,7 +19,7 @@ use super::timeouts::{CONNECTION, CREATION, READY};
 use super::topics::{self, Existing, TopicSettings};
 use super::{KafkaError, Property, properties};
 use crate::generator::spec::{Layout, Partitions, Stage, Topic, TopicName};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 /// The address of the product document's compose file.
 pub const DEFAULT_BROKERS: &str = "kafka:9092";
@@ -52,7 +52,7 @@ pub struct Target<'a> {
     /// What existing topics may be, and how missing ones are created.
     pub topics: TopicSettings,
     /// The wish to end, which ends the wait for a broker too.
-    pub stop: &'a Stop,
+    pub stop: &'a Shutdown,
 }
 
 /// A cluster that was looked at: its four topics exist.
@@ -114,7 +114,7 @@ impl Cluster {
         let partitions = created.map(|topic| topic.partitions.count()).sum::<u32>();
         let within = self.patience().max(if partitions > 0 { READY + CREATION * partitions } else { Duration::ZERO });
         let ends = Ends::new(&client, within);
-        self.end_offsets = ends.of_layout(&self.layout, Edge::End, || target.stop.asked())?;
+        self.end_offsets = ends.of_layout(&self.layout, Edge::End, || target.stop.is_requested())?;
         Ok(())
     }
 
@@ -145,8 +145,8 @@ impl Cluster {
         let there = |state: &TopicState| Some(Topic { name: state.topic.clone(), partitions: state.partitions? });
         let topics: Vec<Topic> = states.iter().filter_map(there).collect();
         let (partitions, ends) = (topics.iter().flat_map(partitions).collect::<Vec<_>>(), self.ends(&client));
-        let begins = ends.of(&partitions, Edge::Beginning, || target.stop.asked())?;
-        let ends = ends.of(&partitions, Edge::End, || target.stop.asked())?;
+        let begins = ends.of(&partitions, Edge::Beginning, || target.stop.is_requested())?;
+        let ends = ends.of(&partitions, Edge::End, || target.stop.is_requested())?;
         for ((&(topic, _), begin), end) in partitions.iter().zip(begins).zip(ends) {
             if let Some(state) = states.iter_mut().find(|state| state.topic == *topic) {
                 state.offsets += end.saturating_sub(begin).max(0).unsigned_abs();

@@ -3,7 +3,7 @@
 //! It keeps 5 MiB a partition and silently drops what is older, so a window that would not fit is refused beforehand.
 
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{self, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use rdkafka::mocking::MockCluster;
@@ -13,7 +13,7 @@ use super::KafkaError;
 use crate::generator::record::Record;
 use crate::generator::spec::Layout;
 use crate::generator::stream::{Stream, Window};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 /// What the mock cluster keeps of a partition.
 const PARTITION_BYTES: u64 = 5 * 1024 * 1024;
@@ -78,13 +78,13 @@ impl Embedded {
     /// # Errors
     /// Says how many partitions a topic may have, or auctions from the window's start fit; or that a signal came while that was
     /// counted.
-    pub fn require_fit(stream: &Stream, window: Window, stop: &Stop) -> Result<(), KafkaError> {
+    pub fn require_fit(stream: &Stream, window: Window, stop: &Shutdown) -> Result<(), KafkaError> {
         require_partitions(stream.layout())?;
         let mut filled = std::collections::BTreeMap::new();
         let end = window.end().unwrap_or(u64::MAX).min(stream.auctions().clock().auctions());
         let mut record = Record::default();
         for ordinal in window.start()..end {
-            if stop.asked() {
+            if stop.is_requested() {
                 return Err(KafkaError::Stopped);
             }
             let mut funnel = stream.records(Window::auctions(ordinal, 1));
@@ -108,7 +108,7 @@ fn join(client: &TcpStream, broker: &TcpStream) -> io::Result<()> {
         let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
         thread::spawn(move || {
             let _ = io::copy(&mut from, &mut to);
-            let _ = to.shutdown(Shutdown::Both);
+            let _ = to.shutdown(net::Shutdown::Both);
         });
     }
     Ok(())

@@ -32,7 +32,7 @@ pub(crate) enum Edge {
 
 impl Edge {
     /// librdkafka hands these on as the times that Kafka knows them by.
-    fn asked(self) -> Offset {
+    fn offset(self) -> Offset {
         match self {
             Self::Beginning => Offset::Beginning,
             Self::End => Offset::End,
@@ -113,7 +113,7 @@ impl Ends {
     ) -> Result<KafkaResult<Vec<i64>>, KafkaError> {
         let mut asked = TopicPartitionList::with_capacity(partitions.len());
         for &(topic, partition) in partitions {
-            asked.add_partition_offset(topic.as_str(), partition, edge.asked())?;
+            asked.add_partition_offset(topic.as_str(), partition, edge.offset())?;
         }
         let client = Arc::clone(&self.client);
         beside(within, give_up, move || {

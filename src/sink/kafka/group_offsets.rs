@@ -30,7 +30,7 @@ use crate::generator::digest::Digest;
 use crate::generator::record::Record;
 use crate::generator::spec::{Layout, Stage};
 use crate::generator::stream::{Assignment, Position, Progress, Stream};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 /// Idempotent delivery commits this often. After a crash, records that were stored since are counted, where the log has lost them.
 const EVERY: Duration = Duration::from_secs(5);
@@ -70,14 +70,14 @@ pub fn group_name(stream: &Stream) -> String {
 ///
 /// # Errors
 /// If the brokers refuse to tell, or do not answer within 10 seconds.
-pub fn read_group_offsets(cluster: &Cluster, group: &str, stop: &Stop) -> Result<GroupCommitted, KafkaError> {
+pub fn read_group_offsets(cluster: &Cluster, group: &str, stop: &Shutdown) -> Result<GroupCommitted, KafkaError> {
     let consumer = Arc::new(consumer(cluster, group)?);
     let (begin, within) = (Instant::now(), cluster.patience());
     let found = loop {
         let (asking, partitions) = (Arc::clone(&consumer), all_partitions(cluster.layout()));
-        match beside(within, || stop.asked(), move || asking.committed_offsets(partitions, within))? {
+        match beside(within, || stop.is_requested(), move || asking.committed_offsets(partitions, within))? {
             Ok(found) => break found,
-            Err(_) if stop.asked() => return Err(KafkaError::Stopped),
+            Err(_) if stop.is_requested() => return Err(KafkaError::Stopped),
             Err(error) if is_silence(&error) && begin.elapsed() < within => thread::sleep(SETTLING_WAIT),
             Err(error) => return Err(KafkaError::refused("reading group offsets", error, within)),
         }
@@ -149,11 +149,11 @@ impl GroupOffsets {
     }
 
     /// Commits where a run begins, and waits for it.
-    pub(super) fn commit_first(&mut self, stop: &Stop) -> KafkaResult<()> {
+    pub(super) fn commit_first(&mut self, stop: &Shutdown) -> KafkaResult<()> {
         let begin = Instant::now();
         self.all_committed = Some(begin);
         self.commit(self.offsets(&self.sent_to, None));
-        self.wait(|| stop.asked() || begin.elapsed() >= PATIENCE)
+        self.wait(|| stop.is_requested() || begin.elapsed() >= PATIENCE)
     }
 
     /// Commits what is acknowledged, where that is due; what fails is told and tried again.

@@ -20,8 +20,8 @@ use super::topics::{ask, options};
 use super::{Kafka, KafkaError};
 use crate::generator::spec::TopicName;
 use crate::generator::stream::Shard;
+use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
-use crate::sink::Stop;
 
 /// Topics that are being deleted are looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -86,7 +86,7 @@ impl<'a> Recreation<'a> {
     ///
     /// # Errors
     /// If the brokers refuse transactions or do not answer.
-    pub fn fence(&self, metrics: &Arc<Metrics>, stop: &Arc<Stop>) -> Result<(), KafkaError> {
+    pub fn fence(&self, metrics: &Arc<Metrics>, stop: &Arc<Shutdown>) -> Result<(), KafkaError> {
         if self.former.is_empty() {
             return Ok(());
         }
@@ -189,7 +189,7 @@ impl<'a> Recreation<'a> {
     fn wait_until_new(&self) -> Result<(), KafkaError> {
         let begin = Instant::now();
         let partitions: Vec<At<'_>> = self.former.iter().flat_map(Former::partitions).collect();
-        let give_up = || self.target.stop.asked();
+        let give_up = || self.target.stop.is_requested();
         while self.ends.of(&partitions, Edge::Beginning, give_up)?.iter().any(|&offset| offset > 0)
             || self.ends.of(&partitions, Edge::End, give_up)?.iter().any(|&offset| offset > 0)
         {
@@ -200,7 +200,7 @@ impl<'a> Recreation<'a> {
     }
 
     fn go_on(&self, begin: Instant) -> Result<(), KafkaError> {
-        if self.target.stop.asked() {
+        if self.target.stop.is_requested() {
             return Err(KafkaError::Stopped);
         }
         if begin.elapsed() < READY {
@@ -216,10 +216,10 @@ impl Former {
     }
 }
 
-fn look_at(ends: &Ends, topic: &TopicName, found: &MetadataTopic, stop: &Stop) -> Result<Former, KafkaError> {
+fn look_at(ends: &Ends, topic: &TopicName, found: &MetadataTopic, stop: &Shutdown) -> Result<Former, KafkaError> {
     let partitions: Vec<At<'_>> = found.partitions().iter().map(|partition| (topic, partition.id())).collect();
-    let begins = ends.of(&partitions, Edge::Beginning, || stop.asked())?;
-    let ends = ends.of(&partitions, Edge::End, || stop.asked())?;
+    let begins = ends.of(&partitions, Edge::Beginning, || stop.is_requested())?;
+    let ends = ends.of(&partitions, Edge::End, || stop.is_requested())?;
     let offsets = begins.iter().zip(ends).map(|(&begin, end)| end.saturating_sub(begin).max(0).unsigned_abs()).sum();
     let partitions = i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
     let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).max().unwrap_or(1);
@@ -232,7 +232,7 @@ fn own_settings(
     config: &ClientConfig,
     topic: &TopicName,
     within: Duration,
-    stop: &Stop,
+    stop: &Shutdown,
 ) -> Result<Vec<(String, String)>, KafkaError> {
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let action = format!("reading the settings of topic `{topic}`, which are to be kept");

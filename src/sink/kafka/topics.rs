@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::timeouts::READY;
 use super::{KafkaError, Obstacle};
 use crate::generator::spec::{Topic, TopicName};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 /// How old records may be, how far ahead of the clock, and both for brokers before 3.6.
 const BEFORE: &str = "message.timestamp.before.max.ms";
@@ -73,7 +73,7 @@ pub(super) fn create(
     missing: &[&Topic],
     settings: TopicSettings,
     retention_ms: Option<i64>,
-    stop: &Stop,
+    stop: &Shutdown,
 ) -> Result<Vec<TopicName>, KafkaError> {
     if missing.is_empty() {
         return Ok(Vec::new());
@@ -138,7 +138,7 @@ pub(super) fn options(within: Duration) -> AdminOptions {
 pub(super) fn ask<T>(
     action: &str,
     within: Duration,
-    (stop, seen): (&Stop, &LastError),
+    (stop, seen): (&Shutdown, &LastError),
     answer: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, KafkaError> {
     let refused = |source: ClientError| KafkaError::refused(action, source, within);
@@ -153,8 +153,8 @@ pub(super) fn ask<T>(
     })
 }
 
-async fn asked(stop: &Stop) {
-    while !stop.asked() {
+async fn asked(stop: &Shutdown) {
+    while !stop.is_requested() {
         sleep(STOP_WAIT).await;
     }
 }

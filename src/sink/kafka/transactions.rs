@@ -117,7 +117,7 @@ impl Kafka {
         loop {
             match self.producer.init_transactions(STEP) {
                 Ok(()) => return Ok(()),
-                Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
+                Err(_) if self.stop.is_requested() => return Err(KafkaError::Stopped),
                 Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
                 Err(error) => {
                     return Err(match KafkaError::of_transactions(&error) {
@@ -149,7 +149,7 @@ impl Kafka {
         let Some(transactions) = self.transactions.as_mut().filter(|transactions| !transactions.is_open()) else {
             return Ok(());
         };
-        if self.stop.asked() {
+        if self.stop.is_requested() {
             return Err(SinkError::Stopped);
         }
         transactions.open = Some((Instant::now(), 0));
@@ -164,7 +164,7 @@ impl Kafka {
         }
         let took = self.commit()?;
         let is_certain = self.transactions.as_mut().is_none_or(|transactions| transactions.is_certain(took));
-        if is_certain || self.stop.asked() {
+        if is_certain || self.stop.is_requested() {
             return Ok(());
         }
         let reason = format!("a commit took {} ms and may have been asked for twice", took.as_millis());

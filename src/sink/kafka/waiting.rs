@@ -42,7 +42,7 @@ impl Kafka {
 
     /// An error after which another client goes on, if this one has waited long enough; a signal leaves no time for that.
     pub(super) fn replace_after(&self, since: Instant) -> Result<(), KafkaError> {
-        if since.elapsed() < STANDSTILL || self.stop.asked() {
+        if since.elapsed() < STANDSTILL || self.stop.is_requested() {
             return Ok(());
         }
         Err(self.ended(KafkaError::Standstill { seconds: STANDSTILL.as_secs() }))

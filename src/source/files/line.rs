@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::{LogRecord, Parts, refill};
+use crate::log::record::{LogRecord, Parts, refill};
 
 /// See [`crate::generator::record::envelope`].
 #[derive(Deserialize)]

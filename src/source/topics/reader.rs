@@ -13,9 +13,9 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::super::{LogRecord, Parts, refill};
 use crate::generator::spec::TopicName;
-use crate::sink::Stop;
+use crate::log::record::{LogRecord, Parts, refill};
+use crate::log::shutdown::Shutdown;
 use crate::sink::kafka::{Cluster, KafkaError, LastError, Reading};
 
 /// How long a partition may stay silent before its end.
@@ -139,7 +139,7 @@ impl Reader {
     }
 
     /// Waits for the next record of a span; false behind its last.
-    pub(super) fn next(&mut self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
+    pub(super) fn next(&mut self, log: usize, record: &mut LogRecord, stop: &Shutdown) -> Result<bool, KafkaError> {
         let is_record = match self.logs[log].early.pop_front() {
             Some(early) => {
                 *record = early;
@@ -158,7 +158,7 @@ impl Reader {
         Ok(is_record && record.offset < log.end)
     }
 
-    fn wait(&self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
+    fn wait(&self, log: usize, record: &mut LogRecord, stop: &Shutdown) -> Result<bool, KafkaError> {
         let Some(queue) = &self.logs[log].queue else { return Ok(false) };
         let mut begin = None;
         let mut wait = Duration::ZERO;
@@ -176,7 +176,7 @@ impl Reader {
                         return Ok(true);
                     }
                 }
-                None if stop.asked() => return Err(KafkaError::Stopped),
+                None if stop.is_requested() => return Err(KafkaError::Stopped),
                 None if begin.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                     let left = self.logs.iter().filter(|log| log.queue.is_some()).count();
                     return Err(Reading::Silent { left, seconds: PATIENCE.as_secs() }.into());

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::generator::record::{HEADER_NAMES, Record};
 use crate::generator::spec::{Layout, Stage, StreamSpec};
 use crate::generator::stream::{Position, Stream, Window};
-use crate::source::{LogIndex, LogPlace, LogRecord, Parts, Source, SourceError};
+use crate::log::record::{LogRecord, Parts};
+use crate::source::{LogIndex, LogPlace, Source, SourceError};
 
 /// So many records of each log are read, and so many logs of each topic.
 const RECORDS_MAX: usize = 64;

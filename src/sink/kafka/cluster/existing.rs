@@ -5,11 +5,11 @@ use super::super::ends::{At, Edge};
 use super::super::topics::{self, BrokerSettings, Existing, Judged, Times};
 use super::{Cluster, Looker, Target};
 use crate::generator::spec::{Topic, TopicName};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 impl Cluster {
     /// What the broker's own settings mean for topics that are missing, if any is missing.
-    pub(super) fn broker_settings(&self, missing: &[&Topic], stop: &Stop) -> Result<BrokerSettings, KafkaError> {
+    pub(super) fn broker_settings(&self, missing: &[&Topic], stop: &Shutdown) -> Result<BrokerSettings, KafkaError> {
         let Some(broker) = self.named.first().filter(|_| !missing.is_empty()) else {
             return Ok(BrokerSettings::default());
         };
@@ -52,13 +52,13 @@ impl Cluster {
         &self,
         client: &Looker,
         topics: &[(&Topic, u32)],
-        stop: &Stop,
+        stop: &Shutdown,
     ) -> Result<Option<TopicName>, KafkaError> {
         let mut partitions: Vec<At<'_>> = Vec::new();
         for &(topic, count) in topics {
             partitions.extend((0..count.cast_signed()).map(|partition| (&topic.name, partition)));
         }
-        let offsets = self.ends(client).of(&partitions, Edge::End, || stop.asked())?;
+        let offsets = self.ends(client).of(&partitions, Edge::End, || stop.is_requested())?;
         let held = partitions.iter().zip(offsets).find(|&(_, end_offset)| end_offset > 0);
         Ok(held.map(|(&(topic, _), _)| topic.clone()))
     }
@@ -67,12 +67,12 @@ impl Cluster {
     ///
     /// # Errors
     /// Names the topic, its setting and the command that mends it.
-    pub fn check(&self, times: Times, stop: &Stop) -> Result<(), KafkaError> {
+    pub fn check(&self, times: Times, stop: &Shutdown) -> Result<(), KafkaError> {
         let topics: Vec<&Topic> = self.layout.topics().iter().collect();
         self.judge(&topics, times, stop)?.misfits.into_iter().next().map_or(Ok(()), Err)
     }
 
-    pub(super) fn judge(&self, topics: &[&Topic], times: Times, stop: &Stop) -> Result<Judged, KafkaError> {
+    pub(super) fn judge(&self, topics: &[&Topic], times: Times, stop: &Shutdown) -> Result<Judged, KafkaError> {
         topics::judge(&self.client_config(), &self.brokers, topics, times, self.patience(), stop)
     }
 

@@ -16,14 +16,19 @@ use super::super::{KafkaError, Obstacle, Property};
 use super::named::{Named, is_named};
 use super::{Cluster, DEFAULT_BROKERS, Looker, Transfer};
 use crate::generator::spec::{Layout, LayoutError, Partitions, Stage};
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 impl Cluster {
     /// Looks for topics that are to be read. Each brings its own partition count; nothing is created.
     ///
     /// # Errors
     /// If no broker answers within 10 seconds, or a topic does not exist.
-    pub fn connect(brokers: &str, properties: &[Property], layout: &Layout, stop: &Stop) -> Result<Self, KafkaError> {
+    pub fn connect(
+        brokers: &str,
+        properties: &[Property],
+        layout: &Layout,
+        stop: &Shutdown,
+    ) -> Result<Self, KafkaError> {
         let mut cluster = Self {
             brokers: brokers.to_owned(),
             properties: properties.to_vec(),
@@ -49,7 +54,7 @@ impl Cluster {
     }
 
     /// The topics' partition counts; 0 where a topic does not exist, or is not ready.
-    pub(super) fn partition_counts(&mut self, client: &Looker, stop: &Stop) -> Result<[u32; 4], KafkaError> {
+    pub(super) fn partition_counts(&mut self, client: &Looker, stop: &Shutdown) -> Result<[u32; 4], KafkaError> {
         let metadata = self.metadata(client, stop)?;
         let ready = |topic: &MetadataTopic| topic.partitions().iter().all(|p| p.leader() >= 0);
         let count = |stage: Stage| {
@@ -61,7 +66,7 @@ impl Cluster {
     }
 
     /// Refuses topics that are hidden from us: a list of all topics holds them as little as those that do not exist.
-    pub(super) fn require_visible(&self, counts: [u32; 4], stop: &Stop) -> Result<(), KafkaError> {
+    pub(super) fn require_visible(&self, counts: [u32; 4], stop: &Shutdown) -> Result<(), KafkaError> {
         let missing = || self.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         if missing().next().is_none() {
             return Ok(());
@@ -70,7 +75,7 @@ impl Cluster {
         let (client, within) = (self.looker()?, self.patience());
         for (topic, _) in missing() {
             let (asking, name) = (Arc::clone(&client), topic.name.to_string());
-            let found = beside(within, || stop.asked(), move || asking.fetch_metadata(Some(&name), within))?;
+            let found = beside(within, || stop.is_requested(), move || asking.fetch_metadata(Some(&name), within))?;
             let is_denied = |found: &MetadataTopic| {
                 found.error() == Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
             };
@@ -83,24 +88,24 @@ impl Cluster {
     }
 
     /// What the brokers say of themselves and of all topics.
-    pub(in super::super) fn metadata(&mut self, client: &Looker, stop: &Stop) -> Result<Metadata, KafkaError> {
+    pub(in super::super) fn metadata(&mut self, client: &Looker, stop: &Shutdown) -> Result<Metadata, KafkaError> {
         let begin = Instant::now();
         // Where something failed, no more is to be expected; a connection that is still being made may be to a broker that is far away.
         let has_failed = || begin.elapsed() >= CONNECT && last_error(client).is_some();
         loop {
             let left = CONNECT_FAR.saturating_sub(begin.elapsed());
             let asking = Arc::clone(client);
-            let give_up = || stop.asked() || has_failed() || refusal(client).is_some();
+            let give_up = || stop.is_requested() || has_failed() || refusal(client).is_some();
             let error = match beside(left, give_up, move || asking.fetch_metadata(None, left)) {
                 Ok(Ok(metadata)) => {
                     self.named.learn(&metadata, begin.elapsed());
                     return Ok(metadata);
                 }
-                Err(KafkaError::Stopped) if !stop.asked() => None,
+                Err(KafkaError::Stopped) if !stop.is_requested() => None,
                 Ok(Err(error)) => Some(error),
                 Err(error) => return Err(error),
             };
-            if stop.asked() {
+            if stop.is_requested() {
                 return Err(KafkaError::Stopped);
             }
             if let Some(refusal) = refusal(client) {
@@ -131,7 +136,7 @@ impl Cluster {
         KafkaError::Unreachable { brokers, seconds, detail, advice }
     }
 
-    pub(super) fn wait_for_leaders(&mut self, client: &Looker, stop: &Stop) -> Result<[Partitions; 4], KafkaError> {
+    pub(super) fn wait_for_leaders(&mut self, client: &Looker, stop: &Shutdown) -> Result<[Partitions; 4], KafkaError> {
         let begin = Instant::now();
         loop {
             let counts = self.partition_counts(client, stop)?;

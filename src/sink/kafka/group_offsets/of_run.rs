@@ -17,7 +17,7 @@ impl Kafka {
         let mut offsets = GroupOffsets::new(cluster, group, part, self.transactions.is_some())?;
         offsets.begin(part, &self.producer.context().deliveries().next_offsets());
         match offsets.commit_first(&self.stop) {
-            Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
+            Err(_) if self.stop.is_requested() => return Err(KafkaError::Stopped),
             // Whoever may not even look for the group's coordinator may not read its offsets either.
             Err(error @ ClientError::MessageConsumption(_)) => {
                 tell_without(group, &error);

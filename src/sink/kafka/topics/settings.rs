@@ -9,7 +9,7 @@ use super::super::KafkaError;
 use super::super::last_error::LastError;
 use super::{AFTER, BEFORE, DIFFERENCE, FAR, Times, ask, options};
 use crate::generator::spec::Topic;
-use crate::sink::Stop;
+use crate::log::shutdown::Shutdown;
 
 /// What the settings of some topics mean for a run.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(in super::super) fn of_broker(
     config: &ClientConfig,
     broker: i32,
     within: Duration,
-    stop: &Stop,
+    stop: &Shutdown,
 ) -> Result<BrokerSettings, KafkaError> {
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default())?;
     let broker = [ResourceSpecifier::Broker(broker)];
@@ -69,7 +69,7 @@ pub(in super::super) fn judge(
     topics: &[&Topic],
     times: Times,
     within: Duration,
-    stop: &Stop,
+    stop: &Shutdown,
 ) -> Result<Judged, KafkaError> {
     let mut judged = Judged::default();
     if topics.is_empty() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{counted, grouped};
+use super::count::{counted, grouped};
 use crate::generator::auction::Auctions;
 use crate::generator::digest::Digest;
 use crate::generator::stream::{Assignment, Window};

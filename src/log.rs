@@ -1,0 +1,6 @@
+//! What a log holds, how that is named for people, and the wish to stop looking at it.
+
+pub mod count;
+pub mod heading;
+pub mod record;
+pub mod shutdown;
