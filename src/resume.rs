@@ -36,7 +36,7 @@ use self::tail::{Tail, Tails};
 pub use self::topics::TopicLog;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Assignment, Position, Window};
-use crate::sink::KafkaError;
+use crate::kafka::KafkaError;
 
 /// End offsets are watched for at most this many times the settle time.
 const SETTLE_ROUNDS: u32 = 10;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::generator::record::Record;
 use crate::generator::spec::TopicName;
 
-pub use self::kafka::KafkaError;
+use crate::kafka::KafkaError;
 
 /// A place that takes records.
 pub trait Sink {

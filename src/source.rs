@@ -11,8 +11,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::generator::spec::{Layout, Stage};
+use crate::kafka::KafkaError;
 use crate::log::record::LogRecord;
-use crate::sink::KafkaError;
 
 /// Logs that can be read, each from its beginning to where it ended when the source was opened.
 pub trait Source {

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::kafka::Cluster;
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
-use mock_data_gen::sink::kafka::Cluster;
 use mock_data_gen::source::Source;
 use mock_data_gen::source::topics::Topics;
 use patience::limit;

@@ -30,11 +30,12 @@ use std::rc::Rc;
 
 use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Shard, Stream, Window, WindowEnd};
+use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::pace::{Pace, Pacer};
 use mock_data_gen::resume::{Mismatch, ResumeError, ResumePoint, ResumeRequest, Start, find_end};
 use mock_data_gen::run::{Manner, Tally, run};
-use mock_data_gen::sink::{KafkaError, SinkError};
+use mock_data_gen::sink::SinkError;
 
 use crate::world::{At, Script, ScriptedLog, Stored, World};
 use crate::writer::Writer;

@@ -11,11 +11,12 @@ use mock_data_gen::generator::auction::CopyKind;
 use mock_data_gen::generator::record::{Header, Record};
 use mock_data_gen::generator::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
+use mock_data_gen::kafka;
+use mock_data_gen::kafka::GroupCommitted;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{
     Each, Log, LogRecord, Mismatch, Offsets, Range, ResumeError, ResumePoint, ResumeRequest, Start, find_end,
 };
-use mock_data_gen::sink::kafka::{self, GroupCommitted};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

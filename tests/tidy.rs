@@ -11,8 +11,21 @@ use self::imports::{File, Sources, files_in};
 mod imports;
 
 /// The rooms, each of which uses only those before it, and itself.
-const ROOMS: [&str; 12] =
-    ["generator", "metrics", "log", "pace", "sink", "source", "resume", "run", "report", "verify", "answer_key", "cli"];
+const ROOMS: [&str; 13] = [
+    "generator",
+    "metrics",
+    "log",
+    "kafka",
+    "pace",
+    "sink",
+    "source",
+    "resume",
+    "run",
+    "report",
+    "verify",
+    "answer_key",
+    "cli",
+];
 /// The room that is pure: no I/O, no wall clock, no floats, no threads.
 const PURE: &str = "generator";
 /// It alone there has threads.

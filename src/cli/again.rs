@@ -4,7 +4,7 @@ use super::options::TopicPrefix;
 use crate::generator::spec::{Layout, Stage, StreamSpec};
 use crate::generator::stream::{Stream, Window};
 use crate::generator::timestamp::Timestamp;
-use crate::sink::kafka::{DEFAULT_BROKERS, Property};
+use crate::kafka::{DEFAULT_BROKERS, Property};
 
 /// What stands in place of a secret.
 const SECRET: &str = "***";

@@ -20,10 +20,10 @@ use super::{Failure, command, signals, to_stderr, to_stdout};
 use crate::generator::spec::delays::emit_lag_ms_max;
 use crate::generator::spec::{Partitions, Rate, Stage};
 use crate::generator::stream::{Position, Stream};
+use crate::kafka::{Cluster, Property, Target};
 use crate::log::count::{counted, grouped};
 use crate::log::heading::Heading;
 use crate::metrics::Metrics;
-use crate::sink::kafka::{Cluster, Property, Target};
 
 /// What is shown in place of a secret.
 const MASK: &str = "***";

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use super::configuration::ConfigurationError;
 use super::resume;
 use crate::generator::stream::WindowError;
+use crate::kafka::KafkaError;
 use crate::resume::ResumeError;
-use crate::sink::{KafkaError, SinkError};
+use crate::sink::SinkError;
 use crate::source::SourceError;
 use crate::verify::VerifyError;
 

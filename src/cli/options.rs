@@ -13,7 +13,7 @@ use crate::generator::spec::{
     Boundary, Epoch, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, LagError, Layout, LayoutError, Partitions,
     Profile, Rate, Spread, StreamSpec, Topic, TopicName, Users,
 };
-use crate::sink::kafka::{DEFAULT_BROKERS, Property};
+use crate::kafka::{DEFAULT_BROKERS, Property};
 
 /// The address that means: no Kafka, start a broker inside this process.
 pub(super) const EMBEDDED: &str = "embedded";

@@ -13,14 +13,16 @@ use super::{Failure, to_stderr, to_stdout};
 use crate::answer_key::{Settings, is_written};
 use crate::generator::stream::{Assignment, Shard, Stream, Window, WindowEnd};
 use crate::generator::timestamp::Timestamp;
+use crate::kafka::KafkaError;
+use crate::kafka::{Cluster, Embedded, Existing, Property, Target, Times, TopicSettings, Transfer};
 use crate::log::heading::{Heading, Resumed};
 use crate::log::shutdown::Shutdown;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
 use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
-use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
-use crate::sink::{KafkaError, Sink, SinkError};
+use crate::sink::kafka::Kafka;
+use crate::sink::{Sink, SinkError};
 
 /// A run that is about to begin.
 #[derive(Debug)]

@@ -4,11 +4,11 @@ use super::{Failure, show, to_stderr};
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Stream, Window};
+use crate::kafka::Cluster;
 use crate::log::count::grouped;
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
 use crate::run::{Count, Outcome};
-use crate::sink::kafka::Cluster;
 use crate::source::Source;
 use crate::source::topics::Topics;
 

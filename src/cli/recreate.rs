@@ -4,8 +4,9 @@ use super::Failure;
 use super::play::Player;
 use super::run::Resume;
 use super::terminal::note;
+use crate::kafka::{Former, Recreation, Target};
 use crate::log::count::grouped;
-use crate::sink::kafka::{Former, Recreation, Target};
+use crate::sink::kafka::Kafka;
 
 impl Player<'_> {
     /// Deletes the four topics and creates them again, where that is asked for, and says what goes before it does.
@@ -21,8 +22,8 @@ impl Player<'_> {
                 offsets
             );
         }
-        if self.options.is_exactly_once() {
-            recreation.fence(self.metrics, self.stop)?;
+        if self.options.is_exactly_once() && !recreation.former.is_empty() {
+            Kafka::fence(target, self.stop, self.metrics)?;
         }
         Ok(recreation.run()?)
     }

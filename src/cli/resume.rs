@@ -13,11 +13,12 @@ use crate::generator::record::Record;
 use crate::generator::spec::Span;
 use crate::generator::stream::{Assignment, Step, Stream, Window};
 use crate::generator::timestamp::Timestamp;
+use crate::kafka::{Cluster, Existing, KafkaError, Target, group_name};
 use crate::log::heading::Resumed;
 use crate::pace::{Pace, wall_clock_us};
 use crate::resume::{ResumeError, ResumePoint, ResumeRequest, Start, TopicLog, find_end};
 use crate::run::Outcome;
-use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
+use crate::sink::kafka::Kafka;
 use crate::source::topics::Topics;
 use crate::verify::explain;
 

@@ -21,10 +21,10 @@ use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::generator::spec::Span;
 use crate::generator::stream::{Shard, WindowEnd};
+use crate::kafka::Property;
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
 use crate::sink::SinkError;
-use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
 

@@ -3,7 +3,7 @@
 use crate::generator::spec::{Stage, TopicName};
 use crate::generator::stream::{Position, WindowError};
 use crate::generator::timestamp::Timestamp;
-use crate::sink::KafkaError;
+use crate::kafka::KafkaError;
 
 /// Why a run cannot begin behind what the topics hold.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ResumeError;
 use crate::generator::spec::Stage;
-use crate::sink::kafka::GroupCommitted;
+use crate::kafka::GroupCommitted;
 
 /// Four topics' partitions, which can be looked at and read.
 pub trait Log {

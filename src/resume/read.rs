@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::ResumeError;
 use super::log::{Each, LogRecord, Range};
 use crate::generator::spec::Stage;
+use crate::kafka::KafkaError;
+use crate::kafka::Reading;
 use crate::log::shutdown::Shutdown;
-use crate::sink::KafkaError;
-use crate::sink::kafka::Reading;
 
 /// How long all partitions may stay silent before their ends.
 const PATIENCE: Duration = Duration::from_secs(30);

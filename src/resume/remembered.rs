@@ -10,7 +10,7 @@ use super::request::{ResumeRequest, Start};
 use super::tail::{Tail, Tails};
 use crate::generator::spec::Stage;
 use crate::generator::stream::Position;
-use crate::sink::kafka::Committed;
+use crate::kafka::Committed;
 
 /// What was committed of the shard's partitions, as far as it fits to the log.
 #[derive(Debug, Default)]

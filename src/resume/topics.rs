@@ -13,8 +13,8 @@ use super::ResumeError;
 use super::log::{Each, Log, LogRecord, Offsets, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::generator::spec::{Layout, Stage};
+use crate::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, read_group_offsets};
 use crate::log::shutdown::Shutdown;
-use crate::sink::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, read_group_offsets};
 use crate::source::topics::{config, even_share_kbytes, unless_passing};
 
 /// A dead process has nothing more to send, but its kernel may have: what was in the socket when it died. That is on its way for
@@ -57,11 +57,11 @@ impl<'a> TopicLog<'a> {
         let topics = cluster.layout().topics();
         let partitions = topics.iter().map(|topic| u64::from(topic.partitions.count())).sum();
         let mut config = config(cluster, even_share_kbytes(partitions));
-        let settle_time = if cluster.is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
+        let settle_time = if cluster.client().is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
         let consumer = Arc::new(config.create_with_context(LastError::default())?);
         config.set("isolation.level", "read_uncommitted");
         let uncommitted = Arc::new(config.create_with_context(LastError::default())?);
-        let (committed, uncommitted) = (cluster.ends(&consumer), cluster.ends(&uncommitted));
+        let (committed, uncommitted) = (cluster.client().ends(&consumer), cluster.client().ends(&uncommitted));
         let layout = cluster.layout();
         Ok(Self { consumer, committed, uncommitted, cluster, layout, group: None, stop, settle_time })
     }

@@ -15,9 +15,9 @@ use self::reader::{Reader, Span};
 pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
 use super::{LogPlace, Source, SourceError};
 use crate::generator::spec::{Layout, Stage};
+use crate::kafka::{Cluster, Edge, KafkaError};
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
-use crate::sink::kafka::{Cluster, Edge, KafkaError};
 
 /// A log that ends in control records only is read further back for its last record; each time so many times as far.
 const DEEPER: i64 = 8;
@@ -39,14 +39,14 @@ impl<'a> Topics<'a> {
     /// # Errors
     /// If a broker does not answer.
     pub fn open(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
-        Self::look(cluster, stop).map_err(|error| cluster.explain(error))
+        Self::look(cluster, stop).map_err(|error| cluster.client().explain(error))
     }
 
     fn look(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();
-        let ends = cluster.ends(&Arc::new(reader::client(cluster, 1)?));
+        let ends = cluster.client().ends(&Arc::new(reader::client(cluster, 1)?));
         let [begins, ends] =
             [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.is_requested()));
         let (begins, ends) = (begins?, ends?);

@@ -9,8 +9,8 @@ use super::missing::Missing;
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
 use crate::generator::stream::Position;
+use crate::kafka::KafkaError;
 use crate::log::record::{LogRecord, Parts};
-use crate::sink::KafkaError;
 use crate::source::{LogPlace, Source, SourceError};
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
-use mock_data_gen::sink::kafka::group_name;
+use mock_data_gen::kafka::group_name;
 
 #[path = "../patience/mod.rs"]
 pub(crate) mod patience;

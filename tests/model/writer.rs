@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::Layout;
+use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::sink::kafka::Deliveries;
-use mock_data_gen::sink::{KafkaError, Sink, SinkError};
+use mock_data_gen::sink::{Sink, SinkError};
 
 use crate::SETTLE_MS;
 use crate::world::{At, Late, Script, Stored, World};

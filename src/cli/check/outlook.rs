@@ -13,11 +13,11 @@ use super::super::run::Resume;
 use crate::generator::spec::TopicName;
 use crate::generator::stream::Stream;
 use crate::generator::timestamp::Timestamp;
+use crate::kafka::{Cluster, KafkaError, TopicState};
 use crate::log::count::grouped;
 use crate::log::heading::Resumed;
 use crate::log::record::LogRecord;
 use crate::resume::{Log, ResumeError, TopicLog};
-use crate::sink::kafka::{Cluster, KafkaError, TopicState};
 use crate::source::Source;
 use crate::source::topics::Topics;
 

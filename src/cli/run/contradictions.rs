@@ -6,7 +6,7 @@ use super::super::{Failure, signals};
 use super::{Resolved, Resume, RunOptions, SinkKind};
 use crate::answer_key::{Settings, is_written, require_room};
 use crate::generator::stream::{Assignment, Stream, Window};
-use crate::sink::kafka::{Embedded, Property};
+use crate::kafka::{Embedded, Property};
 
 impl RunOptions {
     /// Refuses options that contradict each other.

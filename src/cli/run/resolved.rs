@@ -7,10 +7,10 @@ use super::super::partitions::require_partitions;
 use super::super::play::Player;
 use super::{Resume, RunArgs};
 use crate::generator::stream::{Stream, Window, WindowEnd, WindowError};
+use crate::kafka::Property;
 use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
 use crate::pace::{Pace, wall_clock_us};
-use crate::sink::kafka::Property;
 
 /// Options that were found to fit together, resolved.
 #[derive(Debug)]

@@ -11,9 +11,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataPartition;
 
-use super::last_error::LastError;
-use super::topics::{ask, options};
 use super::waiting::PATIENCE;
+use crate::kafka::{LastError, ask, options};
 use crate::log::shutdown::Shutdown;
 
 /// How long an answer is waited for.

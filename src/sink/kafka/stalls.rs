@@ -9,7 +9,7 @@ use rdkafka::producer::Producer;
 
 use super::Kafka;
 use super::causes::Causes;
-use super::delivery::Deliveries;
+use super::deliveries::Deliveries;
 use super::waiting::PATIENCE;
 use crate::generator::spec::Stage;
 

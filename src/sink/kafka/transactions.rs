@@ -18,14 +18,14 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 
-use super::cluster::Cluster;
+use super::Kafka;
 use super::producer::producer;
-use super::timeouts::{POLL_WAIT, READY};
 use super::waiting::{PATIENCE, Waiting};
-use super::{Kafka, KafkaError, SinkError};
 use crate::generator::digest::Digest;
 use crate::generator::spec::Layout;
 use crate::generator::stream::Shard;
+use crate::kafka::{Cluster, KafkaError, POLL_WAIT, READY};
+use crate::sink::SinkError;
 
 /// A transaction is committed at this age, or with so many records: a read-committed reader waits so long, and so many are sent
 /// again after a crash.
@@ -120,7 +120,7 @@ impl Kafka {
                 Err(_) if self.stop.is_requested() => return Err(KafkaError::Stopped),
                 Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
                 Err(error) => {
-                    return Err(match KafkaError::of_transactions(&error) {
+                    return Err(match KafkaError::from_transaction_error(&error) {
                         lasting @ (KafkaError::Fenced | KafkaError::Obstacle(_)) => lasting,
                         _ => KafkaError::refused(taking_over(&error), error, READY),
                     });
@@ -140,7 +140,7 @@ impl Kafka {
         drop(std::mem::replace(&mut self.producer, producer));
         (self.sent, self.waiting) = (0, Waiting::default());
         self.stalls.get_mut().begin();
-        self.take_over().map_err(|error| cluster.explain(error))
+        self.take_over().map_err(|error| cluster.client().explain(error))
     }
 
     /// Sees to it that a transaction is open for a record; after a signal none is begun.
@@ -153,7 +153,7 @@ impl Kafka {
             return Err(SinkError::Stopped);
         }
         transactions.open = Some((Instant::now(), 0));
-        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))?;
+        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::from_transaction_error(&error)))?;
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl Kafka {
         let mut told = begin;
         while let Err(error) = call() {
             if !is_retriable(&error) {
-                return Err(self.ended(KafkaError::of_transactions(&error)));
+                return Err(self.ended(KafkaError::from_transaction_error(&error)));
             }
             if self.stop.drain_is_over() {
                 return Err(self.ended(KafkaError::NotCommitted));

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::{Kafka, KafkaError};
+use super::Kafka;
+use crate::kafka::KafkaError;
 
 /// A wait without any acknowledgement is told this often.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

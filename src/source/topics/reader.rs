@@ -14,9 +14,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::generator::spec::TopicName;
+use crate::kafka::{Cluster, KafkaError, LastError, Reading};
 use crate::log::record::{LogRecord, Parts, refill};
 use crate::log::shutdown::Shutdown;
-use crate::sink::kafka::{Cluster, KafkaError, LastError, Reading};
 
 /// How long a partition may stay silent before its end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -224,7 +224,7 @@ pub(crate) fn even_share_kbytes(partitions: u64) -> u64 {
 
 /// Settings of a consumer that keeps so much of each partition, and reads committed records.
 pub(crate) fn config(cluster: &Cluster, queue_kbytes: u64) -> ClientConfig {
-    let mut config = cluster.client_config();
+    let mut config = cluster.client().config();
     // A group is never joined; the client wants a name all the same. Offsets that are gone are an error, not a place to go on.
     config
         .set("group.id", "mock-data-gen-reader")

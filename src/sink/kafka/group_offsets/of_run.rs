@@ -3,9 +3,10 @@
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::Producer;
 
-use super::super::{Cluster, Kafka, KafkaError, ends};
-use super::{GroupOffsets, read_group_offsets};
+use super::GroupOffsets;
 use crate::generator::stream::Assignment;
+use crate::kafka::{Cluster, KafkaError, is_silence, read_group_offsets};
+use crate::sink::kafka::Kafka;
 
 impl Kafka {
     /// Commits group offsets beside the records of a part, from where the log ends now, as [`Kafka::append_behind`] was told. Where
@@ -24,7 +25,7 @@ impl Kafka {
                 return Ok(());
             }
             // A transaction whose offsets are refused is lost with them, so it must be known beforehand.
-            Err(error) if self.transactions.is_some() || !ends::is_silence(&error) => {
+            Err(error) if self.transactions.is_some() || !is_silence(&error) => {
                 return self.without_offsets(cluster, group, &error);
             }
             // Brokers that do not answer now are asked again while the run goes on.

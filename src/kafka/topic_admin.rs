@@ -2,35 +2,23 @@
 
 mod settings;
 
-use std::time::Duration;
-
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, NewTopic, TopicReplication};
 use rdkafka::config::ClientConfig;
-use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaErrorCode;
-use tokio::time::sleep;
 
-pub(super) use self::settings::{BrokerSettings, Judged, judge, of_broker};
-use super::error::is_denied;
-use super::last_error::LastError;
-use super::refusal::Refusal;
+pub use self::settings::Times;
+use self::settings::{AFTER, BEFORE, DIFFERENCE, FAR};
+pub(crate) use self::settings::{BrokerSettings, Judged, judge, of_broker};
+use super::admin::{ask, options};
+use super::client_context::LastError;
+use super::error::{KafkaError, Obstacle, is_denied};
 use super::timeouts::READY;
-use super::{KafkaError, Obstacle};
 use crate::generator::spec::{Topic, TopicName};
 use crate::log::shutdown::Shutdown;
 
-/// How old records may be, how far ahead of the clock, and both for brokers before 3.6.
-const BEFORE: &str = "message.timestamp.before.max.ms";
-const AFTER: &str = "message.timestamp.after.max.ms";
-const DIFFERENCE: &str = "message.timestamp.difference.max.ms";
-/// Their value for no bound at all.
-const FAR: &str = "9223372036854775807";
 /// The bounds that created topics get, so that the next start takes them whatever the broker's own are: those of brokers from 3.6 on, before that,
 /// and none where both are refused. A broker refuses the names that it does not know.
 const TIME_BOUNDS: [&[&str]; 3] = [&[BEFORE, AFTER], &[DIFFERENCE], &[]];
-/// A signal is looked for this often.
-const STOP_WAIT: Duration = Duration::from_millis(50);
-
 /// How topics that do not exist yet are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicSettings {
@@ -56,19 +44,8 @@ pub enum Existing {
     Ours,
 }
 
-/// The times of a run's records against the wall clock, all in milliseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Times {
-    /// The wall clock as the run begins.
-    pub now_ms: i64,
-    /// The first record's.
-    pub first_ms: i64,
-    /// The last one's; for a live run without end, now.
-    pub last_ms: i64,
-}
-
 /// Creates topics, and names those that did not exist before.
-pub(super) fn create(
+pub(crate) fn create(
     config: &ClientConfig,
     missing: &[&Topic],
     settings: TopicSettings,
@@ -128,42 +105,4 @@ fn new_topic<'a>(topic: &'a Topic, settings: TopicSettings, keep_all: bool, boun
     let is_ahead = settings.times.last_ms > settings.times.now_ms;
     let wanted = bounds.iter().filter(|&&bound| bound != AFTER || is_ahead);
     wanted.fold(new, |new, bound| new.set(bound, FAR))
-}
-
-pub(super) fn options(within: Duration) -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
-}
-
-/// Waits for an answer of the admin client, for a signal, or until it has seen that brokers let nobody in.
-pub(super) fn ask<T>(
-    action: &str,
-    within: Duration,
-    (stop, seen): (&Shutdown, &LastError),
-    answer: impl Future<Output = Result<T, ClientError>>,
-) -> Result<T, KafkaError> {
-    let refused = |source: ClientError| KafkaError::refused(action, source, within);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| refused(ClientError::AdminOpCreation(error.to_string())))?;
-    runtime.block_on(async {
-        tokio::select! {
-            answer = answer => answer.map_err(refused),
-            () = asked(stop) => Err(KafkaError::Stopped),
-            refusal = refused_by(seen) => Err(refusal.into()),
-        }
-    })
-}
-
-async fn asked(stop: &Shutdown) {
-    while !stop.is_requested() {
-        sleep(STOP_WAIT).await;
-    }
-}
-
-async fn refused_by(seen: &LastError) -> Refusal {
-    loop {
-        if let Some(refusal) = seen.refusal() {
-            return refusal;
-        }
-        sleep(STOP_WAIT).await;
-    }
 }

@@ -5,15 +5,32 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, ResourceSpecifier};
 use rdkafka::config::ClientConfig;
 
-use super::super::KafkaError;
-use super::super::last_error::LastError;
-use super::{AFTER, BEFORE, DIFFERENCE, FAR, Times, ask, options};
 use crate::generator::spec::Topic;
+use crate::kafka::admin::{ask, options};
+use crate::kafka::client_context::LastError;
+use crate::kafka::error::KafkaError;
 use crate::log::shutdown::Shutdown;
+
+/// How old records may be, how far ahead of the clock, and both for brokers before 3.6.
+pub(super) const BEFORE: &str = "message.timestamp.before.max.ms";
+pub(super) const AFTER: &str = "message.timestamp.after.max.ms";
+pub(super) const DIFFERENCE: &str = "message.timestamp.difference.max.ms";
+/// Their value for no bound at all.
+pub(super) const FAR: &str = "9223372036854775807";
+/// The times of a run's records against the wall clock, all in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The wall clock as the run begins.
+    pub now_ms: i64,
+    /// The first record's.
+    pub first_ms: i64,
+    /// The last one's; for a live run without end, now.
+    pub last_ms: i64,
+}
 
 /// What the settings of some topics mean for a run.
 #[derive(Debug, Default)]
-pub(in super::super) struct Judged {
+pub(crate) struct Judged {
     /// Settings that would not keep the records as they are, each with the command that mends it.
     pub misfits: Vec<KafkaError>,
     /// What may not keep them, and what could not be seen.
@@ -24,7 +41,7 @@ pub(in super::super) struct Judged {
 
 /// What a broker says of topics that do not say it themselves; `None` where it does not tell.
 #[derive(Debug, Default, Clone, Copy)]
-pub(in super::super) struct BrokerSettings {
+pub(crate) struct BrokerSettings {
     /// For how long records are kept; the greatest number is for ever.
     pub retention_ms: Option<i64>,
     /// The largest batch.
@@ -34,7 +51,7 @@ pub(in super::super) struct BrokerSettings {
 }
 
 /// Asks a broker for its settings.
-pub(in super::super) fn of_broker(
+pub(crate) fn of_broker(
     config: &ClientConfig,
     broker: i32,
     within: Duration,
@@ -63,7 +80,7 @@ pub(in super::super) fn of_broker(
 
 /// Judges topics by their settings: `LogAppendTime`, compaction, a retention that the window's first record has outlived or that is too
 /// small, times and batches that the broker does not take.
-pub(in super::super) fn judge(
+pub(crate) fn judge(
     config: &ClientConfig,
     brokers: &str,
     topics: &[&Topic],

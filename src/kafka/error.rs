@@ -1,16 +1,17 @@
 //! What can go wrong with Kafka, and what to do about it.
 
-mod kind;
+mod codes;
 mod obstacle;
 mod of_client;
 mod reading;
+mod recreation;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
+pub(crate) use self::codes::{is_denial, is_denied, is_silence};
 pub use self::obstacle::Obstacle;
-pub(super) use self::obstacle::{is_denial, is_denied};
 pub use self::reading::Reading;
-use super::recreate::RecreationError;
+pub use self::recreation::RecreationError;
 use crate::generator::spec::TopicName;
 
 /// Why Kafka could not be written or read.

@@ -3,7 +3,7 @@
 use rdkafka::config::RDKafkaLogLevel;
 
 /// Passes librdkafka's log on. Broken connections are told by the error callback already.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(target: "librdkafka", "{facility}: {message}");
@@ -15,12 +15,12 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 /// An error's text without "(after 0ms in state CONNECT, 1 identical error(s) suppressed)", which helps nobody.
-pub(super) fn without_statistics(reason: &str) -> &str {
+pub(crate) fn without_statistics(reason: &str) -> &str {
     reason.split(" (after").next().unwrap_or(reason)
 }
 
 /// What a line of the log says of a connection that broke, or was not made in time: that is no error to the client.
 /// `[thrd:...]: host:port/id: Connection setup timed out`.
-pub(super) fn failure<'a>(facility: &str, message: &'a str) -> Option<&'a str> {
+pub(crate) fn failure<'a>(facility: &str, message: &'a str) -> Option<&'a str> {
     message.split_once("]: ").filter(|_| facility == "FAIL").map(|(_, text)| text)
 }

@@ -1,7 +1,7 @@
 //! What a topic is before a run.
 
+use super::error::KafkaError;
 use crate::generator::spec::{Partitions, TopicName};
-use crate::sink::KafkaError;
 
 /// What a topic is before a run.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Brokers that are reached and let nobody in: asking again does not help, so nobody waits.
 
-use super::KafkaError;
+use super::client_log;
+use super::error::KafkaError;
 
 /// Why a broker lets nobody in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(crate) struct Refusal {
 
 /// How sure a reason is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Certainty {
+pub(crate) enum Certainty {
     /// The broker, or this client, has said no.
     Certain,
     /// The connection broke where it does for this reason; brokers that are being started break it, too.
@@ -22,7 +23,7 @@ pub(super) enum Certainty {
 impl Refusal {
     /// What the client's words for a broken connection mean, if they mean that. The client's own hint for a TLS listener is lost in
     /// librdkafka 2.12, which compares the wrong text, so its state is read: `(after 3ms in state APIVERSION_QUERY)`.
-    pub(super) fn of(text: &str) -> Option<(Self, Certainty)> {
+    pub(crate) fn of(text: &str) -> Option<(Self, Certainty)> {
         use Certainty::{Certain, Likely};
         let is_closed = text.contains("Disconnected");
         let (certainty, headline, advice) = if text.contains("certificate verify failed") {
@@ -67,7 +68,7 @@ impl Refusal {
         } else {
             return None;
         };
-        let reason = super::client_log::without_statistics(text).to_owned();
+        let reason = client_log::without_statistics(text).to_owned();
         Some((Self { headline, reason, advice }, certainty))
     }
 }

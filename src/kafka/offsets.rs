@@ -10,10 +10,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::beside::beside;
-use super::error::is_denial;
-use super::last_error::LastError;
+use super::client_context::LastError;
+use super::error::{KafkaError, Obstacle, is_denial, is_silence};
 use super::timeouts::{READY, SETTLING_WAIT};
-use super::{KafkaError, Obstacle};
 use crate::generator::spec::{Layout, Stage, Topic, TopicName};
 
 /// A partition whose transaction is being ended is looked at this often.
@@ -172,7 +171,7 @@ impl Ends {
 
     /// Where partitions end for a read-committed reader. Where one ends before what is expected of it all are asked again for so long:
     /// the control records of a transaction that has ended are on their way.
-    pub(super) fn at_least(
+    pub(crate) fn at_least(
         &self,
         partitions: &[At<'_>],
         expected: &[i64],
@@ -195,7 +194,7 @@ impl Ends {
 }
 
 /// A topic's partitions.
-pub(super) fn partitions(topic: &Topic) -> impl Iterator<Item = At<'_>> {
+pub(crate) fn partitions(topic: &Topic) -> impl Iterator<Item = At<'_>> {
     (0..topic.partitions.count().cast_signed()).map(|partition| (&topic.name, partition))
 }
 
@@ -217,15 +216,5 @@ fn has_no_leader(error: &ClientError) -> bool {
             code,
             KafkaStorageError | LeaderNotAvailable | NotLeaderForPartition | OffsetNotAvailable | ReplicaNotAvailable
         )
-    })
-}
-
-/// Whether there was no answer, or none yet: a new client may try an address that is dead first, and says that all brokers are down
-/// before it has tried the others.
-pub(super) fn is_silence(error: &ClientError) -> bool {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, RequestTimedOut, Resolve};
-    let code = if let ClientError::AdminOp(code) = error { Some(*code) } else { error.rdkafka_error_code() };
-    code.is_some_and(|code| {
-        matches!(code, OperationTimedOut | RequestTimedOut | BrokerTransportFailure | AllBrokersDown | Resolve)
     })
 }

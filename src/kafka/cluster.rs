@@ -1,28 +1,16 @@
 //! Looking at the brokers before the first record: reachable, topics there, their partition counts and end offsets.
 
-mod existing;
-mod metadata;
-mod named;
-mod state;
-
-use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::BaseConsumer;
-
-use self::named::{Named, is_loopback};
-pub use self::state::TopicState;
-use super::ends::{Edge, Ends, partitions};
-use super::last_error::LastError;
-use super::timeouts::{CONNECTION, CREATION, READY};
-use super::topics::{self, Existing, TopicSettings};
-use super::{KafkaError, Property, properties};
+use super::client::{Client, Looker};
+use super::error::KafkaError;
+use super::offsets::{At, Edge, Ends, partitions};
+use super::properties::Property;
+use super::timeouts::{CREATION, READY};
+use super::topic_admin::{self, BrokerSettings, Existing, Judged, Times, TopicSettings};
+use super::topic_state::TopicState;
 use crate::generator::spec::{Layout, Partitions, Stage, Topic, TopicName};
 use crate::log::shutdown::Shutdown;
-
-/// The address of the product document's compose file.
-pub const DEFAULT_BROKERS: &str = "kafka:9092";
 
 /// How records travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +22,6 @@ pub struct Transfer {
     /// How many KiB of records may be sent and not yet acknowledged. The client takes about twice as much memory for them.
     pub queue_kbytes: u32,
 }
-
-/// A client that looks.
-pub(super) type Looker = Arc<BaseConsumer<LastError>>;
 
 /// What a run wants to write to.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +43,7 @@ pub struct Target<'a> {
 /// A cluster that was looked at: its four topics exist.
 #[derive(Debug)]
 pub struct Cluster {
-    brokers: String,
-    properties: Vec<Property>,
+    client: Client,
     transfer: Transfer,
     layout: Layout,
     created: Vec<TopicName>,
@@ -68,8 +52,6 @@ pub struct Cluster {
     batch_bytes_max: Option<u64>,
     /// Whether it is the embedded broker, which says of every batch that it has the broker's own time.
     is_embedded: bool,
-    /// What the brokers call themselves.
-    named: Named,
 }
 
 impl Cluster {
@@ -82,15 +64,15 @@ impl Cluster {
         let mut cluster = Self::unseen(target);
         match cluster.prepare_for(target) {
             Ok(()) => Ok(cluster),
-            Err(error) => Err(cluster.named.explain(error)),
+            Err(error) => Err(cluster.client.explain(error)),
         }
     }
 
     fn prepare_for(&mut self, target: &Target<'_>) -> Result<(), KafkaError> {
-        let config = self.client_config();
-        let client = self.looker()?;
-        let counts = self.partition_counts(&client, target.stop)?;
-        self.require_visible(counts, target.stop)?;
+        let config = self.client.config();
+        let client = self.client.looker()?;
+        let counts = self.client.partition_counts(&self.layout, &client, target.stop)?;
+        self.client.require_visible(&self.layout, counts, target.stop)?;
         let existing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count > 0);
         self.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
@@ -103,16 +85,17 @@ impl Cluster {
             );
         }
         self.takes_batches_of(broker.batch_bytes_max);
-        self.created = topics::create(&config, &missing, target.topics, broker.retention_ms, target.stop)?;
+        self.created = topic_admin::create(&config, &missing, target.topics, broker.retention_ms, target.stop)?;
         let missing: Vec<&Topic> = missing.into_iter().filter(|topic| !self.created.contains(&topic.name)).collect();
-        let counts = self.wait_for_leaders(&client, target.stop)?;
+        let counts = self.client.wait_for_leaders(&self.layout, &client, target.stop)?;
         // Topics that were there without leaders are looked at now.
         self.look_at_existing(&client, &missing.iter().map(|&topic| (topic, 1)).collect::<Vec<_>>(), target)?;
         self.layout = target.layout.with_partitions(counts);
-        self.metadata(&client, target.stop)?;
+        self.client.metadata(&client, target.stop)?;
         let created = self.layout.topics().iter().filter(|topic| self.created.contains(&topic.name));
         let partitions = created.map(|topic| topic.partitions.count()).sum::<u32>();
-        let within = self.patience().max(if partitions > 0 { READY + CREATION * partitions } else { Duration::ZERO });
+        let within =
+            self.client.patience().max(if partitions > 0 { READY + CREATION * partitions } else { Duration::ZERO });
         let ends = Ends::new(&client, within);
         self.end_offsets = ends.of_layout(&self.layout, Edge::End, || target.stop.is_requested())?;
         Ok(())
@@ -124,13 +107,13 @@ impl Cluster {
     /// If no broker answers within 10 seconds, or one refuses to tell.
     pub fn look(target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
         let mut cluster = Self::unseen(target);
-        cluster.look_at(target).map_err(|error| cluster.named.explain(error))
+        cluster.look_at(target).map_err(|error| cluster.client.explain(error))
     }
 
     fn look_at(&mut self, target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
-        let client = self.looker()?;
-        let counts = self.partition_counts(&client, target.stop)?;
-        self.require_visible(counts, target.stop)?;
+        let client = self.client.looker()?;
+        let counts = self.client.partition_counts(&self.layout, &client, target.stop)?;
+        self.client.require_visible(&self.layout, counts, target.stop)?;
         let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         // A run would ask this, and not all brokers that are found can be reached.
         self.broker_settings(&missing.map(|(topic, _)| topic).collect::<Vec<_>>(), target.stop)?;
@@ -144,7 +127,7 @@ impl Cluster {
         });
         let there = |state: &TopicState| Some(Topic { name: state.topic.clone(), partitions: state.partitions? });
         let topics: Vec<Topic> = states.iter().filter_map(there).collect();
-        let (partitions, ends) = (topics.iter().flat_map(partitions).collect::<Vec<_>>(), self.ends(&client));
+        let (partitions, ends) = (topics.iter().flat_map(partitions).collect::<Vec<_>>(), self.client.ends(&client));
         let begins = ends.of(&partitions, Edge::Beginning, || target.stop.is_requested())?;
         let ends = ends.of(&partitions, Edge::End, || target.stop.is_requested())?;
         for ((&(topic, _), begin), end) in partitions.iter().zip(begins).zip(ends) {
@@ -167,27 +150,54 @@ impl Cluster {
         Ok(states)
     }
 
+    /// Looks for topics that are to be read. Each brings its own partition count; nothing is created.
+    ///
+    /// # Errors
+    /// If no broker answers within 10 seconds, or a topic does not exist.
+    pub fn connect(
+        brokers: &str,
+        properties: &[Property],
+        layout: &Layout,
+        stop: &Shutdown,
+    ) -> Result<Self, KafkaError> {
+        let mut cluster = Self {
+            client: Client::new(brokers, properties),
+            transfer: Transfer { compression: "none", linger_ms: 0, queue_kbytes: 1 },
+            layout: layout.clone(),
+            created: Vec::new(),
+            end_offsets: Default::default(),
+            batch_bytes_max: None,
+            is_embedded: false,
+        };
+        let client = cluster.client.looker()?;
+        let counts = cluster.client.partition_counts(layout, &client, stop)?;
+        cluster.client.require_visible(layout, counts, stop)?;
+        if let Some((topic, _)) = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0) {
+            return Err(KafkaError::NoTopic { topic: topic.name.clone(), brokers: brokers.to_owned() });
+        }
+        let counts: Vec<Partitions> = counts.into_iter().filter_map(|count| Partitions::new(count).ok()).collect();
+        if let Ok(counts) = <[Partitions; 4]>::try_from(counts) {
+            cluster.layout = layout.with_partitions(counts);
+        }
+        Ok(cluster)
+    }
+
     /// A cluster that nobody has looked at yet.
-    pub(super) fn unseen(target: &Target<'_>) -> Self {
+    pub(crate) fn unseen(target: &Target<'_>) -> Self {
         Self {
-            brokers: target.brokers.to_owned(),
-            properties: target.properties.to_vec(),
+            client: Client::new(target.brokers, target.properties),
             transfer: target.transfer,
             layout: target.layout.clone(),
             created: Vec::new(),
             end_offsets: Default::default(),
             batch_bytes_max: None,
             is_embedded: target.topics.existing == Existing::Ours,
-            named: Named::default(),
         }
     }
 
-    /// Whether all brokers are on this machine: what is asked there, and what they call themselves. A tunnel may lead elsewhere.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        let hosts = self.brokers.split(',').map(str::trim);
-        self.named.are_local()
-            && hosts.map(|address| address.rsplit_once("://").map_or(address, |(_, host)| host)).all(is_loopback)
+    /// How its brokers are spoken to.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The layout with the partition counts that the topics really have.
@@ -213,66 +223,90 @@ impl Cluster {
         &self.end_offsets
     }
 
-    /// The settings of a client that looks or reads: the user's properties, and what every client of the run shares.
-    pub(crate) fn client_config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        // An address that swallows everything is told of while answers are still waited for.
-        config.set("socket.connection.setup.timeout.ms", CONNECTION.as_millis().to_string());
-        self.configure(&mut config);
-        config
-    }
-
-    pub(super) fn looker(&self) -> Result<Looker, KafkaError> {
-        Ok(Arc::new(self.client_config().create_with_context(LastError::default())?))
-    }
-
-    /// Asks by this client where partitions begin and end, as patiently as the brokers are slow.
-    pub(crate) fn ends(&self, client: &Looker) -> Ends {
-        Ends::new(client, self.patience())
-    }
-
     /// The largest batch that all topics take, as far as that is known.
-    pub(super) fn batch_bytes_max(&self) -> Option<u64> {
+    pub(crate) fn batch_bytes_max(&self) -> Option<u64> {
         self.batch_bytes_max
     }
 
     /// Whether it is the embedded broker.
-    pub(super) fn is_embedded(&self) -> bool {
+    pub(crate) fn is_embedded(&self) -> bool {
         self.is_embedded
     }
 
-    /// The longest that a first answer took.
-    pub(super) fn first_answer(&self) -> Duration {
-        self.named.took_max()
-    }
-
-    /// How long a broker's answer is waited for.
-    pub(super) fn patience(&self) -> Duration {
-        self.named.patience()
-    }
-
-    /// Adds those settings. They beat what `config` holds already, and are beaten by what is set later.
-    pub(super) fn configure(&self, config: &mut ClientConfig) {
-        config.set("client.id", "mock-data-gen").set("socket.keepalive.enable", "true");
-        properties::apply(&self.properties, config);
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("allow.auto.create.topics", "false")
-            .set_log_level(self.log_level());
-    }
-
-    /// The client tells of connections that break at `Info`; its debugging, where the user asks for it by `-X debug=…`, at `Debug`.
-    fn log_level(&self) -> RDKafkaLogLevel {
-        let debugs = self.properties.iter().any(|property| property.key() == "debug");
-        if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info }
-    }
-
-    /// Adds to the error of a silent broker where it was asked.
-    pub(crate) fn explain(&self, error: KafkaError) -> KafkaError {
-        self.named.explain(error)
-    }
-
-    pub(super) fn transfer(&self) -> Transfer {
+    pub(crate) fn transfer(&self) -> Transfer {
         self.transfer
+    }
+
+    /// What the broker's own settings mean for topics that are missing, if any is missing.
+    pub(crate) fn broker_settings(&self, missing: &[&Topic], stop: &Shutdown) -> Result<BrokerSettings, KafkaError> {
+        let Some(broker) = self.client.first_broker().filter(|_| !missing.is_empty()) else {
+            return Ok(BrokerSettings::default());
+        };
+        topic_admin::of_broker(&self.client.config(), broker, self.client.patience(), stop)
+    }
+
+    /// Refuses topics whose settings would not keep records as they are, and a topic that is gone beside others that are to be gone
+    /// on with. What the run writes behind those is not known yet, so the age of its first record is checked later.
+    pub(crate) fn look_at_existing(
+        &mut self,
+        client: &Looker,
+        existing: &[(&Topic, u32)],
+        target: &Target<'_>,
+    ) -> Result<(), KafkaError> {
+        if target.topics.existing == Existing::Ours {
+            return Ok(());
+        }
+        let mut times = target.topics.times;
+        if target.topics.existing == Existing::Resumed
+            && let Some(held) = self.first_that_holds_records(client, existing, target.stop)?
+        {
+            let metadata = self.client.metadata(client, target.stop)?;
+            let exists = |name: &TopicName| metadata.topics().iter().any(|topic| topic.name() == name.as_str());
+            if let Some(missing) = self.layout.topics().iter().find(|topic| !exists(&topic.name)) {
+                return Err(KafkaError::Deleted { missing: missing.name.clone(), held });
+            }
+            times.first_ms = times.first_ms.max(times.now_ms);
+        }
+        let existing: Vec<&Topic> = existing.iter().map(|&(topic, _)| topic).collect();
+        let judged = self.judge(&existing, times, target.stop)?;
+        for warning in judged.warnings {
+            tracing::warn!(target: "mock_data_gen::sink::kafka::cluster::existing", "{warning}");
+        }
+        self.takes_batches_of(judged.batch_bytes_max);
+        judged.misfits.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The first of some topics in which a partition does not end at offset 0.
+    fn first_that_holds_records(
+        &self,
+        client: &Looker,
+        topics: &[(&Topic, u32)],
+        stop: &Shutdown,
+    ) -> Result<Option<TopicName>, KafkaError> {
+        let mut partitions: Vec<At<'_>> = Vec::new();
+        for &(topic, count) in topics {
+            partitions.extend((0..count.cast_signed()).map(|partition| (&topic.name, partition)));
+        }
+        let offsets = self.client.ends(client).of(&partitions, Edge::End, || stop.is_requested())?;
+        let held = partitions.iter().zip(offsets).find(|&(_, end_offset)| end_offset > 0);
+        Ok(held.map(|(&(topic, _), _)| topic.clone()))
+    }
+
+    /// Refuses topics whose settings would not keep records of these times.
+    ///
+    /// # Errors
+    /// Names the topic, its setting and the command that mends it.
+    pub fn check(&self, times: Times, stop: &Shutdown) -> Result<(), KafkaError> {
+        let topics: Vec<&Topic> = self.layout.topics().iter().collect();
+        self.judge(&topics, times, stop)?.misfits.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn judge(&self, topics: &[&Topic], times: Times, stop: &Shutdown) -> Result<Judged, KafkaError> {
+        topic_admin::judge(&self.client.config(), self.client.brokers(), topics, times, self.client.patience(), stop)
+    }
+
+    /// Takes over how large a batch some topics take at most.
+    pub(crate) fn takes_batches_of(&mut self, bytes_max: Option<u64>) {
+        self.batch_bytes_max = self.batch_bytes_max.into_iter().chain(bytes_max).min();
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Brokers delete in their own time: a topic is gone when its name can be taken again, and new when it ends at offset 0.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,16 +11,15 @@ use rdkafka::consumer::Consumer;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::cluster::{Cluster, Looker, Target};
-use super::ends::{At, Edge, Ends};
-use super::last_error::LastError;
+use super::admin::{ask, options};
+use super::client::{Client, Looker};
+use super::client_context::LastError;
+use super::cluster::Target;
+use super::error::{KafkaError, RecreationError};
+use super::offsets::{At, Edge, Ends};
 use super::timeouts::READY;
-use super::topics::{ask, options};
-use super::{Kafka, KafkaError};
 use crate::generator::spec::TopicName;
-use crate::generator::stream::Shard;
 use crate::log::shutdown::Shutdown;
-use crate::metrics::Metrics;
 
 /// Topics that are being deleted are looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -65,32 +63,21 @@ impl<'a> Recreation<'a> {
     /// # Errors
     /// If the brokers do not answer, or do not tell what has to be kept.
     pub fn look(target: &'a Target<'a>) -> Result<Self, KafkaError> {
-        let mut cluster = Cluster::unseen(target);
-        let config = cluster.client_config();
-        let client = cluster.looker()?;
-        let metadata = cluster.metadata(&client, target.stop)?;
+        let mut brokers = Client::new(target.brokers, target.properties);
+        let config = brokers.config();
+        let client = brokers.looker()?;
+        let metadata = brokers.metadata(&client, target.stop)?;
         let mut former = Vec::new();
         for topic in target.layout.topics() {
             let found = metadata.topics().iter().find(|found| found.name() == topic.name.as_str());
             let Some(found) = found.filter(|found| !found.partitions().is_empty()) else { continue };
-            former.push(look_at(&cluster.ends(&client), &topic.name, found, target.stop)?);
+            former.push(look_at(&brokers.ends(&client), &topic.name, found, target.stop)?);
         }
-        let (within, ends) = (cluster.patience(), cluster.ends(&client));
+        let (within, ends) = (brokers.patience(), brokers.ends(&client));
         for topic in &mut former {
             topic.settings = own_settings(&config, &topic.topic, within, target.stop)?;
         }
         Ok(Self { target, config, client, ends, patience: within, former })
-    }
-
-    /// Fences an earlier writer of transactions, and ends its open one: later its end would be written into the new topics.
-    ///
-    /// # Errors
-    /// If the brokers refuse transactions or do not answer.
-    pub fn fence(&self, metrics: &Arc<Metrics>, stop: &Arc<Shutdown>) -> Result<(), KafkaError> {
-        if self.former.is_empty() {
-            return Ok(());
-        }
-        Kafka::transactional(&Cluster::unseen(self.target), Shard::WHOLE, stop, metrics).map(drop)
     }
 
     /// Deletes the topics, waits until they are gone, and creates them again with the partitions, replicas and settings that they had.
@@ -247,53 +234,6 @@ fn own_settings(
         }
         Some(Err(code)) => Err(KafkaError::refused(&action, rdkafka::error::KafkaError::AdminOp(code), within)),
         None => Ok(Vec::new()),
-    }
-}
-
-/// Why a topic could not be deleted and created again.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecreationError {
-    /// It could not be deleted.
-    #[error("topic `{topic}` could not be deleted: {reason}{deleted}\n{advice}")]
-    Undeletable {
-        /// Which.
-        topic: TopicName,
-        /// Why not.
-        reason: String,
-        /// What was deleted all the same, behind a semicolon.
-        deleted: String,
-        /// A way out.
-        advice: String,
-    },
-    /// A deleted topic did not go in time.
-    #[error(
-        "topic `{topic}` was deleted, but its brokers have not let it go after {seconds} s\nnothing was written. The same command tries again"
-    )]
-    NotDeleted {
-        /// Which.
-        topic: TopicName,
-        /// How long was waited.
-        seconds: u64,
-    },
-}
-
-impl RecreationError {
-    /// A topic that could not be deleted, beside others that are deleted now.
-    fn cannot_delete(topic: TopicName, code: RDKafkaErrorCode, deleted: &[String], brokers: &str) -> Self {
-        let advice = match code {
-            RDKafkaErrorCode::TopicAuthorizationFailed => format!(
-                "grant the right to delete it: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:… --operation Delete --topic {topic}"
-            ),
-            RDKafkaErrorCode::TopicDeletionDisabled => {
-                "its brokers allow that only with delete.topic.enable=true: name other topics (--topic-bid-requests …)"
-                    .to_owned()
-            }
-            _ => "delete it yourself, or name other topics (--topic-bid-requests …)".to_owned(),
-        };
-        let gone = format!("; deleted are {}", deleted.join(", "));
-        let deleted = if deleted.is_empty() { "; none was".to_owned() } else { gone };
-        Self::Undeletable { topic, reason: code.to_string(), deleted, advice }
     }
 }
 

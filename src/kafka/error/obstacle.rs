@@ -1,7 +1,5 @@
 //! What brokers do because of their rights and settings.
 
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-
 use crate::generator::spec::TopicName;
 
 /// What stands between a run and its topics until somebody grants or sets something.
@@ -39,7 +37,7 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// A right on a topic is missing.
-    pub(in super::super) fn on_topic(action: &str, operation: &str, topic: &str) -> Self {
+    pub(crate) fn on_topic(action: &str, operation: &str, topic: &str) -> Self {
         Self::Denied {
             action: action.to_owned(),
             right: format!("{operation} on topic `{topic}`"),
@@ -48,7 +46,7 @@ impl Obstacle {
     }
 
     /// A topic's records may not be read; the client does not say which.
-    pub(in super::super) fn on_reading() -> Self {
+    pub(crate) fn on_reading() -> Self {
         Self::Denied {
             action: "reading the topics".to_owned(),
             right: "Read on one of them".to_owned(),
@@ -57,25 +55,13 @@ impl Obstacle {
     }
 
     /// Transactions may not be written.
-    pub(in super::super) fn on_transactions() -> Self {
+    pub(crate) fn on_transactions() -> Self {
         Self::Denied {
             action: "writing transactions".to_owned(),
             right: "Write on the transactional ids that begin with `mock-data-gen-`".to_owned(),
             grant: "--operation Write --transactional-id mock-data-gen- --resource-pattern-type prefixed".to_owned(),
         }
     }
-}
-
-/// Whether an answer means that a right is missing.
-pub(in super::super) fn is_denial(error: &ClientError) -> bool {
-    let code = if let ClientError::AdminOp(code) = error { Some(*code) } else { error.rdkafka_error_code() };
-    code.is_some_and(is_denied)
-}
-
-/// The same by its code.
-pub(in super::super) fn is_denied(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed, TransactionalIdAuthorizationFailed};
-    matches!(code, ClusterAuthorizationFailed | TopicAuthorizationFailed | TransactionalIdAuthorizationFailed)
 }
 
 #[cfg(test)]

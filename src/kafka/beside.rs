@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::KafkaError;
+use super::error::KafkaError;
 
 /// A reason to give up is looked for this often.
 const LOOK: Duration = Duration::from_millis(20);
@@ -16,7 +16,7 @@ const OVERTIME: Duration = Duration::from_secs(2);
 
 /// Waits for a blocking call that was told to end `within` some time; [`KafkaError::Stopped`] if `give_up` says so meanwhile. The thread
 /// of a call that was given up ends with the call, which nobody waits for.
-pub(super) fn beside<T: Send + 'static>(
+pub(crate) fn beside<T: Send + 'static>(
     within: Duration,
     give_up: impl Fn() -> bool,
     call: impl FnOnce() -> KafkaResult<T> + Send + 'static,

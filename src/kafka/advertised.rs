@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rdkafka::metadata::Metadata;
 
-use super::super::timeouts::CONNECT;
-use crate::sink::KafkaError;
+use super::error::KafkaError;
+use super::timeouts::CONNECT;
 
 /// A further answer may take so many times as long as the first one: it may come by a connection of its own, to another broker.
 const SLOWER: u32 = 5;
@@ -14,14 +14,14 @@ const PATIENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Brokers by their own word.
 #[derive(Debug, Default)]
-pub(super) struct Named {
+pub(super) struct Advertised {
     /// Ids, hosts and ports.
     brokers: Vec<(i32, String, i32)>,
     /// The longest that an answer took.
     took_max: Duration,
 }
 
-impl Named {
+impl Advertised {
     /// Takes over what an answer says, which took so long.
     pub(super) fn learn(&mut self, metadata: &Metadata, took: Duration) {
         let named = metadata.brokers().iter().map(|broker| (broker.id(), broker.host().to_owned(), broker.port()));
@@ -65,7 +65,7 @@ impl Named {
 
 /// Whether an error of the client is about a broker that was named by another one: `host:port/id: ...`. Those that the user named
 /// have `bootstrap` for an id.
-pub(super) fn is_named(reason: &str) -> bool {
+pub(super) fn is_advertised(reason: &str) -> bool {
     let broker = reason.split(": ").next().and_then(|name| name.rsplit_once('/'));
     broker.is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn a_broker_that_another_one_named_is_told_from_one_that_the_user_named() {
-        assert!(is_named("kafka-inside:9092/1: Failed to resolve 'kafka-inside:9092': Name or service not known"));
-        assert!(!is_named("127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused"));
-        assert!(!is_named("ssl://b/bootstrap: Disconnected"));
-        assert!(!is_named("Meta data fetch error"));
+        assert!(is_advertised("kafka-inside:9092/1: Failed to resolve 'kafka-inside:9092': Name or service not known"));
+        assert!(!is_advertised("127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused"));
+        assert!(!is_advertised("ssl://b/bootstrap: Disconnected"));
+        assert!(!is_advertised("Meta data fetch error"));
     }
 }

@@ -10,8 +10,8 @@
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
-use super::{KafkaError, Obstacle};
 use crate::generator::spec::{Layout, Stage};
+use crate::kafka::{KafkaError, Obstacle};
 
 /// Acknowledgements of one run.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
-use super::super::ends::is_silence;
-use super::{KafkaError, Obstacle, is_denied};
+use super::codes::{is_denied, is_fence, is_silence, lasts};
+use super::{KafkaError, Obstacle, Reading};
 use crate::generator::spec::TopicName;
 
 impl From<ClientError> for KafkaError {
@@ -25,7 +25,7 @@ impl From<ClientError> for KafkaError {
 
 impl KafkaError {
     /// An answer that was not given, or was a refusal.
-    pub(in super::super) fn refused(action: &str, error: ClientError, waited: Duration) -> Self {
+    pub(crate) fn refused(action: &str, error: ClientError, waited: Duration) -> Self {
         let action = action.to_owned();
         if is_silence(&error) {
             Self::Unanswered { action, seconds: waited.as_secs(), detail: String::new() }
@@ -35,7 +35,7 @@ impl KafkaError {
     }
 
     /// A topic that could not be created.
-    pub(in super::super) fn cannot_create(topic: TopicName, code: RDKafkaErrorCode) -> Self {
+    pub(crate) fn cannot_create(topic: TopicName, code: RDKafkaErrorCode) -> Self {
         let advice = match code {
             RDKafkaErrorCode::InvalidTopic => {
                 "a topic whose name differs from it only by `.` and `_` is there already, or is created with it: the two would be one in Kafka's \
@@ -48,7 +48,7 @@ impl KafkaError {
 
     /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
     /// them back.
-    pub(in super::super) fn misplaced(topic: TopicName, partition: i32, expected: i64, found: i64) -> Self {
+    pub(crate) fn misplaced(topic: TopicName, partition: i32, expected: i64, found: i64) -> Self {
         if found < expected {
             Self::LostRecords { topic, partition, expected, found }
         } else {
@@ -58,7 +58,7 @@ impl KafkaError {
 
     /// A record that the client or the broker did not take. `fatal` is what the client says of it, where it cannot go on: of a
     /// whole batch, it then knows more than the record's own report.
-    pub(in super::super) fn not_stored(
+    pub(crate) fn not_stored(
         topic: TopicName,
         partition: i32,
         key: String,
@@ -93,7 +93,7 @@ impl KafkaError {
     }
 
     /// A transaction could not be begun or committed.
-    pub(in super::super) fn of_transactions(error: &ClientError) -> Self {
+    pub(crate) fn from_transaction_error(error: &ClientError) -> Self {
         match error.rdkafka_error_code() {
             Some(code) if is_fence(code) => Self::Fenced,
             Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => Obstacle::on_transactions().into(),
@@ -106,7 +106,7 @@ impl KafkaError {
 
     /// The same where transactions are written: what is only this client's trouble, or this transaction's, is over with them. So
     /// is a batch that a broker stored twice; if somebody else wrote, the log says so.
-    pub(in super::super) fn of_transaction(self) -> Self {
+    pub(crate) fn in_transaction(self) -> Self {
         match self {
             Self::AnotherWriter { topic, partition, expected, found }
             | Self::LostRecords { topic, partition, expected, found } => Self::Uncertain {
@@ -119,32 +119,63 @@ impl KafkaError {
             error => error,
         }
     }
-}
 
-/// Whether an answer means that another client has taken over our transactions. Brokers give the same answer to one whose transaction
-/// they have ended for its age.
-fn is_fence(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
-    matches!(code, Fenced | InvalidProducerEpoch | ProducerFenced)
-}
+    /// Whether it means that another writer is at work (exit code 4).
+    #[must_use]
+    pub fn is_another_writer(&self) -> bool {
+        matches!(self.cause(), Self::AnotherWriter { .. } | Self::Fenced)
+    }
 
-/// Whether another client would get the same answer.
-fn lasts(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{
-        ClusterAuthorizationFailed, InvalidMessageSize, InvalidTimestamp, InvalidTransactionTimeout,
-        MessageSizeTooLarge, PolicyViolation, TopicAuthorizationFailed, TransactionalIdAuthorizationFailed,
-        UnsupportedVersion,
-    };
-    matches!(
-        code,
-        ClusterAuthorizationFailed
-            | InvalidMessageSize
-            | InvalidTimestamp
-            | InvalidTransactionTimeout
-            | MessageSizeTooLarge
-            | PolicyViolation
-            | TopicAuthorizationFailed
-            | TransactionalIdAuthorizationFailed
-            | UnsupportedVersion
-    )
+    /// Whether brokers did not answer, or not yet.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        use KafkaError::{NoLeader, NotLetIn, NotReady, Unanswered, Unreachable};
+        let cause = self.cause();
+        // A password that is refused now may be the right one once the brokers have learned of it.
+        matches!(
+            cause,
+            NotLetIn { .. }
+                | Unreachable { .. }
+                | Unanswered { .. }
+                | KafkaError::Reading(Reading::Silent { .. })
+                | NotReady { .. }
+                | NoLeader { .. }
+        )
+    }
+
+    /// Whether the run can go on by itself, with another client, behind what the log holds then.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self.cause(), Self::Uncertain { .. } | Self::Standstill { .. })
+    }
+
+    /// The error itself, without what was delivered until then.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Ended { source, .. } => source,
+            error => error,
+        }
+    }
+
+    /// The topic, partition and offset that it is about, as far as they are known.
+    #[must_use]
+    pub fn place(&self) -> (Option<String>, Option<i32>, Option<i64>) {
+        match self.cause() {
+            Self::CreateTopic { topic, .. }
+            | Self::TopicSetting { topic, .. }
+            | Self::NoTopic { topic, .. }
+            | Self::NotReady { topic, .. }
+            | Self::Deleted { missing: topic, .. } => (Some(topic.to_string()), None, None),
+            Self::NoLeader { topic, partition, .. } => (Some(topic.clone()), Some(*partition), None),
+            Self::Rejected { topic, partition, .. }
+            | Self::TopicGone { topic, partition }
+            | Self::Unsettled { topic, partition } => (Some(topic.to_string()), Some(*partition), None),
+            Self::AnotherWriter { topic, partition, expected, .. }
+            | Self::LostRecords { topic, partition, expected, .. } => {
+                (Some(topic.to_string()), Some(*partition), Some(*expected))
+            }
+            _ => (None, None, None),
+        }
+    }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::Producer;
 
-use super::{At, Ends, Kafka, KafkaError, LastError};
+use super::Kafka;
 use crate::generator::spec::Stage;
+use crate::kafka::{At, Ends, KafkaError, LastError};
 
 /// How long the control records of a committed transaction may take to reach its partitions.
 const MARKED: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use std::thread;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
-use super::KafkaError;
+use super::error::KafkaError;
 use crate::generator::record::Record;
 use crate::generator::spec::Layout;
 use crate::generator::stream::{Stream, Window};

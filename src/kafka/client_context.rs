@@ -30,17 +30,17 @@ struct Seen {
 }
 
 impl LastError {
-    pub(super) fn last(&self) -> Option<String> {
+    pub(crate) fn last(&self) -> Option<String> {
         self.seen().reason.clone()
     }
 
     /// Why brokers let nobody in, if one has said so.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.seen().refusal.clone()
     }
 
     /// The same, where it is likely and nothing better has come for a while.
-    pub(super) fn likely_refusal(&self) -> Option<Refusal> {
+    pub(crate) fn likely_refusal(&self) -> Option<Refusal> {
         let seen = self.seen();
         let hint =
             || seen.hint.as_ref().filter(|(_, since)| since.elapsed() >= LIKELY).map(|(refusal, _)| refusal.clone());
