@@ -28,10 +28,10 @@ pub use self::table::TableCount;
 use self::table::{Closed, Ended, Table};
 use self::walk::{Logs, Walk};
 use self::windows::Windows;
+use crate::files::FilesError;
+use crate::files::require_empty;
 use crate::generator::stream::{Stream, Window};
 use crate::log::shutdown::Shutdown;
-use crate::sink::SinkError;
-use crate::sink::files::require_empty;
 
 /// Writes the answer key of a bounded window into a folder that is new or empty, or has an unfinished one, and says how many rows each table has. `manifest.json`
 /// comes last: a folder without one is not whole. It names end offsets if `are_offsets` says that a run has written the window into
@@ -48,7 +48,7 @@ pub fn write(
     are_offsets: bool,
     stop: &Shutdown,
     mut progress: impl FnMut(u64),
-) -> Result<Vec<TableCount>, SinkError> {
+) -> Result<Vec<TableCount>, FilesError> {
     let mut folder = Folder::create(folder)?;
     let path = folder.path().to_owned();
     let made = make(&mut folder, stream, window, settings, stop, &mut progress);
@@ -73,7 +73,7 @@ pub fn is_written(folder: &Path, stream: &Stream, window: Option<Window>, settin
 ///
 /// # Errors
 /// If it is in use, or cannot be read.
-pub fn require_room(folder: &Path, option: &'static str) -> Result<(), SinkError> {
+pub fn require_room(folder: &Path, option: &'static str) -> Result<(), FilesError> {
     if is_unfinished(folder) { Ok(()) } else { require_empty(folder, option) }
 }
 
@@ -85,14 +85,14 @@ fn make(
     settings: Settings,
     stop: &Shutdown,
     progress: &mut impl FnMut(u64),
-) -> Result<(Vec<Ended>, Logs), SinkError> {
+) -> Result<(Vec<Ended>, Logs), FilesError> {
     let mut joins = Joins::create(folder, stream, settings)?;
     let mut windows = Windows::create(folder, stream, settings)?;
     let mut ledger = Ledger::create(folder, stream)?;
     let mut walk = Walk::new(stream, window);
     while let Some(auction) = walk.next(|record| windows.saw(record)) {
         if stop.is_requested() {
-            return Err(SinkError::Stopped);
+            return Err(FilesError::Stopped);
         }
         joins.add(&auction)?;
         windows.add(&auction)?;

@@ -42,6 +42,10 @@ pub mod log;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod files;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod kafka;
 
 #[cfg(feature = "cli")]

@@ -10,11 +10,10 @@ pub mod null;
 pub mod stdout;
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::files::FilesError;
 use crate::generator::record::Record;
-use crate::generator::spec::TopicName;
 
 use crate::kafka::KafkaError;
 
@@ -62,46 +61,19 @@ pub enum SinkError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(#[source] io::Error),
-    /// A file or folder cannot be written.
-    #[error("cannot write {path}: {source}\ngive --out or --answer-key a folder that can be written, with room enough", path = .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A topic's name is too long for a file.
-    #[error("topic `{0}` has too long a name for a file: 248 characters fit beside .ndjson")]
-    LongName(TopicName),
-    /// The output folder is in use.
-    #[error("{path} is not empty: give {option} a folder that is new or empty", path = .path.display())]
-    NotEmpty {
-        /// Which.
-        path: PathBuf,
-        /// The option that names it.
-        option: &'static str,
-    },
-    /// The output folder holds something that no run wrote.
-    #[error(
-        "{path} holds `{entry}`, which no run wrote: give --out a folder that is new or empty (--overwrite replaces only what a run wrote)",
-        path = .path.display()
-    )]
-    Foreign {
-        /// Which.
-        path: PathBuf,
-        /// What is there.
-        entry: String,
-    },
-    /// The output folder holds what another run wrote.
-    #[error("{path} holds {what}: add --overwrite to replace that, or give --out another folder", path = .path.display())]
-    Other {
-        /// Which.
-        path: PathBuf,
-        /// How that differs from what would be written.
-        what: String,
-    },
+    /// A folder.
+    #[error(transparent)]
+    Files(FilesError),
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+}
+
+impl From<FilesError> for SinkError {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Stopped => Self::Stopped,
+            error => Self::Files(error),
+        }
+    }
 }

@@ -7,9 +7,7 @@ pub mod files;
 pub mod memory;
 pub mod topics;
 
-use std::io;
-use std::path::PathBuf;
-
+use crate::files::ReadError;
 use crate::generator::spec::{Layout, Stage};
 use crate::kafka::KafkaError;
 use crate::log::record::LogRecord;
@@ -55,36 +53,12 @@ pub enum SourceError {
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// A file cannot be read.
-    #[error("cannot read {path}: {source}", path = .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A topic has no file.
-    #[error("{path} does not exist: give the folder of a run with --sink files, and the topic options of that run", path = .0.display())]
-    NoFile(PathBuf),
-    /// A line has no end.
-    #[error("{path}, line {line}: longer than {max} bytes: no line of this program", path = .path.display())]
-    LongLine {
-        /// Which file.
-        path: PathBuf,
-        /// Which line, from 1.
-        line: i64,
-        /// The most that is read.
-        max: u64,
-    },
-    /// The manifest is none.
-    #[error("{path} is no manifest of this program: {reason}\nmend it, or move it away", path = .path.display())]
-    Manifest {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A folder.
+    #[error(transparent)]
+    Files(#[from] ReadError),
+    /// A signal came while records were read.
+    #[error("stopped by a signal")]
+    Stopped,
 }
 
 /// A log's index in a source of one log a partition or one a topic.

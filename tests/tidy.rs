@@ -11,10 +11,11 @@ use self::imports::{File, Sources, files_in};
 mod imports;
 
 /// The rooms, each of which uses only those before it, and itself.
-const ROOMS: [&str; 13] = [
+const ROOMS: &[&str] = &[
     "generator",
     "metrics",
     "log",
+    "files",
     "kafka",
     "pace",
     "sink",
@@ -66,30 +67,25 @@ fn each_room_uses_only_those_below_it() {
 }
 
 /// Rooms whose circles are not cut yet.
-const OPEN: [&str; 3] = ["sink", "source", "cli"];
+const OPEN: [&str; 2] = ["sink", "cli"];
 
 #[test]
 fn files_use_one_another_in_no_circle() {
     let sources = sources();
-    let told: Vec<String> = sources
-        .circles()
-        .iter()
-        .filter(|circle| {
-            !circle
-                .iter()
-                .any(|path| OPEN.iter().any(|room| path.starts_with(room) || path.ends_with(format!("{room}.rs"))))
-        })
-        .map(|circle| {
-            let inside = |path: &Path| circle.contains(&path);
-            let mut lines = String::new();
-            for file in sources.files().filter(|file| inside(&file.path)) {
-                for (other, names) in sources.uses(file).into_iter().filter(|(other, _)| inside(other)) {
-                    lines += &format!("  {} -> {}: {names:?}\n", file.path.display(), other.display());
-                }
+    let closed = |circle: &&Vec<&Path>| {
+        let is_open =
+            |path: &Path| OPEN.iter().any(|room| path.starts_with(room) || path.ends_with(format!("{room}.rs")));
+        !circle.iter().any(|path| is_open(path))
+    };
+    let circles = sources.circles();
+    let mut told = Vec::new();
+    for circle in circles.iter().filter(closed) {
+        for file in sources.files().filter(|file| circle.contains(&&*file.path)) {
+            for (other, names) in sources.uses(file).into_iter().filter(|(other, _)| circle.contains(other)) {
+                told.push(format!("{} -> {}: {names:?}", file.path.display(), other.display()));
             }
-            lines
-        })
-        .collect();
+        }
+    }
     assert!(told.is_empty(), "circles:\n{}", told.join("\n"));
 }
 

@@ -4,11 +4,11 @@ use super::folder::Folder;
 use super::settings::EDGES;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
+use crate::files::FilesError;
 use crate::generator::auction::CopyKind;
 use crate::generator::record::key_name;
 use crate::generator::spec::{KeyBy, Stage};
 use crate::generator::stream::{Position, Stream};
-use crate::sink::SinkError;
 
 const COLUMNS: &[&str] =
     &["topic", "partition", "index", "ordinal", "stage", "copy", "id", "event_ms", "label", "parameters"];
@@ -21,11 +21,11 @@ pub(super) struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn create(folder: &mut Folder, stream: &'a Stream) -> Result<Self, SinkError> {
+    pub(super) fn create(folder: &mut Folder, stream: &'a Stream) -> Result<Self, FilesError> {
         Ok(Self { stream, table: Table::create(folder, "ledger".to_owned(), COLUMNS)?, row: Row::default() })
     }
 
-    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
+    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), FilesError> {
         if self.stream.auctions().is_plain() {
             return Ok(());
         }
@@ -91,7 +91,7 @@ impl<'a> Ledger<'a> {
         place: Option<(u32, u64)>,
         label: &str,
         parameters: &str,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), FilesError> {
         let ordinal = auction.plan.ordinal;
         let partition = place.map_or_else(
             || self.stream.partition(Position { emit_ms: event_ms, ordinal, stage, copy: form.copy() }),

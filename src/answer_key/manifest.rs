@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::settings::Settings;
 use super::table::Closed;
 use super::walk::{LogState, Logs};
+use crate::files::FilesError;
+use crate::files::write_manifest;
 use crate::generator::digest::Digest;
 use crate::generator::spec::{self, Span, Stage, StreamSpec};
 use crate::generator::stream::{Stream, Window};
 use crate::generator::timestamp::Timestamp;
 use crate::generator::version::STREAM_VERSION;
-use crate::sink::SinkError;
-use crate::sink::files::write_manifest;
 
 #[derive(Debug, Serialize)]
 struct Manifest<'a> {
@@ -118,7 +118,7 @@ pub(super) struct Written<'a> {
 }
 
 impl Written<'_> {
-    pub(super) fn write_manifest(&self, folder: &Path) -> Result<(), SinkError> {
+    pub(super) fn write_manifest(&self, folder: &Path) -> Result<(), FilesError> {
         write_manifest(folder, &self.manifest())
     }
 

@@ -12,13 +12,13 @@ use super::terminal::{self, TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
+use crate::files::Manifest;
 use crate::generator::spec::{Span, SpanError};
 use crate::generator::stream::{Assignment, Stream, Window};
 use crate::log::count::grouped;
 use crate::log::heading::Heading;
 use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
-use crate::source::files::Manifest;
 
 /// Options of `answer-key`.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::configuration::ConfigurationError;
 use super::resume;
+use crate::files::{FilesError, ReadError};
 use crate::generator::stream::WindowError;
 use crate::kafka::KafkaError;
 use crate::resume::ResumeError;
@@ -96,10 +97,22 @@ pub(super) struct Place {
     pub(super) offset: Option<i64>,
 }
 
+impl From<FilesError> for Failure {
+    fn from(error: FilesError) -> Self {
+        Self::Sink(error.into())
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::Kafka(KafkaError::Stopped) => Self::Stopped,
+            SourceError::Kafka(KafkaError::Stopped) | SourceError::Stopped => Self::Stopped,
             SourceError::Kafka(error) => Self::Kafka(error),
             error => Self::Source(error),
         }
@@ -153,12 +166,12 @@ impl Failure {
             | Self::Configuration(_)
             | Self::Window(_)
             | Self::Resume(ResumeError::Window(_) | ResumeError::NoPlainRequest)
-            | Self::Sink(
-                SinkError::NotEmpty { .. }
-                | SinkError::Foreign { .. }
-                | SinkError::Other { .. }
-                | SinkError::LongName(_),
-            ) => 2,
+            | Self::Sink(SinkError::Files(
+                FilesError::NotEmpty { .. }
+                | FilesError::Foreign { .. }
+                | FilesError::Other { .. }
+                | FilesError::LongName(_),
+            )) => 2,
             Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Resume(ResumeError::Kafka(error)) => {
                 match error.cause() {
                     KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,

@@ -65,9 +65,9 @@ pub enum ResumeError {
     /// A partition holds something that does not fit.
     #[error("topic `{topic}`, partition {partition}{}: {why}\n{WAYS_OUT}", at(*.offset))]
     Refused {
-        /// RecordRef topic.
+        /// Which topic.
         topic: TopicName,
-        /// RecordRef partition.
+        /// Which partition.
         partition: u32,
         /// The record, where it is about one.
         offset: Option<i64>,

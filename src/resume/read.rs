@@ -97,7 +97,7 @@ mod tests {
     struct Ahead {
         logs: Vec<Vec<Entry>>,
         positions: Vec<usize>,
-        /// RecordRef partition is asked next; none of them where the poll stays empty.
+        /// Which partition is asked next; none of them where the poll stays empty.
         turns: VecDeque<Option<usize>>,
     }
 

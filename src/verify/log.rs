@@ -9,7 +9,6 @@ use super::missing::Missing;
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
 use crate::generator::stream::Position;
-use crate::kafka::KafkaError;
 use crate::log::record::{LogRecord, Parts};
 use crate::source::{LogPlace, Source, SourceError};
 
@@ -92,7 +91,7 @@ impl Log {
 
     fn hold_for(&mut self, with: &mut Comparison<'_>, count: usize) -> Result<bool, SourceError> {
         if with.stop.is_requested() {
-            return Err(KafkaError::Stopped.into());
+            return Err(SourceError::Stopped);
         }
         self.hold(with.source, &mut with.fingerprints, count)
     }

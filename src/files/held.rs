@@ -9,10 +9,10 @@ use serde_json::Value;
 use sha2::Sha256;
 use sha2::digest::Digest as _;
 
-use super::{BEGUN, MANIFEST};
+use super::error::FilesError;
+use super::folder::{BEGUN, ENDING, MANIFEST};
 use crate::generator::digest::Digest;
 use crate::log::shutdown::Shutdown;
-use crate::sink::SinkError;
 
 /// What a manifest is asked for, and how a difference is told.
 const DIFFERENCES: [(&str, &str); 7] = [
@@ -27,7 +27,7 @@ const DIFFERENCES: [(&str, &str); 7] = [
 
 /// A folder that a run wrote, or began to.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     manifest: Value,
     is_finished: bool,
     /// Of its data, without manifests.
@@ -39,12 +39,12 @@ impl Held {
     ///
     /// # Errors
     /// If it holds anything that no run wrote, whose place is not to be taken.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, SinkError> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, FilesError> {
         let entries = entries(folder)?;
         if entries.is_empty() {
             return Ok(None);
         }
-        let not_empty = || SinkError::NotEmpty { path: folder.to_owned(), option: "--out" };
+        let not_empty = || FilesError::NotEmpty { path: folder.to_owned(), option: "--out" };
         let is_finished = entries.contains(MANIFEST);
         let text = fs::read(folder.join(if is_finished { MANIFEST } else { BEGUN })).map_err(|_| not_empty())?;
         let manifest: Value = serde_json::from_slice(&text).map_err(|_| not_empty())?;
@@ -53,7 +53,7 @@ impl Held {
         // A folder, whatever its name.
         let is_a_folder = |entry: &&String| fs::symlink_metadata(folder.join(entry)).is_ok_and(|entry| entry.is_dir());
         match entries.iter().find(|entry| is_foreign(entry) || is_a_folder(entry)) {
-            Some(entry) => Err(SinkError::Foreign { path: folder.to_owned(), entry: entry.clone() }),
+            Some(entry) => Err(FilesError::Foreign { path: folder.to_owned(), entry: entry.clone() }),
             None => Ok(Some(Self { manifest, is_finished, names })),
         }
     }
@@ -63,8 +63,8 @@ impl Held {
     ///
     /// # Errors
     /// What is different, or that a file cannot be read.
-    pub(super) fn require_same(&self, folder: &Path, head: &Value, stop: &Shutdown) -> Result<u64, SinkError> {
-        let other = |what: String| Err(SinkError::Other { path: folder.to_owned(), what });
+    pub(crate) fn require_same(&self, folder: &Path, head: &Value, stop: &Shutdown) -> Result<u64, FilesError> {
+        let other = |what: String| Err(FilesError::Other { path: folder.to_owned(), what });
         if !self.is_finished {
             return other("files of a run that was killed".to_owned());
         }
@@ -87,10 +87,10 @@ impl Held {
     }
 
     /// Removes what the run wrote. Until all is gone the folder is one that a run began to write.
-    pub(super) fn remove(self, folder: &Path) -> Result<(), SinkError> {
+    pub(crate) fn remove(self, folder: &Path) -> Result<(), FilesError> {
         let at = |name: &str| {
             let path = folder.join(name);
-            move |source| SinkError::File { path, source }
+            move |source| FilesError::File { path, source }
         };
         if self.is_finished {
             fs::rename(folder.join(MANIFEST), folder.join(BEGUN)).map_err(at(MANIFEST))?;
@@ -106,8 +106,8 @@ impl Held {
 }
 
 /// The names in a folder, in their order.
-fn entries(folder: &Path) -> Result<BTreeSet<String>, SinkError> {
-    let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
+fn entries(folder: &Path) -> Result<BTreeSet<String>, FilesError> {
+    let at_folder = |source| FilesError::File { path: folder.to_owned(), source };
     if !folder.exists() {
         return Ok(BTreeSet::new());
     }
@@ -119,14 +119,14 @@ fn entries(folder: &Path) -> Result<BTreeSet<String>, SinkError> {
 fn names(manifest: &Value) -> Option<Vec<String>> {
     manifest["stream_id"].as_str()?;
     manifest["lines"].as_str()?;
-    let is_plain = |name: &&str| name.ends_with(super::ENDING) && !name.contains(['/', '\\']);
+    let is_plain = |name: &&str| name.ends_with(ENDING) && !name.contains(['/', '\\']);
     let name = |file: &Value| file["name"].as_str().filter(is_plain).map(str::to_owned);
     manifest["files"].as_array()?.iter().map(name).collect()
 }
 
 /// Whether a file is as long as its manifest says, and has that digest.
-fn is_as_described(path: &Path, described: &Value, stop: &Shutdown) -> Result<bool, SinkError> {
-    let failed = |source| SinkError::File { path: path.to_owned(), source };
+fn is_as_described(path: &Path, described: &Value, stop: &Shutdown) -> Result<bool, FilesError> {
+    let failed = |source| FilesError::File { path: path.to_owned(), source };
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened.map_err(failed)?,
@@ -137,7 +137,7 @@ fn is_as_described(path: &Path, described: &Value, stop: &Shutdown) -> Result<bo
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         if stop.is_requested() {
-            return Err(SinkError::Stopped);
+            return Err(FilesError::Stopped);
         }
         let read = file.read(&mut buffer).map_err(failed)?;
         if read == 0 {
