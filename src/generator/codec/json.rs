@@ -8,7 +8,7 @@ use crate::generator::spec::Stage;
 
 /// The JSON encoder of the `seed` profile.
 ///
-/// Constant parts of the documents stand here as they come out; [`SerdeEncoder`] says what they must be, and a test holds the two
+/// Constant parts of the documents stand here as they come out; [`SerdeEncoder`](super::SerdeEncoder) says what they must be, and a test holds the two
 /// equal over random specs.
 #[derive(Debug, Clone)]
 pub struct JsonEncoder {

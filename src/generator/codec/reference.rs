@@ -15,7 +15,7 @@ const CURRENCY: &str = "USD";
 /// The one slot of a request.
 const IMP_ID: &str = "1";
 
-/// Fills the wire shapes from an auction and has `serde_json` print them. [`JsonEncoder`](super::Json) equals it byte for byte, and is
+/// Fills the wire shapes from an auction and has `serde_json` print them. [`JsonEncoder`](super::JsonEncoder) equals it byte for byte, and is
 /// several times as fast.
 #[derive(Debug, Clone)]
 pub struct SerdeEncoder {
