@@ -7,6 +7,7 @@ mod client;
 mod client_context;
 mod client_log;
 mod cluster;
+mod consumer;
 mod embedded;
 mod error;
 mod group;
@@ -23,6 +24,9 @@ pub use self::client::{Client, DEFAULT_BROKERS};
 pub(crate) use self::client_context::LastError;
 pub(crate) use self::client_log::{failure, log, without_statistics};
 pub use self::cluster::{Cluster, Target, Transfer};
+pub(crate) use self::consumer::{
+    LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, consumer, consumer_config, even_share_kbytes, fill, unless_passing,
+};
 pub use self::embedded::Embedded;
 pub(crate) use self::error::is_silence;
 pub use self::error::{KafkaError, Obstacle, Reading, RecreationError};

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 pub use self::error::{Mismatch, RecordRef, ResumeError};
 pub use self::limits::DEPTH;
-pub use self::log::{Each, Log, LogRecord, Offsets, Range};
+pub use self::log::{Each, Log, Offsets, Range};
 pub use self::read::{Feed, Show, read_ranges};
 use self::remembered::Remembered;
 pub use self::request::{ResumeRequest, Start};

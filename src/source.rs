@@ -41,7 +41,7 @@ pub struct LogPlace {
     /// Its partition; `None` if it holds all of them.
     pub partition: Option<u32>,
     /// Where its beginning was removed, by retention or by somebody: the offset that it begins at now.
-    pub cut_at: Option<i64>,
+    pub log_start_offset: Option<i64>,
     /// Whether it holds nothing. Where it holds offsets without records, as transactions leave them, only reading tells.
     pub is_empty: bool,
 }

@@ -26,7 +26,7 @@ use mock_data_gen::run::{Manner, Tally, run};
 use mock_data_gen::sink::kafka::Kafka;
 use mock_data_gen::sink::{Sink, SinkError};
 use mock_data_gen::source::topics::Topics;
-use mock_data_gen::verify::{Demand, Verdict, verify};
+use mock_data_gen::verify::{Verdict, VerifyOptions, verify};
 use patience::limit;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -162,7 +162,8 @@ fn verdict(stream: &Stream, cluster: &Cluster, prefix: bool) -> Verdict {
     let stop = Shutdown::default();
     let mut topics = Topics::open(cluster, &stop).unwrap();
     let window = Some(Window::auctions(0, AUCTIONS));
-    verify(stream, &mut topics, Demand { window, prefix, fingerprint: false, threads: 1 }, &stop, |_, _| {}).unwrap()
+    verify(stream, &mut topics, VerifyOptions { window, prefix, fingerprint: false, threads: 1 }, &stop, |_, _| {})
+        .unwrap()
 }
 
 /// The exit code that the README gives to an end.

@@ -315,7 +315,7 @@ fn heads_that_retention_cut_off_are_no_loss() {
     let (verdict, code) = verify("v-cut", &SPEC_FLAGS);
     assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
     assert_eq!(verdict["start"], "cut");
-    assert_eq!(verdict["logs"][0]["cut_at"], 30);
+    assert_eq!(verdict["logs"][0]["log_start_offset"], 30);
     // A whole partition.
     delete(Stage::Request, 2, Offset::End);
     let count = COUNT.to_string();

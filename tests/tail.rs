@@ -13,9 +13,10 @@ use mock_data_gen::generator::spec::{FaultPlan, Faults, Layout, Stage, StreamSpe
 use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
 use mock_data_gen::kafka;
 use mock_data_gen::kafka::GroupCommitted;
+use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{
-    Each, Log, LogRecord, Mismatch, Offsets, Range, ResumeError, ResumePoint, ResumeRequest, Start, find_end,
+    Each, Log, Mismatch, Offsets, Range, ResumeError, ResumePoint, ResumeRequest, Start, find_end,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -77,11 +78,7 @@ impl Log for Held {
             assert!(range.from >= *low as i64, "read below the first offset");
             for offset in range.from..range.end {
                 let record = &records[usize::try_from(offset).unwrap()];
-                let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
-                let headers: Vec<_> = record.headers.iter().map(header).collect();
-                let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-                let (key, value) = (Some(record.key.as_slice()), record.payload());
-                each(range, &LogRecord { offset, timestamp_ms: record.timestamp_ms, key, value, headers })?;
+                each(range, &LogRecord::of(record, offset))?;
             }
         }
         Ok(())
@@ -112,7 +109,7 @@ impl Log for Committed {
         let ranges: Vec<Range> = ranges.iter().map(half).collect();
         self.0.read(&ranges, &mut |range, found| {
             let range = Range { from: range.from * 2, end: range.end * 2, ..*range };
-            each(&range, &LogRecord { offset: found.offset * 2, headers: found.headers.clone(), ..*found })
+            each(&range, &LogRecord { offset: found.offset * 2, ..found.clone() })
         })
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Mismatch, ResumeError};
 use super::limits::QUEUE_AUCTIONS;
-use super::locate::{differing_part, find, foreign};
-use super::log::{Log, LogRecord, Offsets, Range};
+use super::locate::foreign;
+use super::log::{Log, Offsets, Range};
 use super::request::ResumeRequest;
 use super::sequence::Sequence;
 use super::tail::{Tail, Tails};
@@ -13,6 +13,9 @@ use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::spec::delays::emit_lag_ms_max;
 use crate::generator::stream::{Position, Positions, Window};
+use crate::log::compare::altered_part;
+use crate::log::identify::locate;
+use crate::log::record::LogRecord;
 
 /// Between a record and its planned duplicate so many others of the partition are looked at.
 const BETWEEN_COPIES_MAX: i64 = 100_000;
@@ -113,7 +116,7 @@ impl Checked<'_> {
             let expected = sequences.get_mut(&range.partition).and_then(|sequence| {
                 sequence.keep(*index, |position| {
                     self.ask.stream.fill(position, &mut record);
-                    differing_part(&record, found)
+                    altered_part(found, &record)
                 })
             });
             *index += 1;
@@ -138,14 +141,9 @@ impl Checked<'_> {
     }
 
     /// Why a record is not the one that should stand there, from which it differs in a part.
-    fn misfit(
-        &self,
-        range: &Range,
-        (expected, part): (Option<Position>, &'static str),
-        found: &LogRecord<'_>,
-    ) -> Mismatch {
+    fn misfit(&self, range: &Range, (expected, part): (Option<Position>, &'static str), found: &LogRecord) -> Mismatch {
         let stream = self.ask.stream;
-        let mut positions = find(stream, range.stage, found);
+        let mut positions = locate(stream, range.stage, found);
         positions.sort_unstable();
         let to_come = positions.iter().find(|&&position| expected.is_some_and(|expected| position >= expected));
         let Some(&position) = to_come.or(positions.last()) else { return foreign(found) };

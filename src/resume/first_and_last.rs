@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use super::error::{Mismatch, ResumeError};
 use super::limits::DEPTH;
 use super::locate::place;
-use super::log::{Each, Log, LogRecord, Offsets, Range};
+use super::log::{Each, Log, Offsets, Range};
 use super::request::ResumeRequest;
 use super::tail::{Tail, Tails};
 use crate::generator::spec::Stage;
 use crate::generator::stream::Position;
+use crate::log::record::LogRecord;
 
 /// So many offsets are looked at first: a transaction's last record, and the end that follows it.
 const NEAR: i64 = 2;
@@ -108,7 +109,7 @@ fn read_lasts(ask: &ResumeRequest<'_>, log: &mut impl Log, ranges: &[Range]) -> 
 struct Found(BTreeMap<(Stage, u32), PlacedOrNot>);
 
 impl Found {
-    fn add(&mut self, ask: &ResumeRequest<'_>, range: &Range, record: &LogRecord<'_>) -> Result<(), ResumeError> {
+    fn add(&mut self, ask: &ResumeRequest<'_>, range: &Range, record: &LogRecord) -> Result<(), ResumeError> {
         ask.go_on()?;
         let placed = place(ask.stream, range.stage, range.partition, record);
         self.0.insert((range.stage, range.partition), (record.offset, placed));

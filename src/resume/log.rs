@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::ResumeError;
 use crate::generator::spec::Stage;
 use crate::kafka::GroupCommitted;
+use crate::log::record::LogRecord;
 
 /// Four topics' partitions, which can be looked at and read.
 pub trait Log {
@@ -37,7 +38,7 @@ pub trait Log {
 }
 
 /// Takes a record that was read.
-pub type Each<'a> = dyn FnMut(&Range, &LogRecord<'_>) -> Result<(), ResumeError> + 'a;
+pub type Each<'a> = dyn FnMut(&Range, &LogRecord) -> Result<(), ResumeError> + 'a;
 
 /// Where a partition's log begins and ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,19 +76,4 @@ pub struct Range {
     pub from: i64,
     /// The offset behind its last one.
     pub end: i64,
-}
-
-/// A record as the log holds it.
-#[derive(Debug, Clone)]
-pub struct LogRecord<'a> {
-    /// Its offset.
-    pub offset: i64,
-    /// Its timestamp in milliseconds since 1970.
-    pub timestamp_ms: i64,
-    /// Key, if it has one.
-    pub key: Option<&'a [u8]>,
-    /// Value, if it has one.
-    pub value: Option<&'a [u8]>,
-    /// Headers in order.
-    pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
 }

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::ResumeError;
-use super::log::{Each, LogRecord, Range};
+use super::log::{Each, Range};
 use crate::generator::spec::Stage;
 use crate::kafka::KafkaError;
 use crate::kafka::Reading;
+use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
 
 /// How long all partitions may stay silent before their ends.
@@ -31,7 +32,7 @@ pub trait Feed {
 }
 
 /// Takes a record of a partition of a stage's topic.
-pub type Show<'a> = dyn FnMut(Stage, u32, &LogRecord<'_>) -> Result<(), ResumeError> + 'a;
+pub type Show<'a> = dyn FnMut(Stage, u32, &LogRecord) -> Result<(), ResumeError> + 'a;
 
 /// Shows the records of ranges that a consumer was assigned, in order within each, until all are read.
 ///
@@ -121,8 +122,7 @@ mod tests {
             }
             self.positions[partition] += 1;
             self.pass_control(partition);
-            let record =
-                LogRecord { offset: offset as i64, timestamp_ms: 0, key: None, value: None, headers: Vec::new() };
+            let record = LogRecord { offset: offset as i64, ..LogRecord::default() };
             show(Stage::Request, partition as u32, &record)?;
             Ok(true)
         }

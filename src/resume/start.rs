@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::error::{Mismatch, ResumeError};
 use super::first_and_last::read_first;
-use super::locate::differing_part;
 use super::log::{Log, Offsets, Range};
 use super::request::ResumeRequest;
 use super::tail::{Tail, Tails};
@@ -12,6 +11,7 @@ use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::spec::delays::emit_lag_ms_max;
 use crate::generator::stream::{Assignment, Position, Shard, Window, WindowEnd};
+use crate::log::compare::altered_part;
 
 /// The window on topics that hold records, and whether it is known where it starts: a removed head means only that it was before
 /// all that is left.
@@ -92,12 +92,12 @@ fn least_held(
     let ranges: Vec<(Range, i64)> = counts.iter().map(range).collect();
     let mut record = Record::default();
     read_first(log, &ranges, &mut |range, found| {
-        let Some(Ok(key)) = found.key.map(<[u8; 36]>::try_from) else { return Ok(()) };
+        let Some(Ok(key)) = found.key.as_deref().map(<[u8; 36]>::try_from) else { return Ok(()) };
         let positions = candidates.get(&(range.stage, range.partition, found.timestamp_ms, key));
         for position in positions.into_iter().flatten() {
             if position.ordinal < least {
                 ask.stream.fill(*position, &mut record);
-                least = differing_part(&record, found).map_or(position.ordinal, |_| least);
+                least = altered_part(found, &record).map_or(position.ordinal, |_| least);
             }
         }
         Ok(())

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
+use rdkafka::message::{Message, Timestamp};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::ResumeError;
-use super::log::{Each, Log, LogRecord, Offsets, Range};
+use super::log::{Each, Log, Offsets, Range};
 use super::read::{Feed, Show, read_ranges};
 use crate::generator::spec::{Layout, Stage};
-use crate::kafka::{Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, read_group_offsets};
+use crate::kafka::{
+    Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, consumer_config, even_share_kbytes, fill,
+    read_group_offsets, unless_passing,
+};
+use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
-use crate::source::topics::{config, even_share_kbytes, unless_passing};
 
 /// A dead process has nothing more to send, but its kernel may have: what was in the socket when it died. That is on its way for
 /// as long as a packet may be lost three times in a row (0.2, 0.4 and 0.8 s until it is sent again) and the broker takes to store
@@ -56,7 +59,7 @@ impl<'a> TopicLog<'a> {
     pub fn new(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
         let topics = cluster.layout().topics();
         let partitions = topics.iter().map(|topic| u64::from(topic.partitions.count())).sum();
-        let mut config = config(cluster, even_share_kbytes(partitions));
+        let mut config = consumer_config(cluster, even_share_kbytes(partitions));
         let settle_time = if cluster.client().is_loopback() { SETTLE_LOOPBACK } else { SETTLE };
         let consumer = Arc::new(config.create_with_context(LastError::default())?);
         config.set("isolation.level", "read_uncommitted");
@@ -146,7 +149,9 @@ impl Feed for Consuming<'_, '_> {
                 let topic = self.0.layout.topic(stage).name.clone();
                 return Err(KafkaError::from(Obstacle::Restamped { topic, partition: message.partition() }).into());
             }
-            show(stage, message.partition().cast_unsigned(), &log_record(&message))?;
+            let mut record = LogRecord::default();
+            fill(&mut record, &message);
+            show(stage, record.partition, &record)?;
         }
         Ok(true)
     }
@@ -158,17 +163,5 @@ impl Feed for Consuming<'_, '_> {
             positions.find_partition(topic, range.partition.cast_signed())?.offset().to_raw()
         };
         Ok(ranges.iter().map(of).collect())
-    }
-}
-
-fn log_record<'a>(message: &'a BorrowedMessage<'_>) -> LogRecord<'a> {
-    let headers =
-        message.headers().map(|headers| headers.iter().map(|header| (header.key.as_bytes(), header.value)).collect());
-    LogRecord {
-        offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
-        key: message.key(),
-        value: message.payload(),
-        headers: headers.unwrap_or_default(),
     }
 }

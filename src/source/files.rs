@@ -43,7 +43,8 @@ impl Files {
         let open = |stage| Lines::open(folder.join(format!("{}.ndjson", layout.topic(stage).name)));
         let [request, response, impression, click] = Stage::ALL.map(open);
         let mut logs = [request?, response?, impression?, click?];
-        let mut places = Stage::ALL.map(|stage| LogPlace { stage, partition: None, cut_at: None, is_empty: true });
+        let mut places =
+            Stage::ALL.map(|stage| LogPlace { stage, partition: None, log_start_offset: None, is_empty: true });
         let mut has_envelopes = None;
         for (stage, (place, lines)) in Stage::ALL.into_iter().zip(places.iter_mut().zip(&mut logs)) {
             let first = lines.first()?;

@@ -27,8 +27,8 @@ impl Memory {
         let mut held = Vec::new();
         for (stage, partition) in partitions {
             let records = logs.next().unwrap_or_default();
-            let cut_at = records.first().map(|record| record.offset).filter(|&offset| offset > 0);
-            places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: records.is_empty() });
+            let log_start_offset = records.first().map(|record| record.offset).filter(|&offset| offset > 0);
+            places.push(LogPlace { stage, partition: Some(partition), log_start_offset, is_empty: records.is_empty() });
             held.push(records.into());
         }
         Self { layout: layout.clone(), places, logs: held }
@@ -38,7 +38,7 @@ impl Memory {
     #[must_use]
     pub fn removed_before(mut self, log: usize, offset: i64) -> Self {
         if let Some(place) = self.places.get_mut(log) {
-            place.cut_at = Some(offset).filter(|&offset| offset > 0);
+            place.log_start_offset = Some(offset).filter(|&offset| offset > 0);
         }
         self
     }

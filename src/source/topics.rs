@@ -11,11 +11,10 @@ mod reader;
 
 use std::sync::Arc;
 
-use self::reader::{Reader, Span};
-pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
+use self::reader::{OffsetRange, Reader};
 use super::{LogPlace, Source, SourceError};
 use crate::generator::spec::{Layout, Stage};
-use crate::kafka::{Cluster, Edge, KafkaError};
+use crate::kafka::{Cluster, Edge, KafkaError, consumer};
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
 
@@ -28,7 +27,7 @@ pub struct Topics<'a> {
     cluster: &'a Cluster,
     stop: &'a Shutdown,
     places: Vec<LogPlace>,
-    spans: Vec<Span>,
+    spans: Vec<OffsetRange>,
     /// One a stage, so that each has queues of its own size.
     readers: Vec<Reader>,
 }
@@ -46,7 +45,7 @@ impl<'a> Topics<'a> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();
-        let ends = cluster.client().ends(&Arc::new(reader::client(cluster, 1)?));
+        let ends = cluster.client().ends(&Arc::new(consumer(cluster, 1)?));
         let [begins, ends] =
             [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.is_requested()));
         let (begins, ends) = (begins?, ends?);
@@ -54,19 +53,24 @@ impl<'a> Topics<'a> {
             let topic = layout.topic(stage);
             let offsets = begins[stage.index()].iter().zip(&ends[stage.index()]);
             for (partition, (&start, &end)) in (0..).zip(offsets) {
-                let span = Span::new(&topic.name, partition, start..end);
-                let cut_at = Some(start).filter(|&start| start > 0);
-                places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: span.is_empty() });
+                let span = OffsetRange::new(&topic.name, partition, start..end);
+                let log_start_offset = Some(start).filter(|&start| start > 0);
+                places.push(LogPlace {
+                    stage,
+                    partition: Some(partition),
+                    log_start_offset,
+                    is_empty: span.is_empty(),
+                });
                 spans.push(span);
             }
         }
-        let of_topics = spans.chunk_by(Span::is_beside);
+        let of_topics = spans.chunk_by(OffsetRange::is_beside);
         let readers = of_topics.map(|of_topic| Reader::start(cluster, of_topic, &spans)).collect::<Result<_, _>>()?;
         Ok(Self { cluster, stop, places, spans, readers })
     }
 
     /// The last records of the logs whose spans are not empty.
-    fn read_tails(&self, spans: &[Span], count: usize) -> Result<Vec<Vec<LogRecord>>, KafkaError> {
+    fn read_tails(&self, spans: &[OffsetRange], count: usize) -> Result<Vec<Vec<LogRecord>>, KafkaError> {
         let mut reader = Reader::start(self.cluster, spans, spans)?;
         let mut tails = Vec::with_capacity(spans.len());
         for log in 0..spans.len() {
@@ -101,17 +105,18 @@ impl Source for Topics<'_> {
         let mut depth = count as i64;
         loop {
             // Control records and records of aborted transactions have offsets too.
-            let last_part = |(span, tail): (&Span, &Vec<LogRecord>)| {
+            let last_part = |(span, tail): (&OffsetRange, &Vec<LogRecord>)| {
                 if tail.is_empty() { span.last(depth) } else { span.last(0) }
             };
-            let spans: Vec<Span> = self.spans.iter().zip(&tails).map(last_part).collect();
+            let spans: Vec<OffsetRange> = self.spans.iter().zip(&tails).map(last_part).collect();
             for (tail, read) in tails.iter_mut().zip(self.read_tails(&spans, count)?) {
                 if tail.is_empty() {
                     *tail = read;
                 }
             }
-            let is_whole = |(all, part): (&Span, &Span)| part.is_empty() || part.start == all.start;
-            let is_known = |(pair, tail): ((&Span, &Span), &Vec<LogRecord>)| !tail.is_empty() || is_whole(pair);
+            let is_whole = |(all, part): (&OffsetRange, &OffsetRange)| part.is_empty() || part.start == all.start;
+            let is_known =
+                |(pair, tail): ((&OffsetRange, &OffsetRange), &Vec<LogRecord>)| !tail.is_empty() || is_whole(pair);
             if self.spans.iter().zip(&spans).zip(&tails).all(is_known) {
                 return Ok(tails);
             }

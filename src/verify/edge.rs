@@ -1,7 +1,7 @@
 //! What the first or the last records of logs can be.
 
-use super::identify::Identifier;
 use crate::generator::stream::{Position, Stream};
+use crate::log::identify::Identifier;
 use crate::log::record::LogRecord;
 use crate::source::{LogIndex, LogPlace};
 

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::compare::{Parting, line};
 use crate::generator::record::Record;
 use crate::generator::spec::TopicName;
 use crate::generator::stream::Position;
+use crate::log::compare::{Divergence, line};
 use crate::log::record::{LogRecord, Parts};
 
 /// What a record was found to be, or not to be.
@@ -94,7 +94,7 @@ pub struct Difference {
     pub found: Option<Shown>,
     /// Where the two part.
     #[serde(flatten)]
-    pub parting: Option<Parting>,
+    pub divergence: Option<Divergence>,
     /// Where the found record belongs, and in which partition.
     #[serde(skip)]
     pub(super) belongs: Option<(Position, u32)>,

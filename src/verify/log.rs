@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::compare::{is_same, parting, resembles};
-use super::comparison::{Comparison, Held, Standing};
+use super::comparison::{Comparison, Held, Placement};
 use super::finding::{Class, Counts, Difference, Shown};
 use super::missing::Missing;
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
 use crate::generator::stream::Position;
+use crate::log::compare::{divergence, is_same, resembles};
 use crate::log::record::{LogRecord, Parts};
 use crate::source::{LogPlace, Source, SourceError};
 
@@ -135,24 +135,24 @@ impl Log {
         position: Position,
     ) -> Result<bool, SourceError> {
         let standing = self.standing(with, 0, Some(position));
-        if let Standing::Here(found) = standing {
+        if let Placement::Here(found) = standing {
             with.find(found);
         }
         match standing {
-            Standing::Here(found) if found == position => {
+            Placement::Here(found) if found == position => {
                 self.altered(with, expected);
                 Ok(true)
             }
-            Standing::Here(found) if found > position => self.settle_one_to_come(with, expected, position, found),
-            Standing::Here(found) => {
+            Placement::Here(found) if found > position => self.settle_one_to_come(with, expected, position, found),
+            Placement::Here(found) => {
                 self.on_late(with, found, Some(expected));
                 Ok(false)
             }
-            Standing::Elsewhere(found) => {
+            Placement::Elsewhere(found) => {
                 self.note(with, Class::Extra, Some(expected), Some(found));
                 Ok(false)
             }
-            Standing::Unknown => {
+            Placement::Unknown => {
                 let topic = &with.stream.layout().topic(self.place.stage).name;
                 if resembles(&self.held[0].record, expected, topic) && self.following(with, position)? != Some(position)
                 {
@@ -200,12 +200,12 @@ impl Log {
     pub(super) fn finish(&mut self, with: &mut Comparison<'_>) -> Result<(), SourceError> {
         while self.hold_for(with, 1)? {
             match self.standing(with, 0, None) {
-                Standing::Here(found) => {
+                Placement::Here(found) => {
                     with.find(found);
                     self.on_late(with, found, None);
                 }
-                Standing::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
-                Standing::Unknown => self.note(with, Class::Foreign, None, None),
+                Placement::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
+                Placement::Unknown => self.note(with, Class::Foreign, None, None),
             }
         }
         Ok(())
@@ -213,7 +213,7 @@ impl Log {
 
     /// Where one of the held records belongs. Where it can be several of the stream's, it is taken for the one that is expected, then for
     /// one that is missing, then for the next to come.
-    fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Standing {
+    fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Placement {
         let (number, stage) = (self.number, self.place.stage);
         let Held { record, known } = &mut self.held[at];
         let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
@@ -222,9 +222,9 @@ impl Log {
         let missing = || here().find(|p| self.missing.holds(*p) || self.unsure.contains_key(p));
         let found = to_come.filter(|_| to_come == next).or_else(missing).or(to_come).or_else(|| here().max());
         match (found, known.first()) {
-            (Some(position), _) => Standing::Here(position),
-            (None, Some(&position)) => Standing::Elsewhere(position),
-            (None, None) => Standing::Unknown,
+            (Some(position), _) => Placement::Here(position),
+            (None, Some(&position)) => Placement::Elsewhere(position),
+            (None, None) => Placement::Unknown,
         }
     }
 
@@ -250,8 +250,8 @@ impl Log {
                 break;
             }
             let standing = self.standing(with, at, Some(from));
-            let Standing::Here(position) = standing else { continue };
-            if let (true, Some(_), Standing::Here(last)) = (standing == first, undecided, first)
+            let Placement::Here(position) = standing else { continue };
+            if let (true, Some(_), Placement::Here(last)) = (standing == first, undecided, first)
                 && self.equal_behind(with, 0, last).is_none()
             {
                 // No other of its equals is to come: the next one is one too many.
@@ -261,7 +261,7 @@ impl Log {
                 continue;
             }
             let behind = match first {
-                Standing::Here(first) if position < first => self.equal_behind(with, at, first),
+                Placement::Here(first) if position < first => self.equal_behind(with, at, first),
                 _ => None,
             };
             let Some(behind) = behind else { return Ok(Some(position)) };
@@ -300,7 +300,7 @@ impl Log {
                 behind: self.last_offset,
                 expected: Some(Shown::expected(expected)),
                 found: found.map(Shown::found),
-                parting: None,
+                divergence: None,
                 belongs: None,
                 position: Some(position),
             });
@@ -322,7 +322,7 @@ impl Log {
                     behind,
                     expected: Some(Shown::expected(&with.other)),
                     found: None,
-                    parting: None,
+                    divergence: None,
                     belongs: None,
                     position: Some(position),
                 });
@@ -412,10 +412,10 @@ impl Log {
     fn note(&mut self, with: &Comparison<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
         let topic = &with.stream.layout().topic(self.place.stage).name;
         let found = &self.held[0].record;
-        let parting = expected.and_then(|expected| parting(found, expected, topic));
+        let divergence = expected.and_then(|expected| divergence(found, expected, topic));
         self.counts.add(class);
-        if let (Class::Altered, Some(parting)) = (class, &parting) {
-            self.altered_in.insert(parting.part);
+        if let (Class::Altered, Some(divergence)) = (class, &divergence) {
+            self.altered_in.insert(divergence.part);
         }
         if self.first.is_none() {
             self.first = Some(Difference {
@@ -427,7 +427,7 @@ impl Log {
                     Parts::All | Parts::Value => Shown::expected(expected),
                 }),
                 found: Some(Shown::found(found)),
-                parting,
+                divergence,
                 belongs: belongs.map(|position| (position, with.stream.partition(position))),
                 position: expected.map(Position::from),
             });

@@ -65,18 +65,19 @@ fn removed(verdict: &Verdict) -> String {
 }
 
 fn write_not_compared(verdict: &Verdict, f: &mut Formatter<'_>) -> fmt::Result {
-    let cut: Vec<(&LogVerdict, i64)> = verdict.logs.iter().filter_map(|log| Some((log, log.cut_at?))).collect();
+    let cut: Vec<(&LogVerdict, i64)> =
+        verdict.logs.iter().filter_map(|log| Some((log, log.log_start_offset?))).collect();
     if !cut.is_empty() {
         writeln!(f)?;
     }
-    for (log, cut_at) in cut.iter().take(CUT_MAX) {
+    for (log, log_start_offset) in cut.iter().take(CUT_MAX) {
         let partition = log.partition.map_or(String::new(), |partition| format!("/{partition}"));
         let place = format!("{}{partition}", log.topic);
-        let offsets = counted(cut_at.unsigned_abs(), "offset");
+        let offsets = counted(log_start_offset.unsigned_abs(), "offset");
         if log.is_empty {
             writeln!(f, "not compared {place}: {offsets}; nothing is left of it")?;
         } else {
-            writeln!(f, "not compared {place}: {offsets}; it begins at offset {cut_at}")?;
+            writeln!(f, "not compared {place}: {offsets}; it begins at offset {log_start_offset}")?;
         }
     }
     match cut.len().saturating_sub(CUT_MAX) {
@@ -172,8 +173,8 @@ fn write_log(f: &mut Formatter<'_>, log: &LogVerdict) -> fmt::Result {
         (None, None) => "in an empty log".to_owned(),
     };
     writeln!(f, "  first {} {place}{}", name(first.class), why(first, log))?;
-    let byte = first.parting.as_ref().filter(|parting| parting.part == "value" || parting.part == "line");
-    let byte = byte.and_then(|parting| parting.byte).unwrap_or_default();
+    let byte = first.divergence.as_ref().filter(|divergence| divergence.part == "value" || divergence.part == "line");
+    let byte = byte.and_then(|divergence| divergence.byte).unwrap_or_default();
     for (word, shown) in [("expected", &first.expected), ("found", &first.found)] {
         match shown {
             Some(shown) => writeln!(f, "    {word:<9} {}", Line(shown, byte))?,
@@ -195,9 +196,9 @@ fn name(class: Class) -> &'static str {
 }
 
 fn why(first: &Difference, log: &LogVerdict) -> String {
-    if let (Class::Altered, Some(parting)) = (first.class, &first.parting) {
-        let byte = parting.byte.map_or(String::new(), |byte| format!(", byte {byte}"));
-        return format!(", in its {}{byte}", parting.part);
+    if let (Class::Altered, Some(divergence)) = (first.class, &first.divergence) {
+        let byte = divergence.byte.map_or(String::new(), |byte| format!(", byte {byte}"));
+        return format!(", in its {}{byte}", divergence.part);
     }
     let Some((position, partition)) = first.belongs else { return String::new() };
     let ordinal = grouped(position.ordinal);

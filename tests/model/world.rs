@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use mock_data_gen::generator::record::{Header, Record};
 use mock_data_gen::generator::spec::Stage;
+use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
-use mock_data_gen::resume::{Each, Feed, Log, LogRecord, Offsets, Range, ResumeError, Show, read_ranges};
+use mock_data_gen::resume::{Each, Feed, Log, Offsets, Range, ResumeError, Show, read_ranges};
 
 use crate::{Random, SETTLE_MS};
 
@@ -380,12 +381,18 @@ impl Feed for ScriptedFeed<'_> {
         if self.random.percent(50) {
             cursor.pass_silently(self.world);
         }
-        let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
-        let headers: Vec<_> = stored.headers.iter().map(header).collect();
-        let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-        let (key, value) = (Some(stored.key.as_slice()), stored.value.as_deref());
+        let header = |header: &Header| (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()));
         let (stage, partition) = cursor.at;
-        show(stage, partition, &LogRecord { offset, timestamp_ms: stored.timestamp_ms, key, value, headers })?;
+        let record = LogRecord {
+            offset,
+            partition,
+            timestamp_ms: stored.timestamp_ms,
+            key: Some(stored.key.clone()),
+            value: stored.value.clone(),
+            headers: stored.headers.iter().map(header).collect(),
+            ..LogRecord::default()
+        };
+        show(stage, partition, &record)?;
         Ok(true)
     }
 

@@ -107,7 +107,7 @@ impl Sample {
         for position in stream.positions(stage, Window::auctions(from, AUCTIONS_MAX)) {
             let log = index.of(stage, stream.partition(position));
             let is_begun = firsts[log].is_some_and(|first| position >= first);
-            let starts_here = self.start.is_some() && self.places[log].cut_at.is_none();
+            let starts_here = self.start.is_some() && self.places[log].log_start_offset.is_none();
             let Some(found) = self.logs[log].get(seen[log]).filter(|_| is_begun || starts_here) else { continue };
             stream.fill(position, &mut record);
             if !is_equal(found, &record) {

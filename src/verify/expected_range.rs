@@ -10,7 +10,7 @@ const UNSURE_MAX: u64 = 1_000_000;
 
 /// The expected records: those of a window, up to a last one where it was left in the middle.
 #[derive(Debug, Clone)]
-pub(super) struct Span {
+pub(super) struct ExpectedRange {
     pub(super) window: Window,
     /// Where an unbounded run stopped.
     pub(super) last: Option<Position>,
@@ -60,7 +60,7 @@ pub(super) enum Known {
     Nothing,
 }
 
-impl Span {
+impl ExpectedRange {
     /// What is expected of logs whose first and last records are known.
     pub(super) fn infer(
         stream: &Stream,
@@ -69,12 +69,12 @@ impl Span {
         heads: &Edge,
         tails: Option<&Edge>,
     ) -> Self {
-        let is_cut = places.iter().any(|place| place.cut_at.is_some());
+        let is_cut = places.iter().any(|place| place.log_start_offset.is_some());
         let first = heads.all().map(|position| position.ordinal).min();
         let begins = places.iter().enumerate().map(|(log, place)| {
-            let first = heads.of(log).iter().min().filter(|_| place.cut_at.is_some());
+            let first = heads.of(log).iter().min().filter(|_| place.log_start_offset.is_some());
             match first {
-                _ if place.cut_at.is_some() && place.is_empty => Begin::Nothing,
+                _ if place.log_start_offset.is_some() && place.is_empty => Begin::Nothing,
                 Some(&first) => Begin::At(first),
                 None => Begin::Window,
             }

@@ -8,17 +8,42 @@ use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use super::compare::is_same;
+use super::record::{LogRecord, Parts};
 use crate::generator::record::{HEADER_NAMES, Record};
 use crate::generator::spec::{KeyBy, Stage};
 use crate::generator::stream::{Position, Stream};
 use crate::generator::timestamp::{LIMIT_MS, parse_time_ms};
-use crate::log::record::{LogRecord, Parts};
 
 /// Knows the records of one stream.
 #[derive(Debug)]
-pub(super) struct Identifier<'a> {
+pub(crate) struct Identifier<'a> {
     stream: &'a Stream,
     stream_id: String,
+}
+
+/// Where the stream has records with this time and key. Headers, where the stream has them, name the ordinal; without them the
+/// auctions around the time are searched.
+pub(crate) fn locate(stream: &Stream, stage: Stage, found: &LogRecord) -> Vec<Position> {
+    let Some(key) = found.key.as_deref() else { return Vec::new() };
+    let by_headers = || {
+        let ordinal: u64 = header_text(found, HEADER_NAMES[1])?.parse().ok()?;
+        let mut positions = stream.positions_of_auction(ordinal);
+        let event_ms = positions.first().and_then(|_| stream.auctions().plan(ordinal).event_ms(stage));
+        positions.retain(|&position| position.stage == stage && stream.key(position) == key);
+        (event_ms == Some(found.timestamp_ms)).then_some(positions)
+    };
+    if stream.auctions().spec().headers
+        && let Some(positions) = by_headers().filter(|positions| !positions.is_empty())
+    {
+        return positions;
+    }
+    stream.locate(stage, found.timestamp_ms, key)
+}
+
+/// The value of a header as text, if it is one.
+fn header_text<'a>(found: &'a LogRecord, name: &str) -> Option<&'a str> {
+    let (_, value) = found.headers.iter().find(|(found, _)| found == name.as_bytes())?;
+    str::from_utf8(value.as_deref()?).ok()
 }
 
 /// What the documents of all four stages say of themselves.
@@ -32,13 +57,14 @@ struct Document<'a> {
 }
 
 impl<'a> Identifier<'a> {
-    pub(super) fn new(stream: &'a Stream) -> Self {
+    /// An identifier of a stream's records.
+    pub(crate) fn new(stream: &'a Stream) -> Self {
         Self { stream, stream_id: stream.auctions().spec().stream_id().to_string() }
     }
 
     /// The positions that a record can have which was found in a stage's topic: more than one where planned faults repeat records, or
     /// where users are keys. None if nothing in it is of this stream.
-    pub(super) fn positions(&self, stage: Stage, found: &LogRecord) -> Vec<Position> {
+    pub(crate) fn positions(&self, stage: Stage, found: &LogRecord) -> Vec<Position> {
         if found.parts == Parts::Line {
             return Vec::new();
         }
@@ -87,10 +113,7 @@ impl<'a> Identifier<'a> {
 
     /// Headers alone are numbers that anyone could have written: key or timestamp must agree.
     fn by_headers(&self, found: &LogRecord) -> Option<Position> {
-        let text = |name: &str| {
-            let (_, value) = found.headers.iter().find(|(found, _)| found == name.as_bytes())?;
-            str::from_utf8(value.as_deref()?).ok()
-        };
+        let text = |name| header_text(found, name);
         let [stream_id, ordinal, stage, copy] = HEADER_NAMES;
         let (stage, copy) = (text(stage)?, text(copy)?);
         let positions = self.stream.positions_of_auction(text(ordinal)?.parse().ok()?);

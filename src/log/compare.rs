@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::generator::record::{Record, envelope};
+use super::record::{LogRecord, Parts};
+use crate::generator::record::{Header, Record, envelope};
 use crate::generator::spec::TopicName;
-use crate::log::record::{LogRecord, Parts};
 
 /// Where two records part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Parting {
+pub struct Divergence {
     /// The first part that differs: partition, timestamp, key, header or headers, value, line.
     pub part: &'static str,
     /// The first byte of the part that differs, from 0; not for numbers.
@@ -17,7 +17,7 @@ pub struct Parting {
 }
 
 /// Whether a record is the expected one, in every part that is known.
-pub(super) fn is_same(found: &LogRecord, expected: &Record) -> bool {
+pub(crate) fn is_same(found: &LogRecord, expected: &Record) -> bool {
     let value = found.value.as_deref() == expected.payload();
     match found.parts {
         Parts::All => {
@@ -33,8 +33,8 @@ pub(super) fn is_same(found: &LogRecord, expected: &Record) -> bool {
 }
 
 /// Where a record parts from the expected one; `None` if it does not.
-pub(super) fn parting(found: &LogRecord, expected: &Record, topic: &TopicName) -> Option<Parting> {
-    let at = |part, byte| Some(Parting { part, byte });
+pub(crate) fn divergence(found: &LogRecord, expected: &Record, topic: &TopicName) -> Option<Divergence> {
+    let at = |part, byte| Some(Divergence { part, byte });
     let bytes = |part, found: &Option<Vec<u8>>, expected: Option<&[u8]>| {
         let byte = first_difference(found.as_deref(), expected)?;
         at(part, Some(byte))
@@ -43,16 +43,31 @@ pub(super) fn parting(found: &LogRecord, expected: &Record, topic: &TopicName) -
         Parts::All if found.partition != expected.partition => at("partition", None),
         Parts::All if found.timestamp_ms != expected.timestamp_ms => at("timestamp", None),
         Parts::All => bytes("key", &found.key, Some(&expected.key))
-            .or_else(|| headers_byte(found, expected).map(|(part, byte)| Parting { part, byte }))
+            .or_else(|| headers_byte(found, expected).map(|(part, byte)| Divergence { part, byte }))
             .or_else(|| bytes("value", &found.value, expected.payload())),
         Parts::Value => bytes("value", &found.value, expected.payload()),
         Parts::Line => bytes("line", &found.value, Some(&line(expected, topic))),
     }
 }
 
+/// Whether a record that was read is, byte for byte, the expected one: otherwise the part that differs.
+pub(crate) fn altered_part(found: &LogRecord, expected: &Record) -> Option<&'static str> {
+    if found.timestamp_ms != expected.timestamp_ms {
+        Some("time")
+    } else if found.key.as_deref() != Some(expected.key.as_slice()) {
+        Some("key")
+    } else if found.value.as_deref() != expected.payload() {
+        Some("value")
+    } else if headers_byte(found, expected).is_some() {
+        Some("set of headers")
+    } else {
+        None
+    }
+}
+
 /// Whether a record that says nothing of itself that is true looks like the expected one, damaged: where half of the shorter one
 /// is common beginning and end.
-pub(super) fn resembles(found: &LogRecord, expected: &Record, topic: &TopicName) -> bool {
+pub(crate) fn resembles(found: &LogRecord, expected: &Record, topic: &TopicName) -> bool {
     let whole;
     let expected = match found.parts {
         Parts::All | Parts::Value => expected.value.as_slice(),
@@ -70,7 +85,7 @@ pub(super) fn resembles(found: &LogRecord, expected: &Record, topic: &TopicName)
 }
 
 /// The line of an envelope, without its end.
-pub(super) fn line(expected: &Record, topic: &TopicName) -> Vec<u8> {
+pub(crate) fn line(expected: &Record, topic: &TopicName) -> Vec<u8> {
     let mut line = Vec::new();
     // Writing to memory cannot fail.
     let _ = envelope::write(&mut line, topic, expected);
@@ -93,7 +108,7 @@ fn first_difference(found: Option<&[u8]>, expected: Option<&[u8]>) -> Option<usi
 /// Where headers part: in one's name or value, or in their number.
 fn headers_byte(found: &LogRecord, expected: &Record) -> Option<(&'static str, Option<usize>)> {
     let mut pairs = found.headers.iter().zip(&expected.headers);
-    let differs = |((name, value), header): (&(Vec<u8>, Option<Vec<u8>>), &crate::generator::record::Header)| {
+    let differs = |((name, value), header): (&(Vec<u8>, Option<Vec<u8>>), &Header)| {
         first_difference(Some(name), Some(header.name.as_bytes()))
             .or_else(|| first_difference(value.as_deref(), Some(header.value.as_bytes())))
     };
