@@ -16,7 +16,7 @@ LABEL org.opencontainers.image.title="mock-data-gen" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /usr/local/bin/mock-data-gen /usr/local/bin/mock-data-gen
-# A number, so that Kubernetes' runAsNonRoot can see that it is not root. The program writes nothing but what it is told to.
+# A number, so that Kubernetes' runAsNonRoot can see that it is not root. The program writes only what its options name.
 USER 65532:65532
 ENV MDG_LISTEN=0.0.0.0:8080
 EXPOSE 8080

@@ -84,11 +84,7 @@ pub mod answer_key;
 #[doc(hidden)]
 pub mod cli;
 
-// The README's paths, until it names the facade's.
-#[doc(hidden)]
-pub use self::generator::{spec, stream};
-
-/// The README's Rust block is compiled and run with the documentation's examples.
+/// The guide's Rust block is compiled and run with the documentation's examples.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/guide/fixtures.md")]
+struct Guide;

@@ -166,7 +166,7 @@ fn verdict(stream: &Stream, cluster: &Cluster, prefix: bool) -> Verdict {
         .unwrap()
 }
 
-/// The exit code that the README gives to an end.
+/// The exit code that docs/guide/configuration.md gives to an end.
 fn exit_code(error: &SinkError) -> u8 {
     match error {
         SinkError::Kafka(error) if error.is_another_writer() => 4,

@@ -1,8 +1,9 @@
-//! Every console block of the README is run, and must print what it shows.
+//! The README and the guide: each console block is run and must print what it shows; each option has a row, each link a target.
 //!
-//! Commands begin with `$ ` and run by bash, with the program on the path, all in one folder and in order, as a reader runs them. The
-//! folder has the names that a clone of this repository has. A command that fails must show its error. After ` ```console ` may stand what
-//! the block needs: `python`, `kafka` (a real one: make test-kafka), or `test` for the command that runs this.
+//! Commands begin with `$ ` and are run by bash, with the program on the path. The blocks of a document run in order, in a folder of its
+//! own that has the names of a clone of this repository, as a reader runs them. A command that fails must show its error. After
+//! ` ```console ` may stand what the block needs: `python`, `kafka` (a real one: make test-kafka), or `test` for the command that runs this.
+//! `docs/guide/engines.md` is run by `tests/engines/guide` instead.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -14,6 +15,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use regex::Regex;
+
+/// The README is read by people who have not decided yet: what is longer belongs to the guide.
+const README_LINES_MAX: usize = 220;
+
+struct Document {
+    /// Relative to the root.
+    path: PathBuf,
+    text: String,
+}
 
 struct Block {
     line: usize,
@@ -31,9 +41,38 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn blocks() -> Vec<Block> {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let mut lines = readme.lines().zip(1..);
+fn files_of_git() -> Vec<String> {
+    let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
+    let listed: Vec<String> = String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert!(listed.iter().any(|path| path == "README.md"), "git lists no files");
+    listed
+}
+
+/// All Markdown files.
+fn documents() -> Vec<Document> {
+    let paths = files_of_git().into_iter().map(PathBuf::from);
+    let is_markdown = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    paths
+        .filter(|path| is_markdown(path) && root().join(path).exists())
+        .map(|path| Document { text: fs::read_to_string(root().join(&path)).unwrap(), path })
+        .collect()
+}
+
+/// Those whose console blocks are run here, with their blocks.
+fn documents_with_blocks() -> Vec<(Document, Vec<Block>)> {
+    documents()
+        .into_iter()
+        .filter(|document| document.path != Path::new("docs/guide/engines.md"))
+        .map(|document| {
+            let blocks = blocks(&document);
+            (document, blocks)
+        })
+        .filter(|(_, blocks)| !blocks.is_empty())
+        .collect()
+}
+
+fn blocks(document: &Document) -> Vec<Block> {
+    let mut lines = document.text.lines().zip(1..);
     let mut blocks = Vec::new();
     while let Some((open, line)) = lines.next() {
         let Some(needs) = open.strip_prefix("```console") else { continue };
@@ -94,35 +133,37 @@ fn matches(printed: &str, shown: &str) -> bool {
 /// A folder in which nothing of this repository can be harmed, with everything of its top level in the way.
 fn clone() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    assert!(listed.contains("README.md"), "git lists no files");
-    for path in listed.lines().map(|path| folder.path().join(path)).filter(|path| !path.exists()) {
+    for path in files_of_git().iter().map(|path| folder.path().join(path)).filter(|path| !path.exists()) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
     }
     folder
 }
 
-/// Runs all blocks that need nothing, or one of these, in one folder.
-fn run(needs: &[&str]) {
-    let mut blocks = blocks();
-    for needed in needs {
-        assert!(blocks.iter().any(|block| block.needs == *needed), "README.md has no block that needs `{needed}`");
-    }
-    blocks.retain(|block| needs.contains(&block.needs.as_str()));
-    let folder = clone();
-    for block in &blocks {
-        for step in &block.steps {
-            // With something else to test, what `make` does is tested elsewhere.
-            if needs.len() == 1 || !step.command.starts_with("make ") {
-                run_step(block, step, folder.path());
+/// Runs the blocks of each document that has some that need this, and those beside them that need nothing.
+fn run(needed: &str) {
+    let mut documents = documents_with_blocks();
+    documents.retain(|(_, blocks)| blocks.iter().any(|block| block.needs == needed));
+    assert!(!documents.is_empty(), "no document has a block that needs `{needed}`");
+    let mut failures = Vec::new();
+    for (document, blocks) in &documents {
+        let folder = clone();
+        // With something else to test, what `make` does is tested elsewhere.
+        let is_chosen = |step: &Step| needed.is_empty() || !step.command.starts_with("make ");
+        let steps = blocks
+            .iter()
+            .filter(|block| block.needs.is_empty() || block.needs == needed)
+            .flat_map(|block| block.steps.iter().filter(|&step| is_chosen(step)).map(move |step| (block, step)));
+        for (block, step) in steps {
+            if let Err(failure) = run_step(step, folder.path()) {
+                failures.push(format!("{}:{}: $ {}\n{failure}", document.path.display(), block.line, step.command));
             }
         }
     }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-fn run_step(block: &Block, step: &Step, folder: &Path) {
+fn run_step(step: &Step, folder: &Path) -> Result<(), String> {
     let program = Path::new(env!("CARGO_BIN_EXE_mock-data-gen"));
     let path = format!("{}:{}", program.parent().unwrap().display(), env::var("PATH").unwrap());
     let command = match env::var("KAFKA_BOOTSTRAP") {
@@ -142,20 +183,28 @@ fn run_step(block: &Block, step: &Step, folder: &Path) {
         .unwrap();
     let printed = without_chance(&String::from_utf8(output.stdout).unwrap());
     let shown = without_chance(&step.output);
-    let at = format!("README.md:{}: $ {}", block.line, step.command);
-    assert!(matches(&printed, &shown), "{at}\nprints\n{printed}\nand the README shows\n{shown}");
+    if !matches(&printed, &shown) {
+        return Err(format!("prints\n{printed}\nand the document shows\n{shown}"));
+    }
     let shows_its_error = step.output.to_lowercase().contains("error");
-    assert!(
-        output.status.success() || shows_its_error,
-        "{at}\nfails, and the README does not show how: {}",
-        output.status
-    );
+    if !output.status.success() && !shows_its_error {
+        return Err(format!("fails, and the document does not show how: {}", output.status));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines <= README_LINES_MAX, "README.md has {lines} lines: move something to docs/guide");
 }
 
 #[test]
 fn every_option_stands_in_a_table_with_its_variable() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `-")).collect();
+    let guide: Vec<Document> =
+        documents().into_iter().filter(|document| document.path.starts_with("docs/guide")).collect();
+    let rows: Vec<&str> =
+        guide.iter().flat_map(|document| document.text.lines()).filter(|line| line.starts_with("| `-")).collect();
     let command = mock_data_gen::cli::command();
     let commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
     let options: Vec<_> = commands.filter_map(|arg| Some((arg.get_long()?, arg.get_env()?))).collect();
@@ -165,43 +214,90 @@ fn every_option_stands_in_a_table_with_its_variable() {
         let is_named = |row: &&&str| row.contains(&format!("`--{long}`")) || row.contains(&format!("`--{long} "));
         let variable = format!("`{}`", variable.display());
         let stands = rows.iter().filter(is_named).any(|row| row.contains(&variable));
-        assert!(stands, "README.md has no row of --{long} with {variable}");
+        assert!(stands, "docs/guide has no row of --{long} with {variable}");
     }
 }
 
 #[test]
 fn every_block_is_of_a_known_kind() {
-    for block in blocks() {
-        assert!(["", "python", "kafka", "test"].contains(&block.needs.as_str()), "README.md:{}", block.line);
-        assert!(!block.steps.is_empty(), "README.md:{}", block.line);
-    }
-}
-
-#[test]
-fn no_command_hides_what_it_says() {
-    for block in blocks() {
-        for step in &block.steps {
-            let hides = step.command.contains("2>/dev/null") || step.command.contains("|| true");
-            assert!(!hides, "README.md:{}: $ {}", block.line, step.command);
+    for (document, blocks) in documents_with_blocks() {
+        for block in blocks {
+            let at = format!("{}:{}", document.path.display(), block.line);
+            assert!(["", "python", "kafka", "test"].contains(&block.needs.as_str()), "{at}");
+            assert!(!block.steps.is_empty(), "{at}");
         }
     }
 }
 
 #[test]
+fn no_command_hides_what_it_says() {
+    for (document, blocks) in documents_with_blocks() {
+        for block in blocks {
+            for step in &block.steps {
+                let hides = step.command.contains("2>/dev/null") || step.command.contains("|| true");
+                assert!(!hides, "{}:{}: $ {}", document.path.display(), block.line, step.command);
+            }
+        }
+    }
+}
+
+/// The anchor that a heading has on code hosts: lower case, words joined by `-`, nothing but letters, digits, `-` and `_`.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    heading.trim().to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of a document that are no code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    text.lines().filter(move |line| {
+        let is_fence = line.starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    })
+}
+
+#[test]
+fn every_link_within_the_repository_has_a_target() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut links = 0;
+    for document in documents() {
+        let folder = root().join(document.path.parent().unwrap());
+        for target in prose(&document.text).flat_map(|line| link.captures_iter(line)).map(|found| found[1].to_owned()) {
+            if target.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
+            let path = if file.is_empty() { root().join(&document.path) } else { folder.join(file) };
+            let at = format!("{}: {target}", document.path.display());
+            assert!(path.exists(), "{at} leads nowhere");
+            if !heading.is_empty() {
+                let text = fs::read_to_string(path).unwrap();
+                let mut headings = prose(&text).filter(|line| line.starts_with('#'));
+                let stands = headings.any(|line| anchor(line.trim_start_matches('#')) == heading);
+                assert!(stands, "{at}: no such heading");
+            }
+        }
+    }
+    assert!(links > 20, "{links}");
+}
+
+#[test]
 fn blocks_that_need_nothing_print_what_they_show() {
-    run(&[""]);
+    run("");
 }
 
 #[test]
 #[ignore = "needs Python 3: make test-oracles"]
 fn python_blocks_print_what_they_show() {
-    run(&["", "python"]);
+    run("python");
 }
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn kafka_blocks_print_what_they_show() {
-    run(&["", "kafka"]);
+    run("kafka");
 }
 
 /// Where the broker of `make kafka` says that it is. It ends with the test.

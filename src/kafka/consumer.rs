@@ -8,7 +8,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::client_context::LastError;
 use super::cluster::Cluster;
-use super::error::KafkaError;
+use super::error::{KafkaError, Obstacle};
+use crate::generator::spec::TopicName;
 use crate::log::record::{LogRecord, Parts, refill};
 
 /// What the queues of all partitions may hold together, and each of them at least and at most.
@@ -22,10 +23,13 @@ pub(crate) type LogConsumer = BaseConsumer<LastError>;
 
 /// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it. Nor by a
 /// group that we may not use: the client asks who coordinates it, though it is never joined.
-pub(crate) fn unless_passing(
-    message: KafkaResult<BorrowedMessage<'_>>,
-) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, Resolve};
+pub(crate) fn unless_passing<'a, 'b>(
+    message: KafkaResult<BorrowedMessage<'a>>,
+    topics: impl Iterator<Item = &'b TopicName> + Clone,
+) -> Result<Option<BorrowedMessage<'a>>, KafkaError> {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, Resolve, TopicAuthorizationFailed,
+    };
     match message {
         Ok(message) => Ok(Some(message)),
         Err(
@@ -34,6 +38,7 @@ pub(crate) fn unless_passing(
                 AllBrokersDown | BrokerTransportFailure | Resolve | GroupAuthorizationFailed,
             ),
         ) => Ok(None),
+        Err(ClientError::MessageConsumption(TopicAuthorizationFailed)) => Err(Obstacle::on_reading(topics).into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -168,7 +168,7 @@ pub enum KafkaError {
         /// Why.
         reason: String,
         /// A way out, on a line of its own, where there is one.
-        advice: &'static str,
+        advice: String,
         /// librdkafka's code.
         code: Option<RDKafkaErrorCode>,
     },

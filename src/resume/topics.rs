@@ -143,7 +143,9 @@ impl Feed for Consuming<'_, '_> {
         if let Some(Err(ClientError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) = polled {
             return Err(ResumeError::Removed);
         }
-        let Some(message) = polled.map(unless_passing).transpose()?.flatten() else { return Ok(false) };
+        let topics = self.0.layout.topics().iter().map(|topic| &topic.name);
+        let passed = polled.map(|message| unless_passing(message, topics)).transpose()?;
+        let Some(message) = passed.flatten() else { return Ok(false) };
         if let Some(stage) = self.0.stage_of(message.topic()) {
             if matches!(message.timestamp(), Timestamp::LogAppendTime(_)) {
                 let topic = self.0.layout.topic(stage).name.clone();

@@ -1,4 +1,4 @@
-"""The manifests in deploy/: valid by Kubernetes' own schemas, and what the README says of them. Then some are broken on purpose,
+"""The manifests in deploy/: valid by Kubernetes' own schemas, and what docs/guide/kubernetes.md says of them. Then some are broken on purpose,
 and each fault must be found."""
 
 import functools

@@ -45,12 +45,13 @@ impl Obstacle {
         }
     }
 
-    /// A topic's records may not be read; the client does not say which.
-    pub(crate) fn on_reading() -> Self {
+    /// Records of some of these topics may not be read; the client does not say of which.
+    pub(crate) fn on_reading<'a>(topics: impl Iterator<Item = &'a TopicName> + Clone) -> Self {
+        let names: Vec<String> = topics.clone().map(|topic| format!("`{topic}`")).collect();
         Self::Denied {
             action: "reading the topics".to_owned(),
-            right: "Read on one of them".to_owned(),
-            grant: "--operation Read --topic …".to_owned(),
+            right: format!("Read on one of {}", names.join(", ")),
+            grant: topics.fold("--operation Read".to_owned(), |grant, topic| format!("{grant} --topic {topic}")),
         }
     }
 

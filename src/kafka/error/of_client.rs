@@ -15,9 +15,6 @@ impl From<ClientError> for KafkaError {
             ClientError::ClientCreation(reason) if !reason.starts_with("Failed to create thread") => {
                 Self::Properties(reason)
             }
-            ClientError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                Obstacle::on_reading().into()
-            }
             error => Self::Client(Box::new(error)),
         }
     }
@@ -78,16 +75,20 @@ impl KafkaError {
             Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
                 return Self::TopicGone { topic, partition };
             }
-            _ if cause.is_some_and(is_denied) => {
-                "\ngrant the right to write: kafka-acls.sh --bootstrap-server … --add --allow-principal User:… --operation Write --topic … \
+            _ if cause.is_some_and(is_denied) => format!(
+                "\nthe right Write on topic `{topic}` is missing\n\
+                 grant it with: kafka-acls.sh --bootstrap-server … --add --allow-principal User:… --operation Write --topic {topic} \
                  (brokers before 2.8 also want --operation IdempotentWrite --cluster), then go on with the same command"
+            ),
+            Some(MessageSizeTooLarge) => {
+                "\nraise the topic's max.message.bytes, then go on with the same command".to_owned()
             }
-            Some(MessageSizeTooLarge) => "\nraise the topic's max.message.bytes, then go on with the same command",
             _ if reason.contains("Invalid timestamp") => {
                 "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, then go on with the \
                  same command"
+                    .to_owned()
             }
-            _ => "",
+            _ => String::new(),
         };
         Self::Rejected { topic, partition, key, reason, advice, code: cause }
     }

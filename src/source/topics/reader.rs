@@ -112,6 +112,12 @@ impl Reader {
         }
     }
 
+    /// The topics that are read, each once.
+    fn topics(&self) -> impl Iterator<Item = &TopicName> + Clone {
+        let is_first = |&at: &usize| at == 0 || self.logs[at].topic != self.logs[at - 1].topic;
+        (0..self.logs.len()).filter(is_first).map(|at| &self.logs[at].topic)
+    }
+
     /// Takes what came on the common queue before a partition was split off; later ones cannot come there. False if it was a
     /// partition's end, which cannot be told whose it is.
     fn take_early(&mut self, spans: &[OffsetRange]) -> Result<bool, KafkaError> {
@@ -119,7 +125,7 @@ impl Reader {
             if matches!(message, Err(ClientError::PartitionEOF(_))) {
                 return Ok(false);
             }
-            let Some(message) = unless_passing(message)? else { continue };
+            let Some(message) = unless_passing(message, self.topics())? else { continue };
             let is_it =
                 |span: &OffsetRange| (span.topic.as_str(), span.partition) == (message.topic(), message.partition());
             if let Some(log) = spans.iter().position(is_it) {
@@ -164,7 +170,7 @@ impl Reader {
                     return Err(Reading::Removed { topic, partition, offset: *next }.into());
                 }
                 Some(message) => {
-                    if let Some(message) = unless_passing(message)? {
+                    if let Some(message) = unless_passing(message, self.topics())? {
                         fill(record, &message);
                         return Ok(true);
                     }
@@ -180,7 +186,7 @@ impl Reader {
             if wait > Duration::ZERO
                 && let Some(message) = self.consumer.poll(Duration::ZERO)
             {
-                unless_passing(message)?;
+                unless_passing(message, self.topics())?;
             }
         }
     }

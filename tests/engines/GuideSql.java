@@ -1,4 +1,4 @@
-// Runs the README's Flink SQL as it stands there, but for the broker's address: java -cp "$FLINK_LIBS/*" ReadmeSql.java FILE TABLE
+// Runs the Flink SQL of docs/guide/joins.md as it stands there, but for the broker's address: java -cp "$FLINK_LIBS/*" GuideSql.java FILE TABLE
 // Of the statements in FILE, with `;` between, all but the last create tables; what the last selects is printed as TABLE's rows.
 
 import java.nio.file.Files;
@@ -8,7 +8,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 
-class ReadmeSql {
+class GuideSql {
     public static void main(String[] args) throws Exception {
         var settings = Configuration.fromMap(Map.of(
             "parallelism.default", "1", "table.local-time-zone", "UTC", "rest.bind-port", "0"));
