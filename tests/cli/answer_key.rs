@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use mock_data_gen::answer_key::{EDGES, Settings, write};
-use mock_data_gen::digest::Digest;
-use mock_data_gen::record::Record;
-use mock_data_gen::sink::Stop;
-use mock_data_gen::spec::{Layout, Span, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
-use mock_data_gen::timestamp::{LIMIT_MS, parse_time_ms};
+use mock_data_gen::generator::digest::Digest;
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Span, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::generator::timestamp::{LIMIT_MS, parse_time_ms};
+use mock_data_gen::log::shutdown::Shutdown;
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -108,7 +108,7 @@ fn written(spec: &StreamSpec, window: Window, settings: impl FnOnce(&Stream) -> 
     let folder = tempfile::tempdir().unwrap();
     let stream = Stream::new(spec, &Layout::default());
     let settings = settings(&stream);
-    write(&stream, window, settings, folder.path(), false, &Stop::default(), |_| {}).unwrap();
+    write(&stream, window, settings, folder.path(), false, &Shutdown::default(), |_| {}).unwrap();
     folder
 }
 
@@ -245,7 +245,7 @@ fn what_has_no_key_is_refused() {
 #[test]
 fn a_profile_of_late_data_drops_what_the_rule_says() {
     let spec = StreamSpec {
-        faults: mock_data_gen::spec::Faults { late: "0.2:90s".parse().unwrap(), ..Default::default() }
+        faults: mock_data_gen::generator::spec::Faults { late: "0.2:90s".parse().unwrap(), ..Default::default() }
             .try_into()
             .unwrap(),
         ..StreamSpec::default()

@@ -594,7 +594,7 @@ fn files_hold_what_standard_output_shows() {
         let path = path("bare").join(file["name"].as_str().unwrap());
         let bytes = fs::read(&path).unwrap();
         assert_eq!(file["bytes"], bytes.len());
-        assert_eq!(file["sha256"], mock_data_gen::digest::Digest::of(&bytes).to_string());
+        assert_eq!(file["sha256"], mock_data_gen::generator::digest::Digest::of(&bytes).to_string());
         assert_eq!(file["records"], lines(&path).len());
         let partitions = file["records_by_partition"].as_object().unwrap();
         assert_eq!(
@@ -725,7 +725,7 @@ fn live_begins_now_and_ends_with_0_on_a_signal() {
 
 #[test]
 fn a_start_in_the_past_is_backfill_then_live_without_a_seam() {
-    let from = mock_data_gen::timestamp::Timestamp(wall_clock_ms() - 20_000).to_string();
+    let from = mock_data_gen::generator::timestamp::Timestamp(wall_clock_ms() - 20_000).to_string();
     let args = ["--events-per-second", "100", "--from", &from];
     // More than the 20 seconds of the past hold, so that the run is live when it is stopped.
     let (live, output) = lines_of_a_live_run(&[&["--sink", "stdout"], &args[..]].concat(), 3_600);

@@ -177,7 +177,10 @@ fn json_lines(command: &mut Command, code: i32) -> Vec<Value> {
     assert!(!lines.is_empty());
     for line in lines.iter().filter(|line| line.get("records_per_second").is_none()) {
         let time = line["timestamp"].as_str().unwrap();
-        assert!(mock_data_gen::timestamp::parse_time_ms(&format!("{}Z", &time[..23]), i64::MAX).is_ok(), "{line}");
+        assert!(
+            mock_data_gen::generator::timestamp::parse_time_ms(&format!("{}Z", &time[..23]), i64::MAX).is_ok(),
+            "{line}"
+        );
         assert!(time.ends_with('Z'), "{line}");
         assert!(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
         assert!(line["target"].is_string() && line["message"].is_string(), "{line}");

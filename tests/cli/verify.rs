@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "how often a damage is told otherwise is shown with --nocapture")]
 
-use mock_data_gen::sink::{Sink, Stop};
+use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::sink::Sink;
 use mock_data_gen::source::memory::Memory;
-use mock_data_gen::source::{LogPlace, LogRecord, Source, SourceError};
-use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
-use mock_data_gen::verify::{Class, Counts, Demand, Outcome, Verdict, VerifyError, explain, verify};
+use mock_data_gen::source::{LogPlace, Source, SourceError};
+use mock_data_gen::verify::{Class, Counts, Outcome, Verdict, VerifyError, VerifyOptions, explain, verify};
 
 /// Places at which each damage is done.
 const PLACES: u64 = 100;
@@ -98,7 +100,7 @@ fn stream(choices: &mut Choices) -> (Stream, Window) {
 /// Logs of a layout's partitions, by stage and partition.
 type Logs = Vec<Vec<LogRecord>>;
 
-fn logs(stream: &Stream, records: impl Iterator<Item = mock_data_gen::record::Record>) -> Logs {
+fn logs(stream: &Stream, records: impl Iterator<Item = mock_data_gen::generator::record::Record>) -> Logs {
     let layout = stream.layout();
     let firsts = Stage::ALL.map(|stage| {
         Stage::ALL[..stage.index()]
@@ -127,13 +129,13 @@ fn renumber(stream: &Stream, logs: &mut Logs) {
     }
 }
 
-fn verdict(stream: &Stream, logs: &Logs, demand: Demand) -> Verdict {
+fn verdict(stream: &Stream, logs: &Logs, demand: VerifyOptions) -> Verdict {
     let mut source = Memory::new(stream.layout(), logs.clone());
-    verify(stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+    verify(stream, &mut source, demand, &Shutdown::default(), |_, _| {}).unwrap()
 }
 
-fn window(window: Window) -> Demand {
-    Demand { window: Some(window), ..Demand::default() }
+fn window(window: Window) -> VerifyOptions {
+    VerifyOptions { window: Some(window), ..VerifyOptions::default() }
 }
 
 /// What a damage is to be called.
@@ -185,7 +187,7 @@ fn places(
                 expected.offset = Some(first as i64);
             }
             let total = clean.iter().map(Vec::len).sum::<usize>() as u64;
-            for demand in [window(wanted), Demand::default()] {
+            for demand in [window(wanted), VerifyOptions::default()] {
                 let found = verdict(&stream, &damaged, demand);
                 let at =
                     format!("seed {seed}, round {round}, log {log}, at {at}, {demand:?}, {with_faults:?}: {found}");
@@ -233,7 +235,7 @@ fn named_otherwise(
         Faulty::Any => return None,
     };
     let Some(first) = &found.logs()[expected.log].first_difference else { return Some("no first difference") };
-    let part = first.parting.as_ref().map(|parting| (parting.part, parting.byte));
+    let part = first.divergence.as_ref().map(|parting| (parting.part, parting.byte));
     match () {
         () if !are_right => Some("counts"),
         () if (first.class, first.offset) != (expected.class, expected.offset) => Some("first difference"),
@@ -492,7 +494,7 @@ fn a_truncated_tail_is_so_many_missing_at_the_end() {
         let behind = kept.checked_sub(1).map(|last| last as i64);
         assert_eq!((first.class, first.offset, first.behind), (Class::Missing, None, behind), "round {round}: {found}");
         // A log that still grows holds a beginning.
-        let grows = verdict(&stream, &logs, Demand { prefix: true, ..window(wanted) });
+        let grows = verdict(&stream, &logs, VerifyOptions { prefix: true, ..window(wanted) });
         assert!(grows.is_clean(), "round {round}: {grows}");
     }
 }
@@ -507,7 +509,7 @@ fn records_of_another_seed_are_all_foreign_and_that_is_said_once() {
         let other = Stream::new(&spec, stream.layout());
         let logs = logs(&other, other.records(wanted));
         let total = logs.iter().map(Vec::len).sum::<usize>() as u64;
-        let found = verdict(&stream, &logs, Demand::default());
+        let found = verdict(&stream, &logs, VerifyOptions::default());
         assert_eq!(plain(found.counts()), [total, 0, 0, 0, 0, 0, 0, total], "round {round}: {found}");
         assert_eq!(found.to_string().matches("none of the records is of this stream").count(), 1, "{found}");
         let asked = verdict(&stream, &logs, window(wanted));
@@ -526,10 +528,10 @@ fn clean_logs_raise_no_alarm() {
         let without_end = stream.records(Window::unbounded(start));
         let (logs, demand) = match kind {
             0 => (logs(&stream, stream.records(wanted)), window(wanted)),
-            1 => (logs(&stream, stream.records(wanted)), Demand::default()),
+            1 => (logs(&stream, stream.records(wanted)), VerifyOptions::default()),
             2 | 3 => {
                 let stopped = logs(&stream, without_end.take(1 + choices.below(900)));
-                (stopped, if kind == 2 { Demand::default() } else { window(Window::unbounded(start)) })
+                (stopped, if kind == 2 { VerifyOptions::default() } else { window(Window::unbounded(start)) })
             }
             4 => {
                 // A log that still grows: each partition as far as it got.
@@ -538,7 +540,7 @@ fn clean_logs_raise_no_alarm() {
                     let kept = choices.below(log.len() + 1);
                     log.truncate(kept.max(usize::from(!log.is_empty())));
                 }
-                (grown, Demand { prefix: true, ..window(Window::unbounded(start)) })
+                (grown, VerifyOptions { prefix: true, ..window(Window::unbounded(start)) })
             }
             _ => {
                 // Retention has cut some heads off; each partition keeps something.
@@ -549,7 +551,7 @@ fn clean_logs_raise_no_alarm() {
                         log.drain(..gone);
                     }
                 }
-                (cut, if choices.below(2) == 0 { Demand::default() } else { window(Window::unbounded(start)) })
+                (cut, if choices.below(2) == 0 { VerifyOptions::default() } else { window(Window::unbounded(start)) })
             }
         };
         let found = verdict(&stream, &logs, demand);
@@ -577,13 +579,13 @@ fn a_lost_head_is_seen_where_retention_has_cut_other_partitions() {
     let lost = 17;
     assert!(logs[lost].len() > 20);
     logs[0].drain(..20);
-    assert!(verdict(&stream, &logs, Demand::default()).is_clean());
+    assert!(verdict(&stream, &logs, VerifyOptions::default()).is_clean());
     let beginning = logs[lost].len() / 2;
     logs[lost].drain(..beginning);
     for (offset, record) in (0..).zip(&mut logs[lost]) {
         record.offset = offset;
     }
-    let found = verdict(&stream, &logs, Demand::default());
+    let found = verdict(&stream, &logs, VerifyOptions::default());
     assert_eq!((found.is_clean(), found.counts().missing), (false, beginning as u64), "{found}");
 }
 
@@ -600,7 +602,7 @@ fn a_block_that_moved_and_was_doubled_in_part_is_counted_once() {
     for (offset, record) in (0..).zip(&mut logs[0]) {
         record.offset = offset;
     }
-    for demand in [Demand::default(), window(Window::auctions(0, 400))] {
+    for demand in [VerifyOptions::default(), window(Window::auctions(0, 400))] {
         let found = verdict(&stream, &logs, demand);
         let counts = found.counts();
         assert_eq!((counts.missing, counts.duplicated, counts.foreign), (0, 1, 0), "{found}");
@@ -618,7 +620,7 @@ fn a_prefix_of_a_run_under_way_is_clean_whatever_it_ends_with() {
         for (index, log) in logs.iter_mut().enumerate() {
             log.truncate(log.len() - (index * 7 % 5).min(log.len().saturating_sub(9)));
         }
-        let found = verdict(&stream, &logs, Demand { prefix: true, ..Demand::default() });
+        let found = verdict(&stream, &logs, VerifyOptions { prefix: true, ..VerifyOptions::default() });
         assert!(found.is_clean(), "{count}: {found}");
     }
 }
@@ -627,10 +629,10 @@ fn a_prefix_of_a_run_under_way_is_clean_whatever_it_ends_with() {
 fn the_fingerprint_is_the_runs() {
     let mut choices = Choices(19);
     let (stream, wanted) = stream(&mut choices);
-    let mut fingerprints = mock_data_gen::fingerprint::Fingerprints::new(stream.layout());
+    let mut fingerprints = mock_data_gen::generator::fingerprint::Fingerprints::new(stream.layout());
     stream.records(wanted).for_each(|record| fingerprints.add(&record));
     let logs = logs(&stream, stream.records(wanted));
-    let found = verdict(&stream, &logs, Demand { fingerprint: true, ..window(wanted) });
+    let found = verdict(&stream, &logs, VerifyOptions { fingerprint: true, ..window(wanted) });
     assert_eq!(found.fingerprint(), Some(fingerprints.total()));
     let mut by_partition: Vec<_> =
         found.logs().iter().filter_map(|log| Some((log.topic.clone(), log.partition?, log.fingerprint?))).collect();
@@ -666,7 +668,7 @@ fn a_whole_window_and_a_stopped_one_are_inferred_whatever_is_held_back() {
         let (stream, wanted) = held_back_stream(&mut choices);
         let whole = logs(&stream, stream.records(wanted));
         let total = whole.iter().map(Vec::len).sum::<usize>();
-        let found = verdict(&stream, &whole, Demand::default());
+        let found = verdict(&stream, &whole, VerifyOptions::default());
         let at = format!("round {round}, {wanted:?}, {:?}, {found}", stream.auctions().spec());
         assert!(found.is_clean() && found.counts().matched == total as u64, "{at}");
         // From the first to the last auction that has a record.
@@ -677,7 +679,7 @@ fn a_whole_window_and_a_stopped_one_are_inferred_whatever_is_held_back() {
 
         let count = 1 + choices.below(total);
         let stopped = logs(&stream, stream.records(Window::unbounded(wanted.start())).take(count));
-        let found = verdict(&stream, &stopped, Demand::default());
+        let found = verdict(&stream, &stopped, VerifyOptions::default());
         assert!(found.is_clean() && found.counts().matched == count as u64, "stopped at {count}, {at}: {found}");
     }
 }
@@ -711,7 +713,7 @@ fn an_extra_record_of_the_last_auction_before_many_others_ends_no_window_early()
     let topic = |topic: Topic| Topic { partitions: Partitions::new(counts.next().unwrap()).unwrap(), ..topic };
     let stream = Stream::new(&spec, &Layout::new(Layout::default().topics().clone().map(topic)).unwrap());
     let whole = logs(&stream, stream.records(Window::auctions(0, 40_000)));
-    let found = verdict(&stream, &whole, Demand::default());
+    let found = verdict(&stream, &whole, VerifyOptions::default());
     assert!(found.is_clean(), "{found}");
     assert_eq!(window_of(&found), (0, Some(40_000)), "{found}");
 }
@@ -727,8 +729,8 @@ fn cut(stream: &Stream, logs: &Logs, removed: impl Fn(usize, usize) -> usize) ->
     (0..).zip(removed_to).fold(source, |source, (log, offset)| source.removed_before(log, offset as i64))
 }
 
-fn judged(stream: &Stream, mut source: Memory, demand: Demand) -> Verdict {
-    verify(stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+fn judged(stream: &Stream, mut source: Memory, demand: VerifyOptions) -> Verdict {
+    verify(stream, &mut source, demand, &Shutdown::default(), |_, _| {}).unwrap()
 }
 
 #[test]
@@ -773,10 +775,10 @@ fn what_was_removed_is_counted_and_is_not_said_to_be_verified() {
 fn where_everything_was_removed_nothing_is_verified_whatever_is_asked() {
     let (stream, logs) = plain_logs(500);
     let demands = [
-        Demand::default(),
+        VerifyOptions::default(),
         window(Window::auctions(0, 500)),
         window(Window::unbounded(0)),
-        Demand { prefix: true, ..window(Window::auctions(0, 500)) },
+        VerifyOptions { prefix: true, ..window(Window::auctions(0, 500)) },
     ];
     for demand in demands {
         let found = judged(&stream, cut(&stream, &logs, |_, count| count), demand);
@@ -788,7 +790,7 @@ fn where_everything_was_removed_nothing_is_verified_whatever_is_asked() {
     }
     // A log that still grows may hold nothing yet, but that proves nothing.
     let empty = vec![Vec::new(); logs.len()];
-    let found = verdict(&stream, &empty, Demand { prefix: true, ..window(Window::auctions(0, 500)) });
+    let found = verdict(&stream, &empty, VerifyOptions { prefix: true, ..window(Window::auctions(0, 500)) });
     assert_eq!(found.outcome(), Outcome::NothingCompared, "{found}");
     // A window without any auction is held by logs without any record.
     assert!(verdict(&stream, &empty, window(Window::auctions(7, 0))).is_clean());
@@ -824,14 +826,14 @@ fn a_log_of_nothing_but_commit_markers_is_empty() {
     };
     let mut removed = marked(cut(&stream, &logs, |_, count| count));
     let demand = window(Window::auctions(0, 500));
-    let found = verify(&stream, &mut removed, demand, &Stop::default(), |_, _| {}).unwrap();
+    let found = verify(&stream, &mut removed, demand, &Shutdown::default(), |_, _| {}).unwrap();
     assert_eq!(found.outcome(), Outcome::NothingCompared, "{found}");
     // Nothing was removed: aborted transactions are all that it ever held.
     let nothing = || marked(Memory::new(stream.layout(), Vec::new()));
-    let found = verify(&stream, &mut nothing(), demand, &Stop::default(), |_, _| {}).unwrap();
+    let found = verify(&stream, &mut nothing(), demand, &Shutdown::default(), |_, _| {}).unwrap();
     let total = logs.iter().map(Vec::len).sum::<usize>() as u64;
     assert_eq!((found.outcome(), found.counts().missing), (Outcome::Different, total), "{found}");
-    let unasked = verify(&stream, &mut nothing(), Demand::default(), &Stop::default(), |_, _| {});
+    let unasked = verify(&stream, &mut nothing(), VerifyOptions::default(), &Shutdown::default(), |_, _| {});
     assert!(matches!(unasked, Err(VerifyError::Empty)), "{unasked:?}");
 }
 
@@ -886,10 +888,10 @@ fn folder_of(stream: Stream, wanted: Window, envelope: bool) -> (tempfile::TempD
     (folder, stream, wanted)
 }
 
-fn verdict_of_files(folder: &std::path::Path, stream: &Stream, demand: Demand) -> Verdict {
+fn verdict_of_files(folder: &std::path::Path, stream: &Stream, demand: VerifyOptions) -> Verdict {
     let mut source = mock_data_gen::source::files::Files::open(folder, stream.layout()).unwrap();
     let stream = Stream::new(stream.auctions().spec(), source.layout());
-    verify(&stream, &mut source, demand, &Stop::default(), |_, _| {}).unwrap()
+    verify(&stream, &mut source, demand, &Shutdown::default(), |_, _| {}).unwrap()
 }
 
 /// Damages one line of a file, and says what that is.
@@ -947,7 +949,7 @@ fn damaged_files_are_named_like_damaged_topics() {
         let mut choices = Choices(20_000_000 + round);
         for envelope in [false, true] {
             let (folder, stream, wanted) = folder(&mut choices, envelope);
-            let clean = verdict_of_files(folder.path(), &stream, Demand::default());
+            let clean = verdict_of_files(folder.path(), &stream, VerifyOptions::default());
             assert!(clean.is_clean(), "round {round}: {clean}");
             if choices.below(2) == 0 {
                 std::fs::remove_file(folder.path().join("manifest.json")).unwrap();
@@ -963,7 +965,7 @@ fn damaged_files_are_named_like_damaged_topics() {
             // A garbage that JSON passes over is no damage to an envelope.
             let is_harmless = envelope && [b' ', b'\r'].contains(lines[at].last().unwrap_or(&b'x'));
             std::fs::write(&path, [lines.join(&b'\n'), b"\n".to_vec()].concat()).unwrap();
-            for demand in [window(wanted), Demand::default()] {
+            for demand in [window(wanted), VerifyOptions::default()] {
                 let found = verdict_of_files(folder.path(), &stream, demand);
                 let shown = format!("round {round}, envelope {envelope}, line {} {name}: {found}", at + 1);
                 if is_harmless {
@@ -987,7 +989,11 @@ fn files_of_streams_with_faults_are_verified_in_envelopes() {
         let mut choices = Choices(22_000_000 + round);
         let (stream, wanted) = faulty_stream(&mut choices);
         let (folder, stream, wanted) = folder_of(stream, wanted, true);
-        for demand in [window(wanted), Demand::default(), Demand { fingerprint: true, threads: 2, ..window(wanted) }] {
+        for demand in [
+            window(wanted),
+            VerifyOptions::default(),
+            VerifyOptions { fingerprint: true, threads: 2, ..window(wanted) },
+        ] {
             let found = verdict_of_files(folder.path(), &stream, demand);
             assert!(found.is_clean(), "round {round}: {found}");
         }
@@ -1023,7 +1029,11 @@ fn what_a_run_writes_is_clean_with_any_faults() {
         if total == 0 {
             continue;
         }
-        for demand in [window(wanted), Demand::default(), Demand { threads: 3, fingerprint: true, ..window(wanted) }] {
+        for demand in [
+            window(wanted),
+            VerifyOptions::default(),
+            VerifyOptions { threads: 3, fingerprint: true, ..window(wanted) },
+        ] {
             let found = verdict(&stream, &logs, demand);
             assert!(found.is_clean() && found.counts().matched == total, "round {round}: {found}");
         }

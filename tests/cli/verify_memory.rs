@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 use std::fs;
 
-use mock_data_gen::sink::Stop;
-use mock_data_gen::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Records, Stream, Window};
-use mock_data_gen::verify::{Demand, verify};
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Records, Stream, Window};
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::source::{LogIndex, LogPlace, Source, SourceError};
+use mock_data_gen::verify::{VerifyOptions, verify};
 
 /// Logs that are generated while they are read.
 struct Playback<'a> {
@@ -23,7 +24,8 @@ struct Playback<'a> {
 impl<'a> Playback<'a> {
     fn new(stream: &'a Stream, window: Window) -> Self {
         let layout = stream.layout().clone();
-        let place = |stage, partition| LogPlace { stage, partition: Some(partition), cut_at: None, is_empty: false };
+        let place =
+            |stage, partition| LogPlace { stage, partition: Some(partition), log_start_offset: None, is_empty: false };
         let of_stage =
             |stage| (0..layout.topic(stage).partitions.count()).map(move |partition| place(stage, partition));
         let places: Vec<LogPlace> = Stage::ALL.into_iter().flat_map(of_stage).collect();
@@ -70,9 +72,9 @@ fn ten_million_auctions_take_no_more_memory_than_one_million() {
     let stream = Stream::new(&spec, &Layout::default());
     let check = |count: u64| {
         let window = Window::auctions(0, count);
-        let demand = Demand { window: Some(window), ..Demand::default() };
+        let demand = VerifyOptions { window: Some(window), ..VerifyOptions::default() };
         let verdict =
-            verify(&stream, &mut Playback::new(&stream, window), demand, &Stop::default(), |_, _| {}).unwrap();
+            verify(&stream, &mut Playback::new(&stream, window), demand, &Shutdown::default(), |_, _| {}).unwrap();
         assert!(verdict.is_clean(), "{verdict}");
         assert!(verdict.counts().matched > count, "{verdict}");
         println!("{count} auctions, {} records: at most {} KiB resident", verdict.counts().matched, resident_kib_max());

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use mock_data_gen::auction::{Auction, Auctions};
-use mock_data_gen::spec::StreamSpec;
+use mock_data_gen::generator::auction::{Auction, Auctions};
+use mock_data_gen::generator::spec::StreamSpec;
 
 const SEEDS: [u64; 5] = [42, 0, 1, 7_777, u64::MAX];
 const AUCTIONS: u64 = 1_000_000;

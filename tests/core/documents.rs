@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use iab_specs::openrtb::v25::{BidRequest, BidResponse};
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 use rtblint_core::{OpenRtbVersion, Severity, ValidationResult};
 use serde_json::Value;
 

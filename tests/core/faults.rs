@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
-use mock_data_gen::auction::{Auctions, Form};
-use mock_data_gen::ids::{Ids, Kind};
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::auction::{Auctions, CopyKind};
+use mock_data_gen::generator::ids::{Ids, Kind};
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 use proptest::prelude::*;
 
 use crate::specs::{faults, order, plain_spec, plain_spec_and_window, records, spec_and_window};
@@ -64,21 +64,21 @@ proptest! {
         let more = StreamSpec { faults, ..spec };
         let layout = Layout::default();
         let (before, after) = (records(&less, &layout, window), records(&more, &layout, window));
-        let copies_without = |form: Form| after.iter().filter(|r| r.copy != form.copy()).cloned().collect::<Vec<_>>();
+        let copies_without = |form: CopyKind| after.iter().filter(|r| r.copy != form.copy()).cloned().collect::<Vec<_>>();
         match which {
             // Late and idle change nothing but the order.
             0 | 8 => prop_assert_eq!(all_told(&before), all_told(&after)),
             // Copies are added, and stand in no other's way.
-            1 => prop_assert_eq!(all_told(&before), all_told(&copies_without(Form::Duplicate))),
-            2 => prop_assert_eq!(all_told(&before), all_told(&copies_without(Form::Conflict))),
-            5 => prop_assert_eq!(all_told(&before), all_told(&copies_without(Form::Malformed))),
-            6 => prop_assert_eq!(all_told(&before), all_told(&copies_without(Form::Invalid))),
-            7 => prop_assert_eq!(all_told(&before), all_told(&copies_without(Form::Tombstone))),
+            1 => prop_assert_eq!(all_told(&before), all_told(&copies_without(CopyKind::Duplicate))),
+            2 => prop_assert_eq!(all_told(&before), all_told(&copies_without(CopyKind::Conflict))),
+            5 => prop_assert_eq!(all_told(&before), all_told(&copies_without(CopyKind::Malformed))),
+            6 => prop_assert_eq!(all_told(&before), all_told(&copies_without(CopyKind::Invalid))),
+            7 => prop_assert_eq!(all_told(&before), all_told(&copies_without(CopyKind::Tombstone))),
             3 => {
                 let auctions = Auctions::new(&more);
                 let is_kept = |record: &&Record| {
-                    let is_event = Form::of(record.copy).unwrap().is_event();
-                    !is_event || !auctions.fate(&auctions.plan(record.ordinal)).of(record.stage).is_dropped
+                    let is_event = CopyKind::of(record.copy).unwrap().is_event();
+                    !is_event || !auctions.planned_faults(&auctions.plan(record.ordinal)).of(record.stage).is_dropped
                 };
                 let kept: Vec<Record> = before.iter().filter(is_kept).cloned().collect();
                 prop_assert_eq!(all_told(&kept), all_told(&after));
@@ -107,7 +107,7 @@ proptest! {
             prop_assert!((0..=spec.lag_ms_max()).contains(&lag_ms), "{} of {}", lag_ms, spec.lag_ms_max());
             prop_assert!(record.emit_ms >= record.timestamp_ms && record.timestamp_ms >= plan.request_ms);
             prop_assert_eq!(Some(record.timestamp_ms), plan.event_ms(record.stage));
-            let (min, max) = mock_data_gen::auction::event_lag_ms(&spec.faults, record.stage);
+            let (min, max) = mock_data_gen::generator::spec::delays::event_lag_ms(&spec.faults, record.stage);
             prop_assert!((min..=max).contains(&(record.timestamp_ms - plan.request_ms)));
         }
     }
@@ -144,7 +144,7 @@ fn busy(faults: Faults) -> (StreamSpec, BTreeMap<(Stage, u32), Vec<Record>>) {
     (spec, by_form)
 }
 
-fn count(by_form: &BTreeMap<(Stage, u32), Vec<Record>>, stage: Stage, form: Form) -> usize {
+fn count(by_form: &BTreeMap<(Stage, u32), Vec<Record>>, stage: Stage, form: CopyKind) -> usize {
     by_form.get(&(stage, form.copy())).map_or(0, Vec::len)
 }
 
@@ -165,8 +165,8 @@ fn each_fault_meets_its_share() {
     };
     let (_, by_form) = busy(faults);
     for stage in Stage::ALL {
-        assert_eq!(count(&by_form, stage, Form::Event), 20_000);
-        for form in &Form::ALL[1..] {
+        assert_eq!(count(&by_form, stage, CopyKind::Event), 20_000);
+        for form in &CopyKind::ALL[1..] {
             near(count(&by_form, stage, *form), 1_000);
         }
         let late: Vec<i64> =
@@ -178,9 +178,9 @@ fn each_fault_meets_its_share() {
     }
     let (_, by_form) = busy(Faults { orphans: share(), ..Faults::default() });
     for stage in [Stage::Request, Stage::Response, Stage::Impression] {
-        near(count(&by_form, stage, Form::Event), 19_000);
+        near(count(&by_form, stage, CopyKind::Event), 19_000);
     }
-    assert_eq!(count(&by_form, Stage::Click, Form::Event), 20_000);
+    assert_eq!(count(&by_form, Stage::Click, CopyKind::Event), 20_000);
     let (spec, _) = busy(Faults { hot_user: share(), ..Faults::default() });
     let auctions = Auctions::new(&spec);
     near((0..20_000).filter(|&ordinal| auctions.plan(ordinal).user == 0).count(), 1_000);
@@ -213,11 +213,11 @@ fn a_duplicate_is_equal_and_a_conflict_is_not() {
     let every = || "1:5s".parse().unwrap();
     let (spec, by_form) = busy(Faults { duplicates: every(), conflicts: every(), ..Faults::default() });
     for stage in Stage::ALL {
-        let by_ordinal = |form: Form| -> BTreeMap<u64, &Record> {
+        let by_ordinal = |form: CopyKind| -> BTreeMap<u64, &Record> {
             by_form[&(stage, form.copy())].iter().map(|record| (record.ordinal, record)).collect()
         };
         let (own, duplicates, conflicts) =
-            (by_ordinal(Form::Event), by_ordinal(Form::Duplicate), by_ordinal(Form::Conflict));
+            (by_ordinal(CopyKind::Event), by_ordinal(CopyKind::Duplicate), by_ordinal(CopyKind::Conflict));
         for (ordinal, own) in own {
             let parts = |record: &Record| (record.key.clone(), record.timestamp_ms, record.partition);
             let (duplicate, conflict) = (duplicates[&ordinal], conflicts[&ordinal]);
@@ -259,15 +259,17 @@ fn extra_records_are_what_they_say_and_have_ids_of_their_own() {
         let schema: Validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
         let document = |record: &Record| serde_json::from_slice::<serde_json::Value>(&record.value);
         assert!(by_form[&(stage, 0)].iter().all(|record| schema.is_valid(&document(record).unwrap())));
-        for (form, kind) in
-            [(Form::Malformed, Kind::Malformed), (Form::Invalid, Kind::Invalid), (Form::Tombstone, Kind::Tombstone)]
-        {
+        for (form, kind) in [
+            (CopyKind::Malformed, Kind::Malformed),
+            (CopyKind::Invalid, Kind::Invalid),
+            (CopyKind::Tombstone, Kind::Tombstone),
+        ] {
             for record in &by_form[&(stage, form.copy())] {
                 let key = ids.id(kind, 4 * record.ordinal + stage as u64).to_string();
                 assert_eq!(record.key, key.as_bytes());
                 match form {
-                    Form::Malformed => assert!(document(record).is_err()),
-                    Form::Invalid => assert!(!schema.is_valid(&document(record).unwrap())),
+                    CopyKind::Malformed => assert!(document(record).is_err()),
+                    CopyKind::Invalid => assert!(!schema.is_valid(&document(record).unwrap())),
                     _ => assert!(record.payload().is_none() && record.value.is_empty()),
                 }
             }

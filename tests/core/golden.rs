@@ -10,10 +10,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use mock_data_gen::fingerprint::Fingerprints;
-use mock_data_gen::record::{Record, envelope};
-use mock_data_gen::spec::{Boundary, Faults, Layout, Partitions, Rate, Spread, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::fingerprint::Fingerprints;
+use mock_data_gen::generator::record::{Record, envelope};
+use mock_data_gen::generator::spec::{Boundary, Faults, Layout, Partitions, Rate, Spread, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 use serde_json::Value;
 
 fn golden(name: &str) -> Vec<u8> {

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mock_data_gen::auction::Auctions;
-use mock_data_gen::draw::{FUNNEL_LANE, Lanes};
-use mock_data_gen::encode::Reference;
-use mock_data_gen::ids::{Ids, Kind};
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Part, Position, Shard, Stream, Window};
+use mock_data_gen::generator::auction::Auctions;
+use mock_data_gen::generator::auction::FUNNEL_LANE;
+use mock_data_gen::generator::codec::SerdeEncoder;
+use mock_data_gen::generator::ids::{Ids, Kind};
+use mock_data_gen::generator::random::Lanes;
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Assignment, Position, Shard, Stream, Window};
 use proptest::prelude::*;
 
 use crate::specs::{order, plain_spec_and_window, rate, records, spec, spec_and_window};
@@ -19,7 +20,7 @@ proptest! {
     #[test]
     fn the_fast_encoder_equals_its_reference((spec, start, count) in plain_spec_and_window()) {
         let stream = Stream::new(&spec, &Layout::default());
-        let reference = Reference::new(stream.auctions().ids());
+        let reference = SerdeEncoder::new(stream.auctions().ids());
         let mut document = Vec::new();
         for record in stream.records(Window::auctions(start, count)) {
             document.clear();
@@ -129,8 +130,8 @@ proptest! {
         let mut together = BTreeMap::new();
         for index in 0..workers {
             let shard: Shard = format!("{index}/{workers}").parse().unwrap();
-            let part = Part::new(window, shard, Default::default());
-            for (partition, records) in by_partition(stream.records_of_part(&part).collect()) {
+            let part = Assignment::new(window, shard, Default::default());
+            for (partition, records) in by_partition(stream.assigned_records(&part).collect()) {
                 prop_assert!(shard.owns(partition.1) && partition.1 % workers == index);
                 prop_assert!(together.insert(partition, records).is_none(), "two workers own {:?}", partition);
             }
@@ -162,8 +163,8 @@ proptest! {
                 }
             }
         }
-        let part = Part::new(window, Shard::WHOLE, last);
-        let rest: Vec<Record> = stream.records_of_part(&part).collect();
+        let part = Assignment::new(window, Shard::WHOLE, last);
+        let rest: Vec<Record> = stream.assigned_records(&part).collect();
         let expected: Vec<&Record> = whole.iter().filter(|record| expected.contains(&order(record))).collect();
         prop_assert_eq!(rest.iter().collect::<Vec<_>>(), expected);
     }
@@ -182,7 +183,7 @@ proptest! {
         let mut default = records(&spec, &Layout::default(), window);
         for record in &placed {
             let partitions = layout.topic(record.stage).partitions;
-            prop_assert_eq!(record.partition, mock_data_gen::record::partition(&record.key, partitions));
+            prop_assert_eq!(record.partition, mock_data_gen::generator::record::partition(&record.key, partitions));
         }
         for record in placed.iter_mut().chain(&mut default) {
             record.partition = 0;
@@ -284,7 +285,7 @@ proptest! {
                 prop_assert_eq!(seen[record.stage.index() - 1].get(&parent), Some(&record.ordinal));
             }
             prop_assert!(seen[record.stage.index()].insert(own, record.ordinal).is_none(), "an id twice");
-            let time = mock_data_gen::timestamp::Timestamp(record.timestamp_ms).to_string();
+            let time = mock_data_gen::generator::timestamp::Timestamp(record.timestamp_ms).to_string();
             prop_assert_eq!(text("/event_timestamp"), time);
             prop_assert_eq!(record.emit_ms, record.timestamp_ms);
         }
@@ -296,7 +297,7 @@ proptest! {
         let auctions = Auctions::new(&spec);
         let near = auctions.plan(place % auctions.clock().auctions()).request_ms;
         let from_ms = near.max(spec.epoch.ms());
-        let to_ms = (from_ms + length_ms).min(mock_data_gen::timestamp::LIMIT_MS);
+        let to_ms = (from_ms + length_ms).min(mock_data_gen::generator::timestamp::LIMIT_MS);
         let (first, end) = (auctions.first_from_ms(from_ms), auctions.first_from_ms(to_ms));
         let arrival = |ordinal: u64| auctions.plan(ordinal).arrival_us;
         let all = auctions.clock().auctions();
@@ -317,7 +318,7 @@ fn neighbouring_seeds_share_no_id_and_no_draw() {
     assert_eq!(keys(0).len(), Kind::ALL.len() * 10_000);
     assert!(keys(0).is_disjoint(&keys(1)));
     let draws =
-        |index: usize| -> BTreeSet<_> { (0..10_000).map(|n| lanes[index].lane(n, FUNNEL_LANE).long(0)).collect() };
+        |index: usize| -> BTreeSet<_> { (0..10_000).map(|n| lanes[index].lane(n, FUNNEL_LANE).u64_at(0)).collect() };
     assert!(draws(0).is_disjoint(&draws(1)));
 }
 

@@ -26,12 +26,14 @@ use std::collections::BTreeMap;
 use std::env;
 use std::rc::Rc;
 
+use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Shard, Stream, Window, WindowEnd};
+use mock_data_gen::kafka::KafkaError;
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::pace::{Pace, Pacer};
+use mock_data_gen::resume::{Mismatch, ResumeError, ResumePoint, ResumeRequest, Start, find_end};
 use mock_data_gen::run::{Manner, Tally, run};
-use mock_data_gen::sink::{KafkaError, SinkError, Stop};
-use mock_data_gen::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
-use mock_data_gen::stream::{Shard, Stream, Window, WindowEnd};
-use mock_data_gen::tail::{Ask, Misfit, Standing, Start, TailError, find_end};
+use mock_data_gen::sink::SinkError;
 
 use self::world::{At, Script, ScriptedLog, Stored, World};
 use self::writer::Writer;
@@ -61,8 +63,8 @@ impl Random {
     }
 }
 
-fn is_ambiguous(error: &TailError) -> bool {
-    matches!(error, TailError::Refused { why, .. } if matches!(**why, Misfit::Ambiguous { .. }))
+fn is_ambiguous(error: &ResumeError) -> bool {
+    matches!(error, ResumeError::Refused { why, .. } if matches!(**why, Mismatch::Ambiguous { .. }))
 }
 
 /// All planned faults, so rare that a window from now soon finds a plain request.
@@ -95,7 +97,7 @@ struct Schedule {
     /// Whether transactions are written.
     transactional: bool,
     world: RefCell<World>,
-    stop: Stop,
+    stop: Shutdown,
     /// The sequences of the window from a start on, which is asked for often.
     sequences: RefCell<Option<(Window, Rc<Sequences>)>>,
 }
@@ -136,7 +138,7 @@ impl Schedule {
             now_until,
             transactional: seed / 2 % 3 == 1,
             world: RefCell::new(world),
-            stop: Stop::default(),
+            stop: Shutdown::default(),
             sequences: RefCell::default(),
         }
     }
@@ -188,13 +190,13 @@ impl Schedule {
         world.tell(format!("retention: {lows:?}"));
     }
 
-    fn start(&self, attempt: u64) -> Result<(Standing, Option<u32>), TailError> {
+    fn start(&self, attempt: u64) -> Result<(ResumePoint, Option<u32>), ResumeError> {
         let delay_ms = self.world.borrow_mut().random.below(SETTLE_MS * 2);
         let at_once = self.world.borrow_mut().random.percent(50);
         self.world.borrow_mut().pass(if at_once { 0 } else { delay_ms });
         let first = self.window.start() + attempt;
         let start = self.now_until.map_or(Start::Given(self.window), |end| Start::Now(first, end));
-        let ask = Ask {
+        let ask = ResumeRequest {
             stream: &self.stream,
             start,
             shard: Shard::WHOLE,
@@ -214,25 +216,26 @@ impl Schedule {
 
     /// A refusal is right on a damaged log, where another writer moves, and where retention has removed what is needed. True if
     /// nothing more can follow.
-    fn judge_refusal(&self, error: &TailError) -> Result<bool, String> {
-        let another = matches!(error, TailError::Unsettled { .. } | TailError::Kafka(KafkaError::AnotherWriter { .. }));
+    fn judge_refusal(&self, error: &ResumeError) -> Result<bool, String> {
+        let another =
+            matches!(error, ResumeError::Unsettled { .. } | ResumeError::Kafka(KafkaError::AnotherWriter { .. }));
         let world = self.world.borrow();
         let removed = world.partitions.values().any(|partition| partition.low > 0);
         let emptied = world.partitions.keys().any(|&at| world.is_emptied(at));
         match () {
             () if self.is_damaged(&world) => Ok(!another),
             () if another && world.beyond => Ok(false),
-            () if matches!(error, TailError::StartUnknown { .. }) && removed => Ok(true),
+            () if matches!(error, ResumeError::StartUnknown { .. }) && removed => Ok(true),
             () if is_ambiguous(error) && removed => Ok(true),
             // So few requests are plain that the first one lies behind the window's end.
-            () if matches!(error, TailError::Window(_)) && world.start().is_none() => Ok(true),
+            () if matches!(error, ResumeError::Window(_)) && world.start().is_none() => Ok(true),
             () if (self.now_until.is_some() || self.transactional) && emptied => Ok(true),
             () => Err(format!("a sound log is refused: {error}")),
         }
     }
 
     /// Plays what is left. True if the run says that all is done.
-    fn run(&self, standing: &Standing, epoch: Option<u32>) -> Result<bool, String> {
+    fn run(&self, standing: &ResumePoint, epoch: Option<u32>) -> Result<bool, String> {
         if let Some((_, damage)) = self.damage(&self.world.borrow()).first() {
             return Err(format!("a damaged log is built upon: {damage}"));
         }
@@ -326,7 +329,7 @@ impl Schedule {
         }
         match self.start(attempt + 1) {
             Err(error) => self.judge_refusal(&error).map(|_| ()),
-            Ok((standing, _)) => match self.stream.records_of_part(&standing.part).next() {
+            Ok((standing, _)) => match self.stream.assigned_records(&standing.part).next() {
                 Some(record) => Err(format!("a complete window is gone on with at auction {}", record.ordinal)),
                 None => Ok(()),
             },

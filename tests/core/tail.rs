@@ -4,13 +4,17 @@
 
 use std::time::{Duration, Instant};
 
-use mock_data_gen::auction::Form;
-use mock_data_gen::record::{Header, Record};
-use mock_data_gen::sink::Stop;
-use mock_data_gen::sink::kafka::{self, GroupCommitted};
-use mock_data_gen::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
-use mock_data_gen::tail::{Ask, Bounds, Each, Log, LogRecord, Misfit, Range, Standing, Start, TailError, find_end};
+use mock_data_gen::generator::auction::CopyKind;
+use mock_data_gen::generator::record::{Header, Record};
+use mock_data_gen::generator::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
+use mock_data_gen::kafka;
+use mock_data_gen::kafka::GroupCommitted;
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::resume::{
+    Each, Log, Mismatch, Offsets, Range, ResumeError, ResumePoint, ResumeRequest, Start, find_end,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -57,25 +61,21 @@ impl Held {
 }
 
 impl Log for Held {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
         let bounds = |(low, records): &(usize, Vec<Record>)| {
             let end = records.len() as i64;
-            Bounds { low: *low as i64, end, last_stable: end }
+            Offsets { log_start: *low as i64, log_end: end, last_stable: end }
         };
         Ok(self.0.each_ref().map(|partitions| partitions.iter().map(bounds).collect()))
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         for range in ranges {
             let (low, records) = &self.0[range.stage.index()][range.partition as usize];
             assert!(range.from >= *low as i64, "read below the first offset");
             for offset in range.from..range.end {
                 let record = &records[usize::try_from(offset).unwrap()];
-                let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
-                let headers: Vec<_> = record.headers.iter().map(header).collect();
-                let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-                let (key, value) = (Some(record.key.as_slice()), record.payload());
-                each(range, &LogRecord { offset, timestamp_ms: record.timestamp_ms, key, value, headers })?;
+                each(range, &LogRecord::of(record, offset))?;
             }
         }
         Ok(())
@@ -92,17 +92,21 @@ impl Log for Held {
 struct Committed(Held);
 
 impl Log for Committed {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
-        let twice = |bounds: &Bounds| Bounds { low: bounds.low * 2, end: bounds.end * 2, last_stable: bounds.end * 2 };
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+        let twice = |bounds: &Offsets| Offsets {
+            log_start: bounds.log_start * 2,
+            log_end: bounds.log_end * 2,
+            last_stable: bounds.log_end * 2,
+        };
         Ok(self.0.bounds()?.map(|partitions| partitions.iter().map(twice).collect()))
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         let half = |range: &Range| Range { from: (range.from + 1) / 2, end: (range.end + 1) / 2, ..*range };
         let ranges: Vec<Range> = ranges.iter().map(half).collect();
         self.0.read(&ranges, &mut |range, found| {
             let range = Range { from: range.from * 2, end: range.end * 2, ..*range };
-            each(&range, &LogRecord { offset: found.offset * 2, headers: found.headers.clone(), ..*found })
+            each(&range, &LogRecord { offset: found.offset * 2, ..found.clone() })
         })
     }
 
@@ -122,11 +126,11 @@ struct Shrinking {
 }
 
 impl Log for Shrinking {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
         self.held.bounds()
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         if self.reads > 0 {
             self.reads -= 1;
         } else if self.times > 0 {
@@ -137,7 +141,7 @@ impl Log for Shrinking {
             let (low, _) = self.held.0[range.stage.index()][range.partition as usize];
             range.from >= low as i64
         };
-        if ranges.iter().all(is_there) { self.held.read(ranges, each) } else { Err(TailError::Removed) }
+        if ranges.iter().all(is_there) { self.held.read(ranges, each) } else { Err(ResumeError::Removed) }
     }
 
     fn pause(&mut self, _span: Duration) {}
@@ -151,15 +155,15 @@ impl Log for Shrinking {
 struct Beside<L>(L, GroupCommitted);
 
 impl<L: Log> Log for Beside<L> {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
         self.0.bounds()
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         self.0.read(ranges, each)
     }
 
-    fn committed(&mut self) -> Result<GroupCommitted, TailError> {
+    fn committed(&mut self) -> Result<GroupCommitted, ResumeError> {
         Ok(self.1.clone())
     }
 
@@ -188,24 +192,32 @@ fn stream(spec: &StreamSpec) -> Stream {
     Stream::new(spec, &Layout::default())
 }
 
-fn find(stream: &Stream, start: Start, mut held: impl Log) -> Result<Standing, TailError> {
-    let stop = Stop::default();
+fn find(stream: &Stream, start: Start, mut held: impl Log) -> Result<ResumePoint, ResumeError> {
+    let stop = Shutdown::default();
     find_end(
-        &Ask { stream, start, shard: Shard::WHOLE, require: false, fresh: false, transactional: false, stop: &stop },
+        &ResumeRequest {
+            stream,
+            start,
+            shard: Shard::WHOLE,
+            require: false,
+            fresh: false,
+            transactional: false,
+            stop: &stop,
+        },
         &mut held,
     )
 }
 
-fn misfit(found: Result<Standing, TailError>) -> Misfit {
+fn misfit(found: Result<ResumePoint, ResumeError>) -> Mismatch {
     match found {
-        Err(TailError::Refused { why, .. }) => *why,
+        Err(ResumeError::Refused { why, .. }) => *why,
         other => panic!("{other:?}"),
     }
 }
 
 /// The first record that is left to play, as a run would find it.
-fn next(stream: &Stream, standing: &Standing) -> Record {
-    stream.records_of_part(&standing.part).next().unwrap()
+fn next(stream: &Stream, standing: &ResumePoint) -> Record {
+    stream.assigned_records(&standing.part).next().unwrap()
 }
 
 /// An auction without a response, which is followed by one with a response.
@@ -225,7 +237,7 @@ fn requests_that_were_made_anew_do_not_move_the_start_of_a_window_from_now() {
     // The responses begin an auction later: to go on from there would lose the first request for ever.
     let held = Held::of(&stream, Window::unbounded(first), 3_000).made_anew(Stage::Request);
     let why = misfit(find(&stream, Start::Now(first + 50_000, end), held));
-    assert!(matches!(why, Misfit::NewTopic { .. }), "{why}");
+    assert!(matches!(why, Mismatch::NewTopic { .. }), "{why}");
     // Where the start was given it gets its records again.
     let held = Held::of(&stream, Window::unbounded(first), 3_000).made_anew(Stage::Request);
     let standing = find(&stream, Start::Given(Window::unbounded(first)), held).unwrap();
@@ -260,7 +272,7 @@ fn emptied_partitions_are_placed_by_counting_from_the_start_that_the_others_have
     assert_eq!(next(&stream, &standing), following);
     // Counted from another start, impressions would be left out.
     let why = misfit(find(&stream, Start::Given(Window::unbounded(5)), held()));
-    assert!(matches!(why, Misfit::OtherStart { .. }), "{why}");
+    assert!(matches!(why, Mismatch::OtherStart { .. }), "{why}");
 }
 
 #[test]
@@ -272,7 +284,7 @@ fn what_transactions_have_left_of_an_emptied_partition_is_not_counted_as_records
     assert_eq!((next(&stream, &standing), standing.records), (stream.records(window).nth(3_000).unwrap(), None));
     // Twice as many clicks would be counted as there were, and as many be left out.
     let why = misfit(find(&stream, Start::Given(window), Committed(whole().emptied(Stage::Click))));
-    assert!(matches!(why, Misfit::Uncounted), "{why}");
+    assert!(matches!(why, Mismatch::Uncounted), "{why}");
 }
 
 #[test]
@@ -287,7 +299,7 @@ fn an_emptied_partition_is_not_placed_far_behind_all_that_is_held() {
     assert!(clicks[39].ordinal > 200_000 + 3_000);
     held.0[Stage::Click.index()][0] = (clicks.len(), clicks);
     let why = misfit(find(&stream, Start::Given(window), held));
-    assert!(matches!(why, Misfit::Uncounted), "{why}");
+    assert!(matches!(why, Mismatch::Uncounted), "{why}");
 }
 
 #[test]
@@ -310,7 +322,7 @@ fn what_retention_removes_while_it_is_read_is_looked_at_again() {
     }
     // It is given up where that does not end.
     let error = find(&stream, Start::Given(window), shrinking(0, usize::MAX)).unwrap_err();
-    assert!(matches!(error, TailError::Removed), "{error}");
+    assert!(matches!(error, ResumeError::Removed), "{error}");
 }
 
 #[test]
@@ -321,7 +333,7 @@ fn a_window_from_now_to_a_time_that_has_passed_is_found_complete() {
     let held = Held::of(&stream, whole, usize::MAX);
     let standing = find(&stream, Start::Now(90_000, WindowEnd::ToMs(to_ms)), held).unwrap();
     assert_eq!(standing.part.window(), whole);
-    assert_eq!(stream.records_of_part(&standing.part).next(), None);
+    assert_eq!(stream.assigned_records(&standing.part).next(), None);
 }
 
 #[test]
@@ -342,14 +354,14 @@ fn group_offsets_that_do_not_fit_to_the_log_are_not_believed() {
     let emptied = || Held::of(&stream, Window::unbounded(50), 3_000).cut(Stage::Request, 10).emptied(Stage::Click);
     // Of other topics, which had come further before they were deleted.
     let beside = Beside(emptied(), committed(&stream, 50, 60_000, false));
-    assert!(matches!(find(&stream, now, beside), Err(TailError::StartUnknown { .. } | TailError::Refused { .. })));
+    assert!(matches!(find(&stream, now, beside), Err(ResumeError::StartUnknown { .. } | ResumeError::Refused { .. })));
     // Of a run that started later than what the log holds.
     let beside = Beside(emptied(), committed(&stream, 700, 100, false));
-    assert!(matches!(find(&stream, now, beside), Err(TailError::StartUnknown { .. } | TailError::Refused { .. })));
+    assert!(matches!(find(&stream, now, beside), Err(ResumeError::StartUnknown { .. } | ResumeError::Refused { .. })));
     // Of another start than the one that is given.
     let beside = Beside(Committed(emptied()), committed(&stream, 0, 3_000, true));
     let why = misfit(find(&stream, Start::Given(Window::unbounded(50)), beside));
-    assert!(matches!(why, Misfit::Uncounted), "{why}");
+    assert!(matches!(why, Mismatch::Uncounted), "{why}");
     // Where nothing is cut nobody asks for them.
     let whole = Beside(Held::of(&stream, Window::unbounded(0), 3_000), committed(&stream, 700, 100, false));
     let standing = find(&stream, Start::Given(Window::unbounded(0)), whole).unwrap();
@@ -372,7 +384,7 @@ fn places(whole: &[Record], left: &[Record]) -> usize {
 }
 
 /// What is left to play is, partition by partition, what follows on what was held.
-fn assert_goes_on(stream: &Stream, standing: &Standing, window: Window, held: &Held, count: usize) {
+fn assert_goes_on(stream: &Stream, standing: &ResumePoint, window: Window, held: &Held, count: usize) {
     let mut left = held.0.each_ref().map(|partitions| partitions.iter().map(|(_, r)| r.len()).collect::<Vec<_>>());
     let is_left = |record: &Record| {
         let left = &mut left[record.stage.index()][record.partition as usize];
@@ -389,7 +401,7 @@ fn assert_goes_on(stream: &Stream, standing: &Standing, window: Window, held: &H
             break;
         }
     }
-    let rest: Vec<Record> = stream.records_of_part(&standing.part).take(count).collect();
+    let rest: Vec<Record> = stream.assigned_records(&standing.part).take(count).collect();
     assert!(rest == expected, "another rest: {:?}, expected {:?}", rest.first(), expected.first());
 }
 
@@ -420,7 +432,7 @@ proptest! {
                 prop_assert!(!is_ambiguous, "ambiguous");
                 assert_goes_on(&stream, &standing, window, &held, usize::MAX);
             }
-            Err(TailError::Refused { why, .. }) if matches!(*why, Misfit::Ambiguous { .. }) => prop_assert!(is_ambiguous, "{}", why),
+            Err(ResumeError::Refused { why, .. }) if matches!(*why, Mismatch::Ambiguous { .. }) => prop_assert!(is_ambiguous, "{}", why),
             Err(error) => prop_assert!(false, "{}", error),
         }
     }
@@ -434,8 +446,8 @@ proptest! {
         lows in prop::option::of(prop::collection::vec(any::<Index>(), 24)),
     ) {
         let stream = stream(&spec);
-        let stop = Stop::default();
-        let ask = Ask { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, transactional: false, stop: &stop };
+        let stop = Shutdown::default();
+        let ask = ResumeRequest { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, transactional: false, stop: &stop };
         prop_assume!(stream.auctions().first_plain_request(start, 2_000).is_some());
         let mut empty = Held::of(&stream, Window::auctions(start, 0), 0);
         let begun = find_end(&ask, &mut empty).unwrap();
@@ -482,9 +494,9 @@ proptest! {
         let committed = committed(&stream, start, commit, is_exact);
         let now = Start::Now(start + 1_000, WindowEnd::Never);
         let found = if is_exact {
-            let stop = Stop::default();
+            let stop = Shutdown::default();
             let shard = Shard::WHOLE;
-            let ask = Ask { stream: &stream, start: now, shard, require: false, fresh: false, transactional: true, stop: &stop };
+            let ask = ResumeRequest { stream: &stream, start: now, shard, require: false, fresh: false, transactional: true, stop: &stop };
             find_end(&ask, &mut Beside(Committed(held.clone()), committed))
         } else {
             find(&stream, now, Beside(held.clone(), committed))
@@ -498,7 +510,7 @@ proptest! {
                 assert_goes_on(&stream, &standing, window, &held, 600);
             }
             // Of two equal records that a partition may end with, what precedes them tells which; retention may have left too little.
-            Err(TailError::Refused { why, .. }) if matches!(*why, Misfit::Ambiguous { .. }) => prop_assert!(is_cut, "{}", why),
+            Err(ResumeError::Refused { why, .. }) if matches!(*why, Mismatch::Ambiguous { .. }) => prop_assert!(is_cut, "{}", why),
             // Two places of equal records are told by what precedes them only; a head of a window from now is its request.
             Err(error) => prop_assert!(!is_cut || !is_told, "{}", error),
         }
@@ -568,7 +580,7 @@ fn a_tail_that_ends_with_one_of_two_duplicates_is_told_by_its_neighbours() {
         // With one record left nothing tells them apart.
         held.0[0][0].0 = index;
         let why = misfit(find(&stream, Start::Given(window), held.clone()));
-        assert!(matches!(why, Misfit::Ambiguous { .. }), "{why}");
+        assert!(matches!(why, Mismatch::Ambiguous { .. }), "{why}");
         assert!(why.to_string().contains("which this stream has twice"), "{why}");
         // With its neighbour left it does, unless that is repeated as well, side by side.
         held.0[0][0].0 = index - 1;
@@ -597,7 +609,7 @@ fn tails_that_end_with_any_form_are_gone_on_with() {
     let (stream, window) = repeating(faults);
     let whole = Held::of(&stream, window, usize::MAX);
     for stage in Stage::ALL {
-        for form in Form::ALL {
+        for form in CopyKind::ALL {
             let Some((partition, index)) = (0..6).find_map(|partition| {
                 let records = &whole.0[stage.index()][partition].1;
                 Some((partition, records.iter().skip(3).position(|record| record.copy == form.copy())? + 3))
@@ -620,7 +632,7 @@ fn a_window_from_now_begins_with_a_plain_request_or_not_at_all() {
     let (stream, _) = repeating(all);
     let empty = || Held::of(&stream, Window::auctions(0, 0), 0);
     let refused = find(&stream, Start::Now(0, WindowEnd::Never), empty());
-    assert!(matches!(refused, Err(TailError::NoPlainRequest)), "{refused:?}");
+    assert!(matches!(refused, Err(ResumeError::NoPlainRequest)), "{refused:?}");
     // A start that was given begins with whatever there is.
     assert!(find(&stream, Start::Given(Window::unbounded(0)), empty()).is_ok());
 }
@@ -630,7 +642,7 @@ fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped(
     let (stream, _) = repeating(Faults { orphans: "0.5".parse().unwrap(), ..Faults::default() });
     let first = (0..1_000_000).find(|&first| {
         let auctions = stream.auctions();
-        let is_dropped = |ordinal| auctions.fate(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;
+        let is_dropped = |ordinal| auctions.planned_faults(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;
         // Of the first auction only the request is left, and the next one's is dropped.
         let positions = stream.positions_of_auction(first);
         positions.len() == 1
@@ -641,7 +653,7 @@ fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped(
     let first = first.unwrap();
     let held = Held::of(&stream, Window::unbounded(first), 3_000).made_anew(Stage::Request);
     let why = misfit(find(&stream, Start::Now(first + 50_000, WindowEnd::Never), held));
-    assert!(matches!(why, Misfit::NewTopic { .. }), "{why}");
+    assert!(matches!(why, Mismatch::NewTopic { .. }), "{why}");
 }
 
 /// Retention has left nothing, and "now" may lie where the stream has ended.
@@ -654,6 +666,6 @@ fn a_window_from_now_of_which_nothing_is_left_is_refused() {
     }
     for first in [1_000, stream.auctions().clock().auctions() + 5] {
         let error = find(&stream, Start::Now(first, WindowEnd::Never), held.clone()).unwrap_err();
-        assert!(matches!(error, TailError::StartUnknown { .. }), "{error}");
+        assert!(matches!(error, ResumeError::StartUnknown { .. }), "{error}");
     }
 }

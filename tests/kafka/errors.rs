@@ -14,16 +14,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::patience::limit;
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, StreamSpec};
+use mock_data_gen::generator::stream::{Shard, Stream, Window};
+use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer};
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::record::Record;
 use mock_data_gen::run::{Manner, Tally, run};
-use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
-use mock_data_gen::sink::{Sink, SinkError, Stop};
+use mock_data_gen::sink::kafka::Kafka;
+use mock_data_gen::sink::{Sink, SinkError};
 use mock_data_gen::source::topics::Topics;
-use mock_data_gen::spec::{Layout, StreamSpec};
-use mock_data_gen::stream::{Shard, Stream, Window};
-use mock_data_gen::verify::{Demand, Verdict, verify};
+use mock_data_gen::verify::{Verdict, VerifyOptions, verify};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -148,17 +150,18 @@ fn prepare(mock: &Mock, layout: &Layout) -> Cluster {
         transfer: Transfer { compression: "none", linger_ms: 20, queue_kbytes: 64 * 1024 },
         layout,
         topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
-        stop: &Stop::default(),
+        stop: &Shutdown::default(),
     };
     Cluster::prepare(&target).unwrap()
 }
 
 /// What the topics hold, compared with the window or with a beginning of it.
 fn verdict(stream: &Stream, cluster: &Cluster, prefix: bool) -> Verdict {
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     let mut topics = Topics::open(cluster, &stop).unwrap();
     let window = Some(Window::auctions(0, AUCTIONS));
-    verify(stream, &mut topics, Demand { window, prefix, fingerprint: false, threads: 1 }, &stop, |_, _| {}).unwrap()
+    verify(stream, &mut topics, VerifyOptions { window, prefix, fingerprint: false, threads: 1 }, &stop, |_, _| {})
+        .unwrap()
 }
 
 /// The exit code that docs/guide/configuration.md gives to an end.
@@ -180,7 +183,7 @@ fn play(case: Case) -> Ended {
         mock.create_topic(topic.name.as_str(), topic.partitions.count().cast_signed(), 1).unwrap();
     }
     let cluster = prepare(&mock, &layout);
-    let stop = Arc::new(Stop::default());
+    let stop = Arc::new(Shutdown::default());
     let before = match case.at {
         At::First => 0,
         At::Middle => records / 2,
@@ -199,7 +202,7 @@ fn play(case: Case) -> Ended {
         if case.times > 1 {
             scope.spawn(|| {
                 thread::sleep(SIGNAL);
-                stop.ask();
+                stop.request();
             });
         }
         run(&stream, &window.into(), &mut sink, &mut Pacer::new(Pace::Fast, 0), &stop, manner, &mut Tally::new(None))

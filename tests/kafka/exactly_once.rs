@@ -14,8 +14,8 @@ use crate::support::{
     Log, OwnBroker, bootstrap, create_topic, delete_before, delete_group, expected, layout, read_by_kcat_at, run,
     stderr, topic_flags, wait_for_records_at,
 };
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::Window;
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::Window;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{bootstrap, generator, layout, run, stderr, topic_flags, wait_for_records};
-use mock_data_gen::auction::Form;
-use mock_data_gen::spec::{Faults, KeyBy, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::auction::CopyKind;
+use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 
 const COUNT: u64 = 60_000;
 /// What `spec` says, as options.
@@ -142,8 +142,8 @@ fn every_fault_is_written_as_planned_and_verified_by_the_printed_command() {
     let malformed = values.filter(|value| serde_json::from_slice::<serde_json::Value>(value).is_err()).count();
     let tombstones = seen.iter().filter(|(_, _, value)| value.is_none()).count();
     let stream = Stream::new(&spec(), &layout);
-    let planned = |form: Form| stream.records(Window::auctions(0, COUNT)).filter(|r| r.copy == form.copy()).count();
-    assert_eq!((malformed, tombstones), (planned(Form::Malformed), planned(Form::Tombstone)));
+    let planned = |form: CopyKind| stream.records(Window::auctions(0, COUNT)).filter(|r| r.copy == form.copy()).count();
+    assert_eq!((malformed, tombstones), (planned(CopyKind::Malformed), planned(CopyKind::Tombstone)));
     assert!(malformed > 3_000 && tombstones > 3_000);
     let again = run(generator(&window(&[])).args(topic_flags("faults")));
     assert!(again.status.success() && stderr(&again).contains("nothing to do"), "{}", stderr(&again));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::patience::limit;
 use crate::support::{OwnBroker, bootstrap, kafka_tool, succeed, topic_flags};
-use mock_data_gen::timestamp::Timestamp;
+use mock_data_gen::generator::timestamp::Timestamp;
 
 const TOPICS: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "clicks"];
 

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::patience::limit;
 use crate::support::*;
-use mock_data_gen::record::partition;
-use mock_data_gen::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::record::partition;
+use mock_data_gen::generator::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
@@ -114,7 +114,8 @@ fn times_in_the_future_are_taken_by_topics_that_we_create() {
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_run_without_end_leaves_the_brokers_retention_where_its_start_fits() {
-    let from = mock_data_gen::timestamp::Timestamp(mock_data_gen::pace::wall_clock_us() / 1_000 - 30 * 86_400_000);
+    let from =
+        mock_data_gen::generator::timestamp::Timestamp(mock_data_gen::pace::wall_clock_us() / 1_000 - 30 * 86_400_000);
     for (prefix, from, keeps_all) in [("endless", "now".to_owned(), false), ("endless-old", from.to_string(), true)] {
         let topics = topic_flags(prefix);
         let mut args = vec!["--events-per-second", "1", "--from", &from];
@@ -302,10 +303,10 @@ fn a_signal_ends_a_run_at_a_record_boundary_with_everything_acknowledged() {
 
 /// 100,000 keys of 0 to 64 bytes: any bytes, ASCII, and UTF-8 beyond ASCII.
 fn keys() -> Vec<Vec<u8>> {
-    let words = mock_data_gen::draw::Lanes::new("test-keys", 1);
+    let words = mock_data_gen::generator::random::Lanes::new("test-keys", 1);
     let key = |index: u64| {
         let words = words.words(index);
-        let length = words.below(0, 65) as usize;
+        let length = words.uniform_below(0, 65) as usize;
         let byte = |position: usize| words.word(1 + position % 60).rotate_left(position as u32) as u8;
         match index % 3 {
             0 => (0..length).map(byte).collect(),

@@ -9,19 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::patience::limit;
-use mock_data_gen::digest::Digest;
-use mock_data_gen::fingerprint::Fingerprints;
+use mock_data_gen::generator::digest::Digest;
+use mock_data_gen::generator::fingerprint::Fingerprints;
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer};
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::record::Record;
 use mock_data_gen::run::{Manner, Outcome, Tally, run};
 use mock_data_gen::sink::counted::Counted;
-use mock_data_gen::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, Times, TopicSettings, Transfer};
-use mock_data_gen::sink::{Sink, SinkError, Stop};
+use mock_data_gen::sink::kafka::Kafka;
+use mock_data_gen::sink::{Sink, SinkError};
+use mock_data_gen::source::Source;
 use mock_data_gen::source::topics::Topics;
-use mock_data_gen::source::{LogRecord, Source};
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -48,7 +51,7 @@ fn prepare_lingering(mock: &Mock, layout: &Layout, linger_ms: u32) -> Cluster {
         transfer: Transfer { compression: "none", linger_ms, queue_kbytes: 64 * 1024 },
         layout,
         topics: TopicSettings { replication_factor: None, times, existing: Existing::Ours, without_end: false },
-        stop: &Stop::default(),
+        stop: &Shutdown::default(),
     };
     Cluster::prepare(&target).unwrap()
 }
@@ -58,7 +61,7 @@ fn play(
     cluster: &Cluster,
     stream: &Stream,
     count: u64,
-    stop: &Arc<Stop>,
+    stop: &Arc<Shutdown>,
     trouble: impl FnMut(u64),
 ) -> Result<Outcome, SinkError> {
     play_counted(cluster, stream, count, stop, &Arc::new(Metrics::new(cluster.layout())), trouble)
@@ -68,7 +71,7 @@ fn play_counted(
     cluster: &Cluster,
     stream: &Stream,
     count: u64,
-    stop: &Arc<Stop>,
+    stop: &Arc<Shutdown>,
     metrics: &Arc<Metrics>,
     trouble: impl FnMut(u64),
 ) -> Result<Outcome, SinkError> {
@@ -110,7 +113,7 @@ impl<T: FnMut(u64)> Sink for Troubled<T> {
 
 fn read(cluster: &Cluster) -> Digest {
     let mut fingerprints = Fingerprints::new(cluster.layout());
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     let mut topics = Topics::open(cluster, &stop).unwrap();
     let mut record = LogRecord::default();
     for log in 0..topics.logs().len() {
@@ -172,7 +175,7 @@ fn acknowledgements_are_counted_by_topic_as_they_come() {
     assert!(waited, "no record ever waited for its acknowledgement");
     let seen = metrics.snapshot();
     assert_eq!((seen.released, seen.queue()), (outcome.counts.map(|count| count.records), 0));
-    let text = metrics.text();
+    let text = mock_data_gen::metrics::text(&metrics, "");
     for (topic, count) in layout.topics().iter().zip(outcome.counts) {
         for line in [
             format!("mdg_records_acked_total{{topic=\"{}\"}} {}\n", topic.name, count.records),
@@ -191,7 +194,7 @@ fn records_that_are_refused_are_counted_by_librdkafkas_code() {
     mock.topic_error("clicks", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).unwrap();
     let metrics = Arc::new(Metrics::new(&layout));
     play_counted(&cluster, &stream, 5_000, &Arc::default(), &metrics, |_| {}).unwrap_err();
-    let text = metrics.text();
+    let text = mock_data_gen::metrics::text(&metrics, "");
     assert!(text.contains("mdg_delivery_errors_total{code=\"TOPIC_AUTHORIZATION_FAILED\"} "), "{text}");
 }
 
@@ -212,12 +215,12 @@ fn a_stop_while_the_queue_is_full_says_what_is_not_acknowledged() {
     let (stream, layout) = (stream(), Layout::default());
     let mock = mock(&layout);
     let cluster = prepare(&mock, &layout);
-    let stop = Arc::new(Stop::default());
+    let stop = Arc::new(Shutdown::default());
     let signal = Arc::clone(&stop);
     (1..=3).for_each(|broker| mock.broker_down(broker).unwrap());
     let signals = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(3));
-        signal.ask();
+        signal.request();
     });
     let begin = std::time::Instant::now();
     let error = play(&cluster, &stream, 1_000_000, &stop, |_| {}).unwrap_err();
@@ -245,6 +248,6 @@ fn brokers_that_are_far_away_are_waited_for_and_asked_at_once() {
     (1..=3).for_each(|broker| mock.broker_round_trip_time(broker, Duration::from_millis(1_500)).unwrap());
     let cluster = prepare(&mock, &layout);
     assert_eq!(cluster.end_offsets().each_ref().map(Vec::len), [30; 4]);
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     assert_eq!(Topics::open(&cluster, &stop).unwrap().logs().len(), 120);
 }

@@ -14,11 +14,11 @@ use crate::support::{
     Log, Seen, assert_log, bootstrap, delete_before, delete_group, expected, generator, group, kafka_tool, layout,
     read_by_kcat, run, stderr, succeed, topic_flags, wait_for_records,
 };
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::generator::timestamp::Timestamp;
 use mock_data_gen::pace::wall_clock_us;
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
-use mock_data_gen::timestamp::Timestamp;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -149,7 +149,7 @@ fn append<'a>(layout: &Layout, records: impl IntoIterator<Item = &'a Record>) {
             .key(record.key.as_slice())
             .payload(record.value.as_slice());
         if !record.headers.is_empty() {
-            let add = |headers: OwnedHeaders, header: &mock_data_gen::record::Header| {
+            let add = |headers: OwnedHeaders, header: &mock_data_gen::generator::record::Header| {
                 headers.insert(Header { key: header.name, value: Some(&header.value) })
             };
             message = message.headers(record.headers.iter().fold(OwnedHeaders::new(), add));
@@ -364,7 +364,7 @@ fn a_start_before_now_is_found_again_and_its_hole_is_filled_unasked() {
 }
 
 fn grouped(number: usize) -> String {
-    mock_data_gen::report::grouped(number as u64)
+    mock_data_gen::log::count::grouped(number as u64)
 }
 
 #[test]

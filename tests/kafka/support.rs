@@ -9,9 +9,9 @@ use std::env;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use mock_data_gen::sink::kafka::group_name;
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::kafka::group_name;
 
 use crate::patience::limit;
 

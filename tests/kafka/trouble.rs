@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::patience::limit;
 use crate::support::*;
-use mock_data_gen::spec::{Epoch, Layout, Stage, StreamSpec};
-use mock_data_gen::stream::Window;
+use mock_data_gen::generator::spec::{Epoch, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::Window;
 
 /// Requests a second: many at once are under way.
 const BUSY: &str = "500";

@@ -11,12 +11,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::patience::limit;
-use mock_data_gen::sink::Stop;
-use mock_data_gen::sink::kafka::Cluster;
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::kafka::Cluster;
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::source::Source;
 use mock_data_gen::source::topics::Topics;
-use mock_data_gen::source::{LogRecord, Source};
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -312,7 +313,7 @@ fn heads_that_retention_cut_off_are_no_loss() {
     let (verdict, code) = verify("v-cut", &SPEC_FLAGS);
     assert_eq!((counts(&verdict), code), (vec![], 0), "{verdict:#}");
     assert_eq!(verdict["start"], "cut");
-    assert_eq!(verdict["logs"][0]["cut_at"], 30);
+    assert_eq!(verdict["logs"][0]["log_start_offset"], 30);
     // A whole partition.
     delete(Stage::Request, 2, Offset::End);
     let count = COUNT.to_string();
@@ -396,7 +397,7 @@ fn records_that_are_removed_while_they_are_read_are_named() {
     let flags = ["--bootstrap-servers", &bootstrap(), "--fast", "--count", "40000", "--partitions", "1"];
     let written = run(generator(&flags).args(topic_flags(prefix)));
     assert!(written.status.success(), "{}", text(&written.stderr));
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     let layout = Layout::new(Layout::default().topics().clone().map(|topic| Topic {
         name: format!("{prefix}-{}", topic.name).parse().unwrap(),
         partitions: Partitions::new(1).unwrap(),

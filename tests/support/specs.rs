@@ -7,12 +7,12 @@
     reason = "shared by tests that each use some of it"
 )]
 
-use mock_data_gen::auction::Auctions;
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{
+use mock_data_gen::generator::auction::Auctions;
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{
     Boundary, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, Layout, Rate, Spread, Stage, StreamSpec,
 };
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::stream::{Stream, Window};
 use proptest::prelude::*;
 
 pub(crate) fn rate() -> impl Strategy<Value = Rate> {
@@ -37,7 +37,7 @@ pub(crate) fn plain_spec() -> impl Strategy<Value = StreamSpec> {
         |(seed, epoch_ms, events_per_second, (bid_response_rate, win_rate, click_rate), users, key_by, headers)| {
             StreamSpec {
                 seed,
-                epoch: mock_data_gen::spec::Epoch::from_ms(epoch_ms).unwrap(),
+                epoch: mock_data_gen::generator::spec::Epoch::from_ms(epoch_ms).unwrap(),
                 events_per_second,
                 bid_response_rate,
                 win_rate,

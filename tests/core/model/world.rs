@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mock_data_gen::record::{Header, Record};
-use mock_data_gen::sink::Stop;
-use mock_data_gen::spec::Stage;
-use mock_data_gen::tail::{Bounds, Each, Feed, Log, LogRecord, Range, Show, TailError, read_ranges};
+use mock_data_gen::generator::record::{Header, Record};
+use mock_data_gen::generator::spec::Stage;
+use mock_data_gen::log::record::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::resume::{Each, Feed, Log, Offsets, Range, ResumeError, Show, read_ranges};
 
 use super::{Random, SETTLE_MS};
 
@@ -295,25 +296,25 @@ impl World {
 pub(crate) struct ScriptedLog<'a>(pub(crate) &'a RefCell<World>);
 
 impl Log for ScriptedLog<'_> {
-    fn bounds(&mut self) -> Result<[Vec<Bounds>; 4], TailError> {
+    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
         let mut world = self.0.borrow_mut();
         world.pass(2);
-        let mut bounds: [Vec<Bounds>; 4] = Default::default();
+        let mut bounds: [Vec<Offsets>; 4] = Default::default();
         for (&at, partition) in &world.partitions {
             let (low, end) = (partition.low as i64, partition.end());
-            bounds[at.0.index()].push(Bounds { low, end, last_stable: world.last_stable(at) });
+            bounds[at.0.index()].push(Offsets { log_start: low, log_end: end, last_stable: world.last_stable(at) });
         }
         Ok(bounds)
     }
 
-    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), TailError> {
+    fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         let mut world = self.0.borrow_mut();
         world.pass(20);
         let random = Random(world.random.next());
         drop(world);
         let world = self.0.borrow();
         let mut feed = ScriptedFeed::new(&world, random, ranges);
-        read_ranges(&mut feed, ranges.to_vec(), &Stop::default(), each)
+        read_ranges(&mut feed, ranges.to_vec(), &Shutdown::default(), each)
     }
 
     fn pause(&mut self, span: Duration) {
@@ -366,7 +367,7 @@ impl<'a> ScriptedFeed<'a> {
 }
 
 impl Feed for ScriptedFeed<'_> {
-    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, TailError> {
+    fn poll(&mut self, show: &mut Show<'_>) -> Result<bool, ResumeError> {
         if self.cursors.is_empty() || self.random.percent(10) {
             return Ok(false);
         }
@@ -380,16 +381,22 @@ impl Feed for ScriptedFeed<'_> {
         if self.random.percent(50) {
             cursor.pass_silently(self.world);
         }
-        let header = |header: &'_ Header| (header.name.as_bytes(), header.value.clone());
-        let headers: Vec<_> = stored.headers.iter().map(header).collect();
-        let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-        let (key, value) = (Some(stored.key.as_slice()), stored.value.as_deref());
+        let header = |header: &Header| (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()));
         let (stage, partition) = cursor.at;
-        show(stage, partition, &LogRecord { offset, timestamp_ms: stored.timestamp_ms, key, value, headers })?;
+        let record = LogRecord {
+            offset,
+            partition,
+            timestamp_ms: stored.timestamp_ms,
+            key: Some(stored.key.clone()),
+            value: stored.value.clone(),
+            headers: stored.headers.iter().map(header).collect(),
+            ..LogRecord::default()
+        };
+        show(stage, partition, &record)?;
         Ok(true)
     }
 
-    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, TailError> {
+    fn positions(&mut self, ranges: &[Range]) -> Result<Vec<Option<i64>>, ResumeError> {
         let position = |range: &Range| {
             let cursor = self.cursors.iter().find(|cursor| cursor.at == (range.stage, range.partition))?;
             cursor.is_known.then_some((cursor.from + cursor.next) as i64)

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use mock_data_gen::record::Record;
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::Layout;
+use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::sink::kafka::Deliveries;
-use mock_data_gen::sink::{KafkaError, Sink, SinkError};
-use mock_data_gen::spec::Layout;
+use mock_data_gen::sink::{Sink, SinkError};
 
 use super::SETTLE_MS;
 use super::world::{At, Late, Script, Stored, World};
