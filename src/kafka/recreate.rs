@@ -15,7 +15,7 @@ use super::admin::{ask, options};
 use super::client::{Client, Looker};
 use super::client_context::LastError;
 use super::cluster::Target;
-use super::error::{KafkaError, RecreationError};
+use super::error::{KafkaError, Obstacle, RecreationError};
 use super::offsets::{At, Edge, Ends};
 use super::timeouts::READY;
 use crate::generator::spec::TopicName;
@@ -228,10 +228,12 @@ fn own_settings(
         ask(&action, within, (stop, admin.inner().context()), admin.describe_configs(&resource, &options(within)))?;
     let described = described.into_iter().next();
     match described {
-        Some(Ok(described)) => {
+        Some(Ok(described)) if !described.entries.is_empty() => {
             let own = described.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
             Ok(own.filter_map(|entry| Some((entry.name, entry.value?))).collect())
         }
+        // The client library shows a topic without any where the right is missing, and what is not seen would be lost.
+        Some(Ok(_)) => Err(Obstacle::on_topic(&action, "DescribeConfigs", topic.as_str()).into()),
         Some(Err(code)) => Err(KafkaError::refused(&action, rdkafka::error::KafkaError::AdminOp(code), within)),
         None => Ok(Vec::new()),
     }

@@ -13,10 +13,7 @@ use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topi
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::kafka::group_name;
 
-#[path = "../patience/mod.rs"]
-pub(crate) mod patience;
-
-use patience::limit;
+use crate::patience::limit;
 
 pub(crate) fn bootstrap() -> String {
     env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")

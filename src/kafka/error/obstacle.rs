@@ -50,7 +50,10 @@ impl Obstacle {
         let names: Vec<String> = topics.clone().map(|topic| format!("`{topic}`")).collect();
         Self::Denied {
             action: "reading the topics".to_owned(),
-            right: format!("Read on one of {}", names.join(", ")),
+            right: match &names[..] {
+                [name] => format!("Read on topic {name}"),
+                names => format!("Read on one of {}", names.join(", ")),
+            },
             grant: topics.fold("--operation Read".to_owned(), |grant, topic| format!("{grant} --topic {topic}")),
         }
     }

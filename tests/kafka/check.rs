@@ -1,20 +1,17 @@
 //! `check`, and what a run says before its first record, against a real Apache Kafka.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::{bootstrap, create_topic, kafka_tool, run, stderr, topic_flags};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use support::{bootstrap, create_topic, kafka_tool, run, stderr, topic_flags};
 
 fn check(prefix: &str, more: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
@@ -88,7 +85,7 @@ fn what_a_run_that_goes_on_will_not_write_is_no_problem() {
 
     // Topics hold a window from long ago; their retention is a week now. A run goes on behind it with younger records.
     let old = ["--epoch", "2020-01-01T00:00:00Z"];
-    let written = run(support::generator(&["--fast", "--count", "200"]).args(old).args(topic_flags("aged")));
+    let written = run(crate::support::generator(&["--fast", "--count", "200"]).args(old).args(topic_flags("aged")));
     assert!(written.status.success(), "{}", stderr(&written));
     let requests =
         ["--entity-type", "topics", "--entity-name", "aged-clicks", "--add-config", "retention.ms=604800000"];
@@ -102,7 +99,7 @@ fn what_a_run_that_goes_on_will_not_write_is_no_problem() {
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_run_warns_of_uneven_topics_before_its_first_record() {
     create_topic("uneven-clicks", 3, &["retention.ms=-1"]);
-    let mut command = support::generator(&["--fast", "--count", "50", "--key-by", "request"]);
+    let mut command = crate::support::generator(&["--fast", "--count", "50", "--key-by", "request"]);
     let output = run(command.args(topic_flags("uneven")));
     assert!(output.status.success(), "{}", stderr(&output));
     let (warning, report) = (stderr(&output).find("these differ"), stderr(&output).find("done in"));
@@ -187,10 +184,10 @@ fn foreseen(prefix: &str, args: &[&str]) -> String {
     let line = stdout.lines().find_map(|line| line.strip_prefix("a run        "));
     let line = line.unwrap_or_else(|| panic!("{stdout}{stderr}")).to_owned();
     let count: &[&str] = if args.contains(&"--count") { &[] } else { &["--count", "200"] };
-    let output = run(support::generator(&["--fast"]).args(count).args(topic_flags(prefix)).args(args));
+    let output = run(crate::support::generator(&["--fast"]).args(count).args(topic_flags(prefix)).args(args));
     let refusal = |text: &str| text.find("error: ").map(|at| text[at..].to_owned());
-    assert_eq!(code, output.status.code(), "{args:?}: {stdout}{stderr}\n{}", support::stderr(&output));
-    assert_eq!(refusal(&stderr), refusal(&support::stderr(&output)), "{args:?}: {stdout}");
+    assert_eq!(code, output.status.code(), "{args:?}: {stdout}{stderr}\n{}", crate::support::stderr(&output));
+    assert_eq!(refusal(&stderr), refusal(&crate::support::stderr(&output)), "{args:?}: {stdout}");
     line
 }
 
@@ -209,8 +206,9 @@ fn check_says_what_a_run_does_then() {
 
         // One of two workers has written its partitions; then the other one's are written.
         let half = with(&["--shard", "0/2"]);
-        let output = run(support::generator(&["--fast", "--count", "200"]).args(topic_flags(&prefix)).args(&half));
-        assert!(output.status.success(), "{}", support::stderr(&output));
+        let output =
+            run(crate::support::generator(&["--fast", "--count", "200"]).args(topic_flags(&prefix)).args(&half));
+        assert!(output.status.success(), "{}", crate::support::stderr(&output));
         let line = foreseen(&prefix, &with(&[]));
         assert!(line.starts_with("resumes after ") && line.contains(", from 2026-01-01T"), "{line}");
         assert_eq!(foreseen(&prefix, &with(&[])), "has nothing to do: the window is complete");

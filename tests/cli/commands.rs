@@ -2,15 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(feature = "cli")]
 
-mod patience;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use patience::limit;
+use crate::patience::limit;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -48,7 +46,7 @@ fn seen(output: &Output) -> String {
 macro_rules! snapshot {
     ($name:literal, $text:expr) => {{
         let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("../snapshots/cli");
+        settings.set_snapshot_path("../../snapshots/cli");
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings

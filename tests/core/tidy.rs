@@ -246,6 +246,6 @@ fn tests_bound_time_by_their_patience_only() {
     for path in files_in(&root().join("tests"), ".rs").into_iter().filter(|path| !path.ends_with("tidy.rs")) {
         let text = fs::read_to_string(&path).unwrap();
         let found = text.lines().zip(1..).find(|(line, _)| own(line));
-        assert_eq!(found, None, "{}: take the limit from tests/patience", path.display());
+        assert_eq!(found, None, "{}: take the limit from tests/support/patience.rs", path.display());
     }
 }

@@ -4,18 +4,15 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::{bootstrap, generator, layout, run, stderr, topic_flags, wait_for_records};
 use mock_data_gen::generator::auction::CopyKind;
 use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
-use support::{bootstrap, generator, layout, run, stderr, topic_flags, wait_for_records};
 
 const COUNT: u64 = 60_000;
 /// What `spec` says, as options.

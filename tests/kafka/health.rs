@@ -3,9 +3,6 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -13,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
+use crate::support::{OwnBroker, bootstrap, kafka_tool, succeed, topic_flags};
 use mock_data_gen::generator::timestamp::Timestamp;
-use support::patience::limit;
-use support::{OwnBroker, bootstrap, kafka_tool, succeed, topic_flags};
 
 const TOPICS: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "clicks"];
 

@@ -2,9 +2,6 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod patience;
-mod specs;
-
 use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::auction::CopyKind;
@@ -21,8 +18,8 @@ use mock_data_gen::resume::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::patience::limit;
 use crate::specs::faulty_spec_and_window;
-use patience::limit;
 
 /// Partitions by stage. Of each, retention has removed the records before an offset.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{Each, Feed, Log, Offsets, Range, ResumeError, Show, read_ranges};
 
-use crate::{Random, SETTLE_MS};
+use super::{Random, SETTLE_MS};
 
 pub(crate) type At = (Stage, u32);
 

@@ -3,9 +3,6 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
@@ -13,9 +10,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
+use crate::support::{bootstrap, run, stderr, succeed};
 use serde_json::Value;
-use support::patience::limit;
-use support::{bootstrap, run, stderr, succeed};
 
 const PATIENCE: Duration = limit(60);
 

@@ -3,20 +3,17 @@
 //! What a topic holds is read by Kafka's own console consumer and by kcat, never by our own client.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::env;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
+use crate::support::*;
 use mock_data_gen::generator::record::partition;
 use mock_data_gen::generator::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
-use support::patience::limit;
-use support::*;
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]

@@ -2,8 +2,6 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod specs;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

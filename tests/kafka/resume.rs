@@ -5,13 +5,15 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::io::Write;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
+use crate::support::{
+    Log, Seen, assert_log, bootstrap, delete_before, delete_group, expected, generator, group, kafka_tool, layout,
+    read_by_kcat, run, stderr, succeed, topic_flags, wait_for_records,
+};
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
@@ -22,11 +24,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use support::patience::limit;
-use support::{
-    Log, Seen, assert_log, bootstrap, delete_before, delete_group, expected, generator, group, kafka_tool, layout,
-    read_by_kcat, run, stderr, succeed, topic_flags, wait_for_records,
-};
 
 /// One case: topics of its own, and the options of the run that fills them.
 struct Case {
@@ -741,7 +738,10 @@ fn a_log_with_a_batch_that_stands_twice_is_refused_and_recreate_begins_anew() {
     assert!(stderr(&output).contains(&deleted), "{deleted}: {}", stderr(&output));
     case.assert_whole();
     assert!(verify(&case).status.success());
-    assert!(support::settings("recreate-clicks").contains("segment.bytes=1234567"), "a topic's own setting is lost");
+    assert!(
+        crate::support::settings("recreate-clicks").contains("segment.bytes=1234567"),
+        "a topic's own setting is lost"
+    );
     // Again, and on topics of which one is missing.
     for delivery in ["idempotent", "exactly-once"] {
         let admin: AdminClient<DefaultClientContext> =

@@ -4,19 +4,16 @@
 //! Whatever happens, what a partition holds is a prefix of its sequence, and what is missing is said.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
+use crate::support::*;
 use mock_data_gen::generator::spec::{Epoch, Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::Window;
-use support::patience::limit;
-use support::*;
 
 /// Requests a second: many at once are under way.
 const BUSY: &str = "500";

@@ -3,11 +3,9 @@
 //!
 //! The mock stores a batch behind one that it refused, as Kafka never does. So before each request that is to be refused all
 //! others are acknowledged, and no partition has two under way. Connections that break are tested on a real broker: see
-//! `kafka_mock.rs`.
+//! `kafka/mock.rs`.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod patience;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, StreamSpec};
 use mock_data_gen::generator::stream::{Shard, Stream, Window};
@@ -27,7 +26,6 @@ use mock_data_gen::sink::kafka::Kafka;
 use mock_data_gen::sink::{Sink, SinkError};
 use mock_data_gen::source::topics::Topics;
 use mock_data_gen::verify::{Verdict, VerifyOptions, verify};
-use patience::limit;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -295,7 +293,7 @@ fn a_run_that_is_refused_again_and_again_ends_with_the_refusal_or_soon_after_a_s
     }
 }
 
-/// The mock keeps no transactions apart for readers, so what the log holds is left to a real broker (`kafka_exactly_once.rs`).
+/// The mock keeps no transactions apart for readers, so what the log holds is left to a real broker (`exactly_once.rs`).
 #[test]
 #[ignore = "takes a while: part of make test-kafka"]
 fn every_answer_to_a_request_of_transactions_is_success_or_the_documented_end() {

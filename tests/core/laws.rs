@@ -1,8 +1,6 @@
 //! Laws of the stream, over random specs and windows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod specs;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use mock_data_gen::generator::auction::Auctions;

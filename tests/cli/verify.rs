@@ -1187,7 +1187,7 @@ fn seen(output: &std::process::Output) -> String {
 macro_rules! snapshot {
     ($name:literal, $text:expr) => {{
         let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("../snapshots/cli");
+        settings.set_snapshot_path("../../snapshots/cli");
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.bind(|| insta::assert_snapshot!($name, $text));

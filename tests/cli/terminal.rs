@@ -2,13 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(feature = "cli")]
 
-mod patience;
-
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use patience::limit;
+use crate::patience::limit;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mock-data-gen");

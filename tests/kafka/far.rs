@@ -1,9 +1,6 @@
 //! Clusters that are far away, or large: a real Apache Kafka behind a proxy that delays each byte, and thousands of partitions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
@@ -11,8 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::patience::limit;
-use support::{OwnBroker, run, stderr, topic_flags};
+use crate::patience::limit;
+use crate::support::{OwnBroker, run, stderr, topic_flags};
 
 /// A broker whose clients are sent to a port where each byte is delayed, as if by a long way.
 struct FarBroker {

@@ -4,14 +4,13 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod patience;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::kafka::Cluster;
@@ -19,7 +18,6 @@ use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::source::Source;
 use mock_data_gen::source::topics::Topics;
-use patience::limit;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;

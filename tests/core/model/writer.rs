@@ -11,8 +11,8 @@ use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::sink::kafka::Deliveries;
 use mock_data_gen::sink::{Sink, SinkError};
 
-use crate::SETTLE_MS;
-use crate::world::{At, Late, Script, Stored, World};
+use super::SETTLE_MS;
+use super::world::{At, Late, Script, Stored, World};
 
 /// A held request to commit comes at most so much later: in the middle of what a writer that was not replaced would do next.
 const HELD_MS_MAX: u64 = 400;

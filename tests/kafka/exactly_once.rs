@@ -5,22 +5,19 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "kafka/support.rs"]
-mod support;
-
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::patience::limit;
+use crate::support::{
+    Log, OwnBroker, bootstrap, create_topic, delete_before, delete_group, expected, layout, read_by_kcat_at, run,
+    stderr, topic_flags, wait_for_records_at,
+};
 use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::Window;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use support::patience::limit;
-use support::{
-    Log, OwnBroker, bootstrap, create_topic, delete_before, delete_group, expected, layout, read_by_kcat_at, run,
-    stderr, topic_flags, wait_for_records_at,
-};
 
 /// Topics of its own on some broker, and a window of 6 s in its own rhythm: some transactions, and each partition in most of them.
 struct Case {
@@ -92,7 +89,7 @@ impl Case {
     fn assert_whole(&self) {
         for (stage, whole) in Stage::ALL.into_iter().zip(expected(&self.spec, &self.layout, Window::auctions(0, COUNT)))
         {
-            support::assert_log(self.topic(stage), "kcat", &self.seen(stage), &whole);
+            crate::support::assert_log(self.topic(stage), "kcat", &self.seen(stage), &whole);
         }
         let verified = run(&mut self.command(&["verify"]));
         assert!(verified.status.success(), "{}{}", String::from_utf8_lossy(&verified.stdout), stderr(&verified));

@@ -18,9 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a failing schedule is told")]
 
-#[path = "model/world.rs"]
 mod world;
-#[path = "model/writer.rs"]
 mod writer;
 
 use std::cell::RefCell;
@@ -37,8 +35,8 @@ use mock_data_gen::player::play::{self, PlayOptions};
 use mock_data_gen::resume::{Mismatch, ResumeError, ResumePoint, ResumeRequest, Start, find_end};
 use mock_data_gen::sink::SinkError;
 
-use crate::world::{At, Script, ScriptedLog, Stored, World};
-use crate::writer::Writer;
+use self::world::{At, Script, ScriptedLog, Stored, World};
+use self::writer::Writer;
 
 const SCHEDULES: u64 = 10_000;
 /// What the scripted log asks for, and what late requests take at most, in milliseconds.

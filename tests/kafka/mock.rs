@@ -1,15 +1,14 @@
 //! The Kafka sink against librdkafka's mock cluster, which can be told to fail: hermetic, in this process.
 //!
 //! The mock knows repeated batches of transactional producers only. An idempotent one whose connection breaks under way stores
-//! a batch twice there, as it never does in Kafka, so brokers that go and come back are tested on a real one (`kafka_live.rs`).
+//! a batch twice there, as it never does in Kafka, so brokers that go and come back are tested on a real one (`kafka/live.rs`).
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod patience;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::patience::limit;
 use mock_data_gen::generator::digest::Digest;
 use mock_data_gen::generator::fingerprint::Fingerprints;
 use mock_data_gen::generator::record::Record;
@@ -26,7 +25,6 @@ use mock_data_gen::sink::kafka::Kafka;
 use mock_data_gen::sink::{Sink, SinkError};
 use mock_data_gen::source::Source;
 use mock_data_gen::source::topics::Topics;
-use patience::limit;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
