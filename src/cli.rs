@@ -7,21 +7,16 @@ mod check;
 mod config_file;
 mod configuration;
 mod documents;
-mod ending;
 mod failure;
 mod health;
 #[cfg(any(test, fuzzing))]
 pub mod judge;
 mod listen;
 mod misspelt;
+mod observer;
 mod options;
 mod origin;
-mod partitions;
-mod play;
-mod read_back;
-mod recreate;
 mod reports;
-mod resume;
 mod run;
 mod schema;
 mod show;
@@ -33,7 +28,6 @@ mod window;
 mod written_with;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -233,13 +227,4 @@ fn parse(arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
     let command = if asks_for_help(arguments) { command() } else { without_variables(command()) };
     let matches = command.try_get_matches_from(arguments)?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
-}
-
-/// Prints data.
-fn to_stdout(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => SinkError::ReaderGone.into(),
-        _ => SinkError::Stdout(error).into(),
-    })
 }

@@ -6,19 +6,19 @@ use std::str::FromStr;
 use clap::{Args, Command};
 use serde::Serialize;
 
+use super::observer::AuctionsBar;
 use super::options::{LayoutArgs, StreamArgs};
 use super::reports::{ReportArgs, StandardOutput};
-use super::terminal::{self, TerminalArgs, auctions_bar};
+use super::terminal::{self, TerminalArgs, to_stderr};
 use super::window::WindowArgs;
-use super::{Failure, signals, to_stderr};
+use super::{Failure, signals};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
 use crate::files::Manifest;
 use crate::generator::spec::{Span, SpanError};
 use crate::generator::stream::{Assignment, Stream, Window};
 use crate::log::count::grouped;
 use crate::log::heading::Heading;
-use crate::log::shutdown::Shutdown;
-use crate::metrics::Metrics;
+use crate::player::Bar;
 
 /// Options of `answer-key`.
 #[derive(Debug, Args)]
@@ -106,11 +106,22 @@ pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
     let stop = signals::listen()?;
     let reports = &args.options.reports;
     reports.prepare()?;
-    let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false, metrics: None };
     let heading = Heading::new(stream.auctions(), &Assignment::from(window));
     terminal::heading(&heading);
-    let tables = key.write(&stream, window, args.terminal, &stop)?;
-    reports.give(&KeyReport { heading, folder: &args.options.out, tables }, StandardOutput::IsFree)
+    let folder = &args.options.out;
+    let mut bar = args.terminal.shows_progress().then(|| AuctionsBar::new(window));
+    let progress = |ordinal| {
+        if let Some(bar) = &mut bar {
+            bar.at(ordinal);
+        }
+    };
+    let tables = write(&stream, window, settings, folder, false, &stop, progress);
+    drop(bar);
+    let tables = tables?;
+    if args.terminal.is_for_people() {
+        to_stderr(&shown(&tables, folder));
+    }
+    Ok(reports.give(&KeyReport { heading, folder, tables }, StandardOutput::IsFree)?)
 }
 
 /// What programs are told of a key.
@@ -156,48 +167,8 @@ impl AnswerKeyOptions {
     }
 }
 
-/// Where a key goes, and which.
-#[derive(Debug)]
-pub(super) struct KeyFolder<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) settings: Settings,
-    pub(super) are_offsets: bool,
-    /// Of the run that it belongs to, which is alive as long as rows are made.
-    pub(super) metrics: Option<&'a Metrics>,
-}
-
-impl KeyFolder<'_> {
-    /// Writes a window's key, with a bar, and says what it holds.
-    pub(super) fn write(
-        &self,
-        stream: &Stream,
-        window: Window,
-        terminal: TerminalArgs,
-        stop: &Shutdown,
-    ) -> Result<Vec<TableCount>, Failure> {
-        let bar = terminal.shows_progress().then(|| auctions_bar(window));
-        let progress = |ordinal: u64| {
-            if let Some(metrics) = self.metrics {
-                metrics.tick();
-            }
-            if let Some(bar) = &bar {
-                bar.set_position(ordinal - window.start());
-            }
-        };
-        let tables = write(stream, window, self.settings, self.folder, self.are_offsets, stop, progress);
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
-        let tables = tables?;
-        if terminal.is_for_people() {
-            to_stderr(&shown(&tables, self.folder));
-        }
-        Ok(tables)
-    }
-}
-
 /// The tables for people.
-fn shown(tables: &[TableCount], folder: &Path) -> String {
+pub(super) fn shown(tables: &[TableCount], folder: &Path) -> String {
     let width = tables.iter().map(|table| table.name.len()).max().unwrap_or(0);
     let row = |table: &TableCount| format!("{:width$}  {:>11}\n", table.name, grouped(table.rows));
     let rows: String = tables.iter().map(row).collect();

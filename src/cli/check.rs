@@ -11,19 +11,21 @@ use clap::ArgMatches;
 use serde::Serialize;
 
 use self::effective::effective;
-use self::outlook::Outlook;
+use self::outlook::{Outlook, count_records, outlook};
 use super::configuration::Configuration;
-use super::partitions::uneven_topics;
+use super::observer::RunObserver;
 use super::reports::StandardOutput;
-use super::run::{Resolved, Resume, RunArgs};
-use super::{Failure, command, signals, to_stderr, to_stdout};
+use super::run::{Resume, RunArgs, require_room};
+use super::terminal::{to_stderr, to_stdout};
+use super::{Failure, command, signals};
 use crate::generator::spec::delays::emit_lag_ms_max;
 use crate::generator::spec::{Partitions, Rate, Stage};
 use crate::generator::stream::{Position, Stream};
-use crate::kafka::{Cluster, Property, Target};
+use crate::kafka::{Cluster, Property};
 use crate::log::count::{counted, grouped};
 use crate::log::heading::Heading;
 use crate::metrics::Metrics;
+use crate::player::{KafkaRun, RunPlan, Session, uneven_topics};
 
 /// What is shown in place of a secret.
 const MASK: &str = "***";
@@ -81,11 +83,11 @@ struct TopicFinding {
 
 /// Says what a run would do.
 pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &ArgMatches) -> Result<(), Failure> {
-    let resolved = args.resolve()?;
-    args.options.require_room(&resolved)?;
-    let mut findings = Findings::new(&resolved, options(args, &resolved, configuration, matches));
+    let plan = args.resolve()?;
+    require_room(&plan)?;
+    let mut findings = Findings::new(&plan, options(args, &plan, configuration, matches));
     // What does not depend on brokers is said without them, too.
-    let looked = if args.options.is_kafka() { findings.look_at_brokers(args, &resolved) } else { Ok(None) };
+    let looked = findings.look_at_brokers(args, &plan);
     if looked.as_ref().is_err_and(|failure| !failure.is_silence()) {
         return looked.map(drop);
     }
@@ -101,12 +103,7 @@ pub(super) fn check(args: &RunArgs, configuration: &Configuration, matches: &Arg
 }
 
 /// Each option with its value and origin, in the order of the help; then librdkafka's properties.
-fn options(
-    args: &RunArgs,
-    resolved: &Resolved,
-    configuration: &Configuration,
-    matches: &ArgMatches,
-) -> Vec<OptionValue> {
+fn options(args: &RunArgs, plan: &RunPlan, configuration: &Configuration, matches: &ArgMatches) -> Vec<OptionValue> {
     let command = command();
     let Some((command, matches)) =
         matches.subcommand().and_then(|(name, matches)| Some((command.find_subcommand(name)?, matches)))
@@ -121,14 +118,14 @@ fn options(
     let options = command.get_arguments().filter_map(|arg| {
         let long = arg.get_long().filter(|long| *long != "help" && *long != "config")?;
         let origin = configuration.origin(long).to_string();
-        let value = value(arg).or_else(|| effective(long, args, resolved).map(str::to_owned));
+        let value = value(arg).or_else(|| effective(long, args, plan).map(str::to_owned));
         Some(OptionValue { option: format!("--{long}"), value, origin })
     });
     // Of a property that is given several times, the last counts.
     let is_last = |(at, property): &(usize, &Property)| {
-        resolved.properties[at + 1..].iter().all(|later| later.key() != property.key())
+        plan.properties[at + 1..].iter().all(|later| later.key() != property.key())
     };
-    let properties = resolved.properties.iter().enumerate().filter(is_last);
+    let properties = plan.properties.iter().enumerate().filter(is_last);
     let properties = properties.map(|(_, property)| OptionValue {
         option: format!("-X {}", property.key()),
         value: Some(property.shown().unwrap_or(MASK).to_owned()),
@@ -138,11 +135,11 @@ fn options(
 }
 
 impl Findings {
-    fn new(resolved: &Resolved, options: Vec<OptionValue>) -> Self {
-        let stream = &resolved.stream;
+    fn new(plan: &RunPlan, options: Vec<OptionValue>) -> Self {
+        let stream = &plan.stream;
         Self {
             options,
-            heading: Heading::new(stream.auctions(), &resolved.window.into()),
+            heading: Heading::new(stream.auctions(), &plan.window.into()),
             lag_ms_max: stream.auctions().spec().lag_ms_max(),
             pending: Pending::of(stream),
             users: Deviation::of(stream),
@@ -154,28 +151,24 @@ impl Findings {
     }
 
     /// Looks at the topics, and leaves them as they are. What a run would refuse them for, if it would.
-    fn look_at_brokers(&mut self, args: &RunArgs, resolved: &Resolved) -> Result<Option<Failure>, Failure> {
+    fn look_at_brokers(&mut self, args: &RunArgs, plan: &RunPlan) -> Result<Option<Failure>, Failure> {
+        let Some(kafka) = plan.kafka() else { return Ok(None) };
         let stop = signals::listen()?;
-        let Resolved { stream, properties, .. } = resolved;
+        let stream = &plan.stream;
         let metrics = Arc::new(Metrics::new(stream.layout()));
-        let player = resolved.player(args, &stop, &metrics);
-        let states = Cluster::look(&Target {
-            brokers: &args.options.kafka.bootstrap_servers,
-            properties,
-            transfer: player.transfer(),
-            layout: stream.layout(),
-            topics: player.topic_settings(stream, player.existing()),
-            stop: &stop,
-        })?;
+        let observer = RunObserver { options: &args.options, terminal: args.terminal, plan };
+        let session = Session { plan, stop: &stop, metrics: &metrics, observer: &observer };
+        let run = KafkaRun { session: &session, plan: kafka };
+        let states = Cluster::look(&run.target(stream))?;
         let planned = stream.layout().topics().each_ref().map(|topic| topic.partitions);
         let counts = [0, 1, 2, 3].map(|index: usize| states[index].partitions.unwrap_or(planned[index]));
         self.warnings.extend(uneven_topics(stream.auctions().spec(), &stream.layout().with_partitions(counts)));
-        let (outlook, refusal) = match player.outlook(stream, &states) {
+        let (outlook, refusal) = match outlook(&run, &states) {
             Ok(outlook) => (outlook, None),
             Err(failure) if failure.is_stop() || failure.is_silence() => return Err(failure),
             Err(failure) => (Outlook::refusal(&failure), Some(failure)),
         };
-        let records = player.count_records(stream, &states, outlook.counts_records())?;
+        let records = count_records(&run, &states, outlook.counts_records())?;
         let recreates = args.options.resume == Some(Resume::Recreate);
         for (state, (records, is_exact)) in states.iter().zip(records) {
             if recreates && state.partitions.is_some() {

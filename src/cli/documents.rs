@@ -3,7 +3,8 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Failure, command, to_stdout};
+use super::terminal::to_stdout;
+use super::{Failure, command};
 use crate::sink::SinkError;
 
 /// Options of `completions`.
@@ -17,7 +18,7 @@ pub(super) struct CompletionsArgs {
 pub(super) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "mock-data-gen", &mut script);
-    to_stdout(&String::from_utf8_lossy(&script))
+    Ok(to_stdout(&String::from_utf8_lossy(&script))?)
 }
 
 /// Options of `man`.
@@ -41,5 +42,5 @@ pub(super) fn man(args: &ManArgs) -> Result<(), Failure> {
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(described.clone()).render(&mut page).map_err(SinkError::Stdout)?;
-    to_stdout(&String::from_utf8_lossy(&page))
+    Ok(to_stdout(&String::from_utf8_lossy(&page))?)
 }

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::configuration::ConfigurationError;
-use super::resume;
 use crate::files::{FilesError, ReadError};
-use crate::generator::stream::WindowError;
+use crate::generator::stream::{Shard, WindowError};
+use crate::generator::timestamp::Timestamp;
 use crate::kafka::KafkaError;
+use crate::player::{Gap, ReportError, RunError};
 use crate::resume::ResumeError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
@@ -41,8 +43,8 @@ pub(super) enum Failure {
         .0.to_string().lines().next().unwrap_or_default()
     )]
     Intruded(#[source] ResumeError),
-    #[error("{0}")]
-    Hole(resume::Hole),
+    #[error("{}", gap(.0))]
+    Gap(Gap),
     #[error(transparent)]
     Source(SourceError),
     #[error("{0}")]
@@ -89,6 +91,25 @@ fn with_explanation(error: &ResumeError, explanation: &str) -> String {
     format!("{what}\n{explanation}\n{ways_out}").trim_end().to_owned()
 }
 
+/// A gap that is too large, and what to do about it.
+fn gap(gap: &Gap) -> String {
+    let span = |ms: i64| humantime::format_duration(Duration::from_secs(ms.unsigned_abs() / 1_000));
+    let (hole, limit) = (span(gap.now_ms - gap.from_ms), span(gap.limit_ms));
+    format!(
+        "the topics end {hole} ago, at {}: the hole is larger than --catch-up {limit}\n\
+         nothing was written. To fill it at full speed give a larger --catch-up; to begin anew name other topics (--topic-bid-requests …) \
+         or delete these",
+        Timestamp(gap.from_ms)
+    )
+}
+
+/// A shard that owns nothing.
+fn no_partition(shard: Shard, most: u32) -> Failure {
+    Failure::Usage(format!(
+        "--shard {shard} owns no partition: no topic has more than {most}, so {most} workers are the most that have work"
+    ))
+}
+
 /// Where something is wrong, as far as that is known.
 #[derive(Debug, Default)]
 pub(super) struct Place {
@@ -106,6 +127,34 @@ impl From<FilesError> for Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         Self::Source(error.into())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Sink(error) => Self::Sink(error),
+            RunError::Kafka(error) => Self::Kafka(error),
+            RunError::Resume(error) => Self::Resume(error),
+            RunError::Explained { error, explanation } => Self::Explained { error, explanation },
+            RunError::Intruded(error) => Self::Intruded(error),
+            RunError::Gap(gap) => Self::Gap(gap),
+            RunError::Source(error) => error.into(),
+            RunError::NoPartition { shard, most } => no_partition(shard, most),
+            RunError::EmbeddedPort { port, source } => Self::EmbeddedPort { port, source },
+            RunError::ReadBack => Self::ReadBack,
+            RunError::Report(error) => error.into(),
+            RunError::Incomplete => Self::Stopped,
+        }
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::File { path, source } => Self::ReportFile { path, source },
+            ReportError::Output(error) => Self::Sink(error),
+        }
     }
 }
 
@@ -189,7 +238,7 @@ impl Failure {
             | Self::Resume(ResumeError::Stopped) => 5,
             Self::Sink(_)
             | Self::Resume(_)
-            | Self::Hole(_)
+            | Self::Gap(_)
             | Self::Source(_)
             | Self::Empty(_)
             | Self::Explained { .. }

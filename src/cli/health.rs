@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Failure;
 use super::listen::ListenAddress;
-use super::{Failure, to_stdout};
+use super::terminal::to_stdout;
 
 /// How long to wait for a connection, and for each piece of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -69,7 +70,7 @@ pub(super) fn health(args: &HealthArgs) -> Result<(), Failure> {
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim_end());
     let mut status_line = answer.lines().next().unwrap_or_default().split(' ');
     match (status_line.next(), status_line.next()) {
-        (Some("HTTP/1.1" | "HTTP/1.0"), Some("200")) => to_stdout(&format!("{body}\n")),
+        (Some("HTTP/1.1" | "HTTP/1.0"), Some("200")) => Ok(to_stdout(&format!("{body}\n"))?),
         (Some("HTTP/1.1" | "HTTP/1.0"), Some(status)) => Err(unhealthy(format!("{status} {body}"))),
         _ => Err(unhealthy("no answer that HTTP knows".to_owned())),
     }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, terminal, to_stdout};
+use super::terminal::{self, to_stdout};
+use crate::player::ReportError;
 use crate::sink::SinkError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,19 +52,19 @@ impl ReportArgs {
     }
 
     /// Makes sure that the file can be written: hours may lie between, and an earlier report must not be taken for this one.
-    pub(super) fn prepare(&self) -> Result<(), Failure> {
+    pub(super) fn prepare(&self) -> Result<(), ReportError> {
         self.write("")
     }
 
     /// Gives a report to programs that asked for one.
-    pub(super) fn give(&self, report: &impl Serialize, output: StandardOutput) -> Result<(), Failure> {
+    pub(super) fn give(&self, report: &impl Serialize, output: StandardOutput) -> Result<(), ReportError> {
         if self.report_file.is_none() && self.is_text() {
             return Ok(());
         }
         let line = line_of(report)?;
         match (&self.report_file, output) {
             (Some(_), _) => self.write(&line),
-            (None, StandardOutput::IsFree) => to_stdout(&line),
+            (None, StandardOutput::IsFree) => Ok(to_stdout(&line)?),
             (None, StandardOutput::CarriesData) => {
                 terminal::write(&line);
                 Ok(())
@@ -71,14 +72,14 @@ impl ReportArgs {
         }
     }
 
-    fn write(&self, text: &str) -> Result<(), Failure> {
+    fn write(&self, text: &str) -> Result<(), ReportError> {
         let Some(path) = &self.report_file else { return Ok(()) };
-        fs::write(path, text).map_err(|source| Failure::ReportFile { path: path.clone(), source })
+        fs::write(path, text).map_err(|source| ReportError::File { path: path.clone(), source })
     }
 }
 
 /// A report as a line of JSON.
-pub(super) fn line_of(report: &impl Serialize) -> Result<String, Failure> {
+pub(super) fn line_of(report: &impl Serialize) -> Result<String, ReportError> {
     let line = serde_json::to_string(report).map_err(|error| SinkError::Stdout(error.into()))?;
     Ok(format!("{line}\n"))
 }

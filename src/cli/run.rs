@@ -1,7 +1,6 @@
 //! `run`: play a window into a sink.
 
 mod contradictions;
-mod folder;
 mod resolved;
 
 use std::fs;
@@ -11,23 +10,24 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-pub(super) use self::resolved::Resolved;
+pub(super) use self::contradictions::require_room;
 use super::again::Written;
 use super::listen::{ListenAddress, listen};
+use super::observer::RunObserver;
 use super::options::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs, whole};
 use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::TerminalArgs;
+use super::terminal::to_stderr;
 use super::window::WindowArgs;
-use super::{Failure, signals, to_stderr};
+use super::{Failure, signals};
 use crate::files::FilesError;
 use crate::generator::spec::Span;
 use crate::generator::stream::{Shard, WindowEnd};
 use crate::kafka::Property;
 use crate::metrics::Metrics;
-use crate::pace::{Pace, Speed};
+use crate::player::pace::{Pace, Speed};
+use crate::player::{self, EmbeddedPlan, FilesPlan, KafkaPlan, ResumeMode, RunError, Session, SinkPlan};
 use crate::sink::SinkError;
-use crate::sink::null::Null;
-use crate::sink::stdout::Stdout;
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;
@@ -141,13 +141,33 @@ pub(super) enum Resume {
     Never,
 }
 
+impl From<Delivery> for player::Delivery {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Idempotent => Self::Idempotent,
+            Delivery::ExactlyOnce => Self::ExactlyOnce,
+        }
+    }
+}
+
+impl From<Resume> for ResumeMode {
+    fn from(resume: Resume) -> Self {
+        match resume {
+            Resume::Auto => Self::Auto,
+            Resume::Require => Self::Require,
+            Resume::Recreate => Self::Recreate,
+            Resume::Never => Self::Never,
+        }
+    }
+}
+
 /// Plays a window.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let options = &args.options;
-    let resolved = args.resolve()?;
+    let plan = args.resolve()?;
     options.reports.prepare()?;
     let stop = signals::listen()?;
-    let metrics = Arc::new(Metrics::new(resolved.stream.layout()));
+    let metrics = Arc::new(Metrics::new(plan.stream.layout()));
     if let Some(address) = options.listen {
         listen(address, &metrics)?;
     }
@@ -155,26 +175,50 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         // It is written last, and hours may lie between.
         fs::create_dir_all(folder).map_err(|source| FilesError::File { path: folder.clone(), source })?;
     }
-    let player = resolved.player(args, &stop, &metrics);
-    let stream = &resolved.stream;
-    match options.sink {
-        SinkKind::Stdout => player.play(stream, &mut Stdout::new(stream.layout())).inspect_err(|failure| {
+    let observer = RunObserver { options, terminal: args.terminal, plan: &plan };
+    let played = player::run(&Session { plan: &plan, stop: &stop, metrics: &metrics, observer: &observer });
+    played
+        .map_err(|error| match (error, options.way_on()) {
+            (RunError::Incomplete, Some(way_on)) => Failure::Unfinished(way_on),
+            (error, _) => error.into(),
+        })
+        .inspect_err(|failure| {
             // `| head` has what it wanted, but a reader that broke must not look like the end.
-            if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
+            if options.is_stdout() && matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
                 to_stderr("the reader of standard output has gone: the run ends there\n");
             }
-        }),
-        SinkKind::Null => player.play(stream, &mut Null),
-        SinkKind::Files => player.play_files(stream),
-        SinkKind::Kafka if options.is_embedded() => player.play_embedded(stream),
-        SinkKind::Kafka => player.play_kafka(stream),
-    }
+            // Other messages say that the same command goes on; it would delete what is there now.
+            if options.resume == Some(Resume::Recreate) && failure.exit_code() != 2 {
+                tracing::warn!(
+                    target: "mock_data_gen::cli::recreate",
+                    "to go on, give the same command without --resume recreate: with it the topics are deleted again"
+                );
+            }
+        })
 }
 
 impl RunOptions {
-    /// Whether anybody can look at the records afterwards.
-    pub(super) fn is_kept(&self) -> bool {
-        self.sink != SinkKind::Null
+    /// Where records go, as a plan has it.
+    fn sink_plan(&self) -> Result<SinkPlan, Failure> {
+        Ok(match self.sink {
+            SinkKind::Stdout => SinkPlan::Stdout,
+            SinkKind::Null => SinkPlan::Null,
+            SinkKind::Files => SinkPlan::Files(FilesPlan {
+                folder: self.folder()?.to_owned(),
+                envelope: self.envelope,
+                overwrite: self.overwrite,
+            }),
+            SinkKind::Kafka if self.is_embedded() => {
+                SinkPlan::Embedded(EmbeddedPlan { port: self.embedded_port, hold: self.hold })
+            }
+            SinkKind::Kafka => SinkPlan::Kafka(KafkaPlan {
+                brokers: self.kafka.bootstrap_servers.clone(),
+                replication_factor: self.replication_factor,
+                delivery: self.delivery.map_or(player::Delivery::Idempotent, Into::into),
+                resume: self.resume.map_or(ResumeMode::Auto, Into::into),
+                catch_up: self.catch_up,
+            }),
+        })
     }
 
     /// Whether records go to a Kafka that is not ours.

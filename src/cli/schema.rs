@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use schemars::{Schema, schema_for};
 
 use self::ddl::SchemaFormat;
-use super::{Failure, to_stdout};
+use super::Failure;
+use super::terminal::to_stdout;
 use crate::generator::openrtb::{BidRequest, BidResponse, Click, Impression};
 use crate::generator::spec::{Layout, Stage};
 
@@ -41,8 +42,8 @@ pub(super) fn schema(args: &SchemaArgs) -> Result<(), Failure> {
         Event::Click => (Stage::Click, schema_for!(Click)),
     };
     if args.format == SchemaFormat::JsonSchema {
-        return to_stdout(&format!("{:#}\n", schema.as_value()));
+        return Ok(to_stdout(&format!("{:#}\n", schema.as_value()))?);
     }
     let layout = Layout::default();
-    to_stdout(&args.format.ddl(schema.as_value(), layout.topic(stage).name.as_str()))
+    Ok(to_stdout(&args.format.ddl(schema.as_value(), layout.topic(stage).name.as_str()))?)
 }

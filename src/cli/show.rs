@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::search::{SearchArgs, Which};
+use super::Failure;
 use super::options::{LayoutArgs, StreamArgs};
 use super::reports::{ReportArgs, StandardOutput};
-use super::{Failure, to_stdout};
+use super::terminal::to_stdout;
 use crate::generator::auction::{Auction, CopyKind};
 use crate::generator::codec::SerdeEncoder;
 use crate::generator::digest::Digest;
@@ -49,7 +50,7 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), Failure> {
     }
     args.reports.prepare()?;
     args.reports.give(&Shown::new(&stream, ordinal)?, StandardOutput::IsFree)?;
-    if args.reports.is_text() { to_stdout(&funnel(&stream, ordinal)) } else { Ok(()) }
+    if args.reports.is_text() { Ok(to_stdout(&funnel(&stream, ordinal))?) } else { Ok(()) }
 }
 
 /// An auction for programs.

@@ -15,7 +15,7 @@ use crate::generator::stream::Window;
 use crate::generator::timestamp::Timestamp;
 use crate::log::count::grouped;
 use crate::metrics::{Metrics, Snapshot, State};
-use crate::pace::Pace;
+use crate::player::pace::Pace;
 
 /// It is drawn this often.
 const TICK: Duration = Duration::from_millis(200);

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::format;
 use super::failure::Place;
 use crate::generator::stream::Window;
 use crate::log::heading::Heading;
+use crate::sink::SinkError;
 
 /// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
 const TARGET: &str = "run";
@@ -155,6 +156,15 @@ pub(super) fn heading(heading: &Heading) {
         "{}",
         if fields.get("resumed").is_none() { "begins" } else if text("/resumed/from").is_some() { "resumes" } else { "nothing to do" }
     );
+}
+
+/// Prints data.
+pub(super) fn to_stdout(text: &str) -> Result<(), SinkError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => SinkError::ReaderGone,
+        _ => SinkError::Stdout(error),
+    })
 }
 
 /// Says why the program ends, with which code, and where that was.

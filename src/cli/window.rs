@@ -9,7 +9,7 @@ use crate::generator::auction::Auctions;
 use crate::generator::spec::{Span, SpanError, parse_scaled};
 use crate::generator::stream::{Window, WindowEnd};
 use crate::generator::timestamp::{LIMIT_MS, TimeError, parse_time_ms};
-use crate::pace::{Pace, wall_clock_us};
+use crate::player::pace::{Pace, wall_clock_us};
 
 /// A window, as asked for.
 #[derive(Debug, Args)]

@@ -17,14 +17,12 @@ const ROOMS: &[&str] = &[
     "log",
     "files",
     "kafka",
-    "pace",
     "sink",
     "source",
     "resume",
-    "run",
-    "report",
     "verify",
     "answer_key",
+    "player",
     "cli",
 ];
 /// The room that is pure: no I/O, no wall clock, no floats, no threads.

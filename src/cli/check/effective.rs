@@ -1,21 +1,20 @@
 //! What options that were not given come to, where that depends on others.
 
-use super::super::run::{Resolved, RunArgs};
+use super::super::run::RunArgs;
 use crate::generator::stream::WindowEnd;
-use crate::pace::Pace;
+use crate::player::RunPlan;
+use crate::player::pace::Pace;
 
 /// The value of an option that was not given; `None` where it has none.
-pub(super) fn effective(option: &str, args: &RunArgs, resolved: &Resolved) -> Option<&'static str> {
-    let now = resolved.now_until.is_some();
+pub(super) fn effective(option: &str, args: &RunArgs, plan: &RunPlan) -> Option<&'static str> {
+    let now = plan.now_until.is_some();
     let is_kafka = args.options.is_kafka();
-    let live = resolved.pace == Pace::Live;
+    let live = plan.pace == Pace::Live;
     match option {
         "from" => Some(if now { "now" } else { "epoch" }),
-        "count" if resolved.chosen == Some("10,000 auctions") => Some("10000"),
-        "duration" if resolved.chosen == Some("one hour of virtual time") => Some("1h"),
-        "duration"
-            if resolved.window.end().is_none() && matches!(resolved.now_until, None | Some(WindowEnd::Never)) =>
-        {
+        "count" if plan.chosen == Some("10,000 auctions") => Some("10000"),
+        "duration" if plan.chosen == Some("one hour of virtual time") => Some("1h"),
+        "duration" if plan.window.end().is_none() && matches!(plan.now_until, None | Some(WindowEnd::Never)) => {
             Some("no end")
         }
         "speed" if live => Some("real time"),

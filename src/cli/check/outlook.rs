@@ -6,10 +6,6 @@ use std::fmt;
 use serde::Serialize;
 
 use super::super::Failure;
-use super::super::partitions::require_partitions;
-use super::super::play::Player;
-use super::super::resume::Course;
-use super::super::run::Resume;
 use crate::generator::spec::TopicName;
 use crate::generator::stream::Stream;
 use crate::generator::timestamp::Timestamp;
@@ -17,6 +13,7 @@ use crate::kafka::{Cluster, KafkaError, TopicState};
 use crate::log::count::grouped;
 use crate::log::heading::Resumed;
 use crate::log::record::LogRecord;
+use crate::player::{Course, KafkaRun, ResumeMode, RunError, require_partitions};
 use crate::resume::{Log, ResumeError, TopicLog};
 use crate::source::Source;
 use crate::source::topics::Topics;
@@ -85,87 +82,87 @@ impl fmt::Display for Outlook {
     }
 }
 
-impl Player<'_> {
-    /// What a run would do with topics in these states.
-    pub(super) fn outlook(&self, stream: &Stream, states: &[TopicState; 4]) -> Result<Outlook, Failure> {
-        let held = states.iter().find(|state| state.end_offsets > 0);
-        if self.options.resume == Some(Resume::Never) {
-            return Ok(if held.is_some() { Outlook::Append } else { Outlook::Begin });
-        }
-        if self.options.resume == Some(Resume::Recreate) {
-            return Ok(if states.iter().any(|state| state.partitions.is_some()) {
-                Outlook::Recreate
-            } else {
-                Outlook::Begin
-            });
-        }
-        if let Some(missing) = states.iter().find(|state| state.partitions.is_none()) {
-            return match held {
-                Some(held) => {
-                    let (missing, held) = (missing.topic.clone(), held.topic.clone());
-                    Err(KafkaError::Deleted { missing, held }.into())
-                }
-                None if self.options.resume == Some(Resume::Require) => Err(ResumeError::NothingHeld.into()),
-                None => Ok(Outlook::Begin),
-            };
-        }
-        let brokers = &self.options.kafka.bootstrap_servers;
-        let cluster = Cluster::connect(brokers, self.properties, stream.layout(), self.stop)?;
-        require_partitions(self.shard, cluster.layout())?;
-        let stream = Stream::new(stream.auctions().spec(), cluster.layout());
-        let mut log = self.log(&stream, &cluster)?;
-        if let Some(waits) = self.open_transaction(&stream, &mut log)? {
-            return Ok(waits);
-        }
-        match self.course(&stream, self.start(&stream), &cluster, &mut log) {
-            Ok((Course::Play(beginning), _)) => Ok(beginning.resumed.map_or(Outlook::Begin, Outlook::Resume)),
-            Ok((Course::Nothing(_, resumed), _)) => Ok(Outlook::Nothing(resumed)),
-            Err(Failure::Resume(ResumeError::Unsettled { topic, partition, .. })) if self.options.is_exactly_once() => {
-                Ok(Outlook::Fence { topic, partition })
-            }
-            Err(failure) => Err(failure),
-        }
+/// What a run would do with topics in these states.
+pub(super) fn outlook(run: &KafkaRun<'_>, states: &[TopicState; 4]) -> Result<Outlook, Failure> {
+    let held = states.iter().find(|state| state.end_offsets > 0);
+    if run.plan.resume == ResumeMode::Never {
+        return Ok(if held.is_some() { Outlook::Append } else { Outlook::Begin });
     }
+    if run.plan.resume == ResumeMode::Recreate {
+        return Ok(if states.iter().any(|state| state.partitions.is_some()) {
+            Outlook::Recreate
+        } else {
+            Outlook::Begin
+        });
+    }
+    if let Some(missing) = states.iter().find(|state| state.partitions.is_none()) {
+        return match held {
+            Some(held) => {
+                let (missing, held) = (missing.topic.clone(), held.topic.clone());
+                Err(KafkaError::Deleted { missing, held }.into())
+            }
+            None if run.plan.resume == ResumeMode::Require => Err(ResumeError::NothingHeld.into()),
+            None => Ok(Outlook::Begin),
+        };
+    }
+    let plan = run.session.plan;
+    let stop = run.session.stop;
+    let cluster = Cluster::connect(&run.plan.brokers, &plan.properties, plan.stream.layout(), stop)?;
+    require_partitions(plan.shard, cluster.layout())?;
+    let stream = Stream::new(plan.stream.auctions().spec(), cluster.layout());
+    let mut log = run.log(&stream, &cluster)?;
+    if let Some(waits) = open_transaction(run, &stream, &mut log)? {
+        return Ok(waits);
+    }
+    match run.course(&stream, run.start(&stream), &cluster, &mut log) {
+        Ok((Course::Play(beginning), _)) => Ok(beginning.resumed.map_or(Outlook::Begin, Outlook::Resume)),
+        Ok((Course::Nothing(_, resumed), _)) => Ok(Outlook::Nothing(resumed)),
+        Err(RunError::Resume(ResumeError::Unsettled { topic, partition, .. })) if run.plan.is_exactly_once() => {
+            Ok(Outlook::Fence { topic, partition })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
 
-    /// The records of each topic, and whether that is exact: between the first and the last one of a partition ends of transactions
-    /// may take offsets too, so it holds at most so many, unless the log is known to have none.
-    pub(super) fn count_records(
-        &self,
-        stream: &Stream,
-        states: &[TopicState; 4],
-        is_gapless: bool,
-    ) -> Result<[(u64, bool); 4], Failure> {
-        if states.iter().any(|state| state.partitions.is_none()) {
-            return Ok(states.each_ref().map(|state| (state.offsets, state.offsets == 0)));
-        }
-        let brokers = &self.options.kafka.bootstrap_servers;
-        let cluster = Cluster::connect(brokers, self.properties, stream.layout(), self.stop)?;
-        let mut topics = Topics::open(&cluster, self.stop)?;
-        let lasts = topics.tails(1)?;
-        let mut counts = [0; 4];
-        let mut first = LogRecord::default();
-        for (log, last) in lasts.iter().enumerate() {
-            let stage = topics.logs()[log].stage;
-            if let Some(last) = last.last()
-                && topics.next(log, &mut first)?
-            {
-                counts[stage.index()] += (last.offset + 1 - first.offset).unsigned_abs();
-            }
-        }
-        let is_exact = |index: usize| counts[index] == 0 || (is_gapless && counts[index] == states[index].offsets);
-        Ok([0, 1, 2, 3].map(|index| (counts[index], is_exact(index))))
+/// The records of each topic, and whether that is exact: between the first and the last one of a partition ends of transactions
+/// may take offsets too, so it holds at most so many, unless the log is known to have none.
+pub(super) fn count_records(
+    run: &KafkaRun<'_>,
+    states: &[TopicState; 4],
+    is_gapless: bool,
+) -> Result<[(u64, bool); 4], Failure> {
+    if states.iter().any(|state| state.partitions.is_none()) {
+        return Ok(states.each_ref().map(|state| (state.offsets, state.offsets == 0)));
     }
+    let plan = run.session.plan;
+    let stop = run.session.stop;
+    let cluster = Cluster::connect(&run.plan.brokers, &plan.properties, plan.stream.layout(), stop)?;
+    let mut topics = Topics::open(&cluster, stop)?;
+    let lasts = topics.tails(1)?;
+    let mut counts = [0; 4];
+    let mut first = LogRecord::default();
+    for (log, last) in lasts.iter().enumerate() {
+        let stage = topics.logs()[log].stage;
+        if let Some(last) = last.last()
+            && topics.next(log, &mut first)?
+        {
+            counts[stage.index()] += (last.offset + 1 - first.offset).unsigned_abs();
+        }
+    }
+    let is_exact = |index: usize| counts[index] == 0 || (is_gapless && counts[index] == states[index].offsets);
+    Ok([0, 1, 2, 3].map(|index| (counts[index], is_exact(index))))
+}
 
-    fn open_transaction(&self, stream: &Stream, log: &mut TopicLog<'_>) -> Result<Option<Outlook>, Failure> {
-        let bounds = log.bounds()?;
-        for (topic, partitions) in stream.layout().topics().iter().zip(&bounds) {
-            let open =
-                (0..).zip(partitions).find(|&(partition, bounds)| self.shard.owns(partition) && bounds.is_open());
-            if let Some((partition, _)) = open {
-                let seconds = crate::resume::OPEN_PATIENCE.as_secs();
-                return Ok(Some(Outlook::Wait { topic: topic.name.clone(), partition, seconds }));
-            }
+fn open_transaction(run: &KafkaRun<'_>, stream: &Stream, log: &mut TopicLog<'_>) -> Result<Option<Outlook>, Failure> {
+    let bounds = log.bounds()?;
+    for (topic, partitions) in stream.layout().topics().iter().zip(&bounds) {
+        let open = (0..)
+            .zip(partitions)
+            .find(|&(partition, bounds)| run.session.plan.shard.owns(partition) && bounds.is_open());
+        if let Some((partition, _)) = open {
+            let seconds = crate::resume::OPEN_PATIENCE.as_secs();
+            return Ok(Some(Outlook::Wait { topic: topic.name.clone(), partition, seconds }));
         }
-        Ok(None)
     }
+    Ok(None)
 }

@@ -3,10 +3,12 @@
 use std::path::{Path, absolute};
 
 use super::super::{Failure, signals};
-use super::{Resolved, Resume, RunOptions, SinkKind};
-use crate::answer_key::{Settings, is_written, require_room};
-use crate::generator::stream::{Assignment, Stream, Window};
+use super::{Resume, RunOptions, SinkKind};
+use crate::answer_key::{self, Settings, is_written};
+use crate::generator::stream::{Stream, Window};
 use crate::kafka::{Embedded, Property};
+use crate::player::{FilesPlan, RunPlan, SinkPlan};
+use crate::sink::files::Files;
 
 impl RunOptions {
     /// Refuses options that contradict each other.
@@ -79,24 +81,6 @@ impl RunOptions {
         }
     }
 
-    /// Refuses a folder, or a broker inside this process, that cannot take what would be played. A run finds that out when it
-    /// begins.
-    pub(in crate::cli) fn require_room(&self, resolved: &Resolved) -> Result<(), Failure> {
-        let Resolved { stream, window, .. } = resolved;
-        match self.sink {
-            SinkKind::Files => {
-                let part = Assignment::new(*window, self.shard, Default::default());
-                let stop = signals::listen()?;
-                self.require_folder(resolved, &part, &stop)
-            }
-            SinkKind::Kafka if self.is_embedded() => {
-                let stop = signals::listen()?;
-                Ok(Embedded::require_fit(stream, *window, &stop)?)
-            }
-            SinkKind::Kafka | SinkKind::Stdout | SinkKind::Null => Ok(()),
-        }
-    }
-
     /// Refuses an answer key that cannot be written.
     pub(super) fn require_key(&self, stream: &Stream, window: Window, begins_now: bool) -> Result<(), Failure> {
         let Some(folder) = &self.answer_key else { return Ok(()) };
@@ -122,7 +106,7 @@ impl RunOptions {
         if is_written(folder, stream, window, Settings::of(stream), !self.is_kafka()) {
             return Ok(());
         }
-        Ok(require_room(folder, "--answer-key")?)
+        Ok(answer_key::require_room(folder, "--answer-key")?)
     }
 
     /// Refuses bare values that are none: a line cannot hold them.
@@ -135,6 +119,22 @@ impl RunOptions {
             ));
         }
         Ok(())
+    }
+}
+
+/// Refuses a folder, or a broker inside this process, that cannot take what would be played. A run finds that out when it
+/// begins.
+pub(in crate::cli) fn require_room(plan: &RunPlan) -> Result<(), Failure> {
+    match &plan.sink {
+        SinkPlan::Files(FilesPlan { folder, overwrite: true, .. }) => {
+            Ok(Files::require_replaceable(folder, plan.stream.layout())?)
+        }
+        SinkPlan::Files(FilesPlan { folder, envelope, .. }) => {
+            let stop = signals::listen()?;
+            Ok(Files::held(folder, *envelope, &plan.stream, &plan.assignment(), &stop).map(drop)?)
+        }
+        SinkPlan::Embedded(_) => Ok(Embedded::require_fit(&plan.stream, plan.window, &*signals::listen()?)?),
+        SinkPlan::Kafka(_) | SinkPlan::Stdout | SinkPlan::Null => Ok(()),
     }
 }
 

@@ -1,59 +1,14 @@
-//! Run options resolved: which stream, which window, at which pace.
-
-use std::sync::Arc;
+//! Run options resolved to a plan: which stream, which window, at which pace, into which sink.
 
 use super::super::Failure;
-use super::super::partitions::require_partitions;
-use super::super::play::Player;
 use super::{Resume, RunArgs};
-use crate::generator::stream::{Stream, Window, WindowEnd, WindowError};
-use crate::kafka::Property;
-use crate::log::shutdown::Shutdown;
-use crate::metrics::Metrics;
-use crate::pace::{Pace, wall_clock_us};
-
-/// Options that were found to fit together, resolved.
-#[derive(Debug)]
-pub(in crate::cli) struct Resolved {
-    pub(in crate::cli) stream: Stream,
-    pub(in crate::cli) window: Window,
-    /// The window's end, if the wall clock says where it starts.
-    pub(in crate::cli) now_until: Option<WindowEnd>,
-    /// How far from now it starts then, in milliseconds.
-    pub(in crate::cli) from_now_ms: i64,
-    /// How the window ends, where nothing bounds it and the program chose.
-    pub(in crate::cli) chosen: Option<&'static str>,
-    pub(in crate::cli) pace: Pace,
-    pub(in crate::cli) properties: Vec<Property>,
-}
-
-impl Resolved {
-    /// What plays it.
-    pub(in crate::cli) fn player<'a>(
-        &'a self,
-        args: &'a RunArgs,
-        stop: &'a Arc<Shutdown>,
-        metrics: &'a Arc<Metrics>,
-    ) -> Player<'a> {
-        Player {
-            options: &args.options,
-            terminal: args.terminal,
-            properties: &self.properties,
-            window: self.window,
-            shard: args.options.shard,
-            now_until: self.now_until,
-            from_now_ms: self.from_now_ms,
-            chosen: self.chosen,
-            pace: self.pace,
-            stop,
-            metrics,
-        }
-    }
-}
+use crate::generator::stream::{Stream, Window, WindowError};
+use crate::player::pace::wall_clock_us;
+use crate::player::{RunPlan, require_partitions};
 
 impl RunArgs {
     /// Refuses what does not fit together, and resolves the rest.
-    pub(in crate::cli) fn resolve(&self) -> Result<Resolved, Failure> {
+    pub(in crate::cli) fn resolve(&self) -> Result<RunPlan, Failure> {
         self.options.check()?;
         let properties = self.options.kafka.properties()?;
         self.options.require_certain_commits(&properties)?;
@@ -83,6 +38,19 @@ impl RunArgs {
         let chosen = chosen.filter(|_| !self.window.is_bounded());
         let now_until = from_now_ms.map(|_| self.window.end(stream.auctions(), otherwise));
         let from_now_ms = from_now_ms.unwrap_or_default();
-        Ok(Resolved { stream, window, now_until, from_now_ms, chosen, pace, properties })
+        Ok(RunPlan {
+            stream,
+            window,
+            shard: self.options.shard,
+            now_until,
+            from_now_ms,
+            chosen,
+            pace,
+            threads: self.options.threads.count(),
+            fingerprint: self.options.fingerprint,
+            answer_key: self.options.answer_key.clone(),
+            properties,
+            sink: self.options.sink_plan()?,
+        })
     }
 }

@@ -12,8 +12,8 @@ use crate::generator::spec::{Stage, StreamSpec};
 use crate::generator::stream::{Assignment, Stream};
 use crate::log::count::grouped;
 use crate::log::heading::{Heading, Resumed};
-use crate::pace::Lateness;
-use crate::run::Outcome;
+use crate::player::pace::Lateness;
+use crate::player::play::Outcome;
 
 /// A run's report. [`fmt::Display`] is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]

@@ -3,9 +3,9 @@
 //! Pacing is open-loop: a record's due time follows from its place on the timeline alone, so nothing drifts and nothing is
 //! dropped. What is overdue goes at once, at full speed.
 
-mod arrears;
+mod backlog;
 mod lateness;
-mod tell;
+mod log;
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -13,9 +13,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::arrears::Arrears;
+use self::backlog::Backlog;
 pub use self::lateness::Lateness;
-use self::tell::{tell, tell_step};
+use self::log::{tell, tell_step};
 use crate::generator::spec::DecimalError;
 use crate::metrics::Metrics;
 
@@ -126,7 +126,7 @@ pub struct Pacer {
     /// How far the wall clock was stepped since the run began, as last told.
     stepped_us: i64,
     lateness: Option<Lateness>,
-    arrears: Arrears,
+    backlog: Backlog,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -142,7 +142,7 @@ impl Pacer {
             begin_virtual_us,
             stepped_us: 0,
             lateness: if pace == Pace::Fast { None } else { Lateness::new() },
-            arrears: Arrears::default(),
+            backlog: Backlog::default(),
             metrics: None,
         }
     }
@@ -216,7 +216,7 @@ impl Pacer {
         if let Some(lateness) = self.lateness.as_mut().filter(|_| !backfill) {
             lateness.record(late);
         }
-        if let Some(notice) = self.arrears.released(late) {
+        if let Some(notice) = self.backlog.released(late) {
             tell(notice);
         }
         if let Some(metrics) = &self.metrics {

@@ -9,7 +9,7 @@ const CAUGHT_UP: Duration = Duration::from_millis(100);
 
 /// How far a run is behind its timeline. It begins behind: looking at the brokers took a moment, or it begins with a backfill.
 #[derive(Debug, Default)]
-pub(super) enum Arrears {
+pub(super) enum Backlog {
     #[default]
     Beginning,
     None,
@@ -34,7 +34,7 @@ pub(super) enum Notice {
     CaughtUp(Overdue),
 }
 
-impl Arrears {
+impl Backlog {
     /// A record is released, and is this late.
     pub(super) fn released(&mut self, late: Duration) -> Option<Notice> {
         match self {
@@ -64,8 +64,8 @@ mod tests {
 
     #[test]
     fn falling_behind_and_catching_up_are_told_once_each() {
-        let mut arrears = Arrears::default();
-        let mut released = |ms| arrears.released(Duration::from_millis(ms));
+        let mut backlog = Backlog::default();
+        let mut released = |ms| backlog.released(Duration::from_millis(ms));
         assert_eq!([0, 99, 1_000].map(&mut released), [None; 3]);
         assert_eq!(released(9_000), Some(Notice::Behind(Duration::from_secs(9))));
         assert_eq!([9_500, 1_001, 999, 101].map(&mut released), [None; 4]);
@@ -77,8 +77,8 @@ mod tests {
 
     #[test]
     fn a_run_that_begins_with_overdue_records_has_not_fallen_behind() {
-        let mut arrears = Arrears::default();
-        let mut released = |ms| arrears.released(Duration::from_millis(ms));
+        let mut backlog = Backlog::default();
+        let mut released = |ms| backlog.released(Duration::from_millis(ms));
         assert_eq!([3_600_000, 1_800_000, 2_000, 100].map(&mut released), [None; 4]);
         assert_eq!(released(2_000), Some(Notice::Behind(Duration::from_secs(2))));
     }

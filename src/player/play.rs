@@ -1,4 +1,4 @@
-//! A run: stream to sink, counted.
+//! Playing an assignment into a sink, counted.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::generator::spec::Layout;
 use crate::generator::stream::parallel::{Records, generate_parallel};
 use crate::generator::stream::{Assignment, Step, Stream};
 use crate::log::shutdown::Shutdown;
-use crate::pace::{Lateness, Pacer};
+use crate::player::pace::{Lateness, Pacer};
 use crate::sink::{Sink, SinkError};
 
 /// What a run did.
@@ -73,9 +73,9 @@ impl Count {
     }
 }
 
-/// What was played, by as many calls of [`run`] as it took: where transactions are written, one can end in the middle.
+/// What was played, by as many calls of [`play`] as it took: where transactions are written, one can end in the middle.
 #[derive(Debug)]
-pub struct Tally {
+pub struct Totals {
     begin: Instant,
     now: Sums,
     /// What was played before the open transaction.
@@ -89,7 +89,7 @@ struct Sums {
     fingerprints: Option<Fingerprints>,
 }
 
-impl Tally {
+impl Totals {
     /// Nothing yet. Fingerprints are computed if a layout is given.
     #[must_use]
     pub fn new(fingerprinted: Option<&Layout>) -> Self {
@@ -98,15 +98,15 @@ impl Tally {
     }
 
     /// All that was played until now is committed, if the number of commits says so.
-    fn keep(&mut self, commits: u64) {
+    fn commit(&mut self, commits: u64) {
         if commits > self.commits {
             self.commits = commits;
             self.kept = self.now.clone();
         }
     }
 
-    /// The open transaction was not committed: its records are played again. How many they are.
-    pub fn take_back(&mut self) -> u64 {
+    /// The open transaction was not committed: its records are played again. Says how many they are.
+    pub fn roll_back(&mut self) -> u64 {
         let records = |sums: &Sums| sums.counts.iter().map(|count| count.records).sum::<u64>();
         let taken_back = records(&self.now) - records(&self.kept);
         self.now = self.kept.clone();
@@ -144,7 +144,7 @@ const ACK_WAIT: Duration = Duration::from_millis(1);
 
 /// How a part is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct PlayOptions {
     /// Whether the first record has to be acknowledged before any other is submitted.
     pub first_alone: bool,
     /// How many threads make records for the one that submits them; up to one, that one makes them itself.
@@ -152,38 +152,38 @@ pub struct Manner {
 }
 
 /// Plays a part of a window into a sink, each record when the pacer says so, and closes the sink. What is played is added to the
-/// tally.
+/// totals.
 ///
 /// # Errors
 /// If the sink fails: with [`SinkError::ReaderGone`] when nobody reads any more, which is no failure.
-pub fn run(
+pub fn play(
     stream: &Stream,
     part: &Assignment,
     sink: &mut dyn Sink,
     pacer: &mut Pacer,
     stop: &Shutdown,
-    manner: Manner,
-    tally: &mut Tally,
+    options: PlayOptions,
+    totals: &mut Totals,
 ) -> Result<Outcome, SinkError> {
-    let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, tally };
-    let complete = generate_parallel(stream.assigned_records(part), manner.threads, |records| run.play(records))?;
-    let Run { sink, pacer, tally, .. } = run;
+    let mut run = Playing { sink, pacer, stop, first_alone: options.first_alone, totals };
+    let complete = generate_parallel(stream.assigned_records(part), options.threads, |records| run.play(records))?;
+    let Playing { sink, pacer, totals, .. } = run;
     let closed = sink.close(complete);
-    tally.keep(sink.commits());
+    totals.commit(sink.commits());
     closed?;
-    Ok(tally.outcome(complete, sink.acked(), pacer))
+    Ok(totals.outcome(complete, sink.acked(), pacer))
 }
 
 /// A run under way.
-struct Run<'a> {
+struct Playing<'a> {
     sink: &'a mut dyn Sink,
     pacer: &'a mut Pacer,
     stop: &'a Shutdown,
     first_alone: bool,
-    tally: &'a mut Tally,
+    totals: &'a mut Totals,
 }
 
-impl Run<'_> {
+impl Playing<'_> {
     /// Plays all records; false if a signal came first.
     fn play(&mut self, records: &mut dyn Records) -> Result<bool, SinkError> {
         let mut record = Record::default();
@@ -214,7 +214,7 @@ impl Run<'_> {
 
     fn wait(&mut self, span: Duration) -> Result<(), SinkError> {
         let waited = self.sink.wait(span);
-        self.tally.keep(self.sink.commits());
+        self.totals.commit(self.sink.commits());
         waited
     }
 
@@ -227,18 +227,18 @@ impl Run<'_> {
             self.wait(span)?;
         }
         let submitted = self.sink.submit(record);
-        self.tally.keep(self.sink.commits());
+        self.totals.commit(self.sink.commits());
         submitted?;
-        self.tally.now.add(record);
+        self.totals.now.add(record);
         if std::mem::take(&mut self.first_alone) {
-            self.wait_until_acked()?;
+            self.await_first_ack()?;
             self.pacer.begin_again();
         }
         Ok(())
     }
 
     /// Waits until something is acknowledged. [`SinkError::Stopped`] if a signal came first.
-    fn wait_until_acked(&mut self) -> Result<(), SinkError> {
+    fn await_first_ack(&mut self) -> Result<(), SinkError> {
         while self.sink.acked() == Some(0) {
             if self.stop.is_requested() {
                 return Err(SinkError::Stopped);
