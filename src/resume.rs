@@ -43,9 +43,9 @@ const SETTLE_ROUNDS: u32 = 10;
 /// An open transaction on the shard's partitions is waited for so long. Brokers end one whose writer is gone after that writer's
 /// `transaction.timeout.ms`; with other workers, or under another name, it was not ours to end.
 pub const OPEN_PATIENCE: Duration = Duration::from_secs(90);
-/// A window from now begins with a request that carries no planned fault, which is looked for among so many.
 /// Where retention removes what is being read, bounds are taken again at most this many times.
 const BOUNDS_ROUNDS: u32 = 10;
+/// A window from now begins with a request that carries no planned fault, which is looked for among so many.
 const PLAIN_WITHIN: u64 = 1_000_000;
 
 /// Where a log ends in the stream.
