@@ -154,15 +154,16 @@ fn a_record_that_is_refused_for_its_time_stops_the_run_and_leaves_no_gap() {
     let mut ours = play(&spec, "times", &[]);
     wait_for_records("times-bid-responses", &mut ours);
     // From now on the broker refuses every record as too old.
+    let bound = time_bound("message.timestamp.before.max.ms");
     let what = ["--entity-type", "topics", "--entity-name", "times-bid-responses", "--alter", "--add-config"];
     let tool = ["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap()];
-    kafka_tool(&[&tool[..], &what, &["message.timestamp.before.max.ms=1"]].concat());
+    kafka_tool(&[&tool[..], &what, &[&format!("{bound}=1")]].concat());
     let output = end_of(ours, Duration::from_secs(15));
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let message = stderr(&output);
     assert!(message.contains("topic `times-bid-responses`, partition"), "{message}");
     assert!(message.contains("was not stored: ") && message.contains("Broker: Invalid timestamp"), "{message}");
-    assert!(message.contains("widen the topic's message.timestamp.before.max.ms"), "{message}");
+    assert!(message.contains("widen the topic's ") && message.contains(bound), "{message}");
     let (acked, sent) = acknowledged(&output);
     assert!(acked < sent, "{message}");
     // What was under way when the run ended may have been stored all the same.
