@@ -372,7 +372,14 @@ fn a_broker_that_names_an_unreachable_address_is_an_error_that_says_which() {
     // A name that only another network knows, a port that refuses, an address that swallows everything.
     for address in ["kafka-inside.invalid:9092", "127.0.0.1:1", "192.0.2.1:9092"] {
         let extra = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(extra.path(), format!("advertised.listeners=PLAINTEXT://{address}\n")).unwrap();
+        // With ZooKeeper the broker itself is told by its own listener which topics there are.
+        let properties = [
+            "listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER_PORT@,INSIDE://127.0.0.1:@SECOND_PORT@",
+            &format!("advertised.listeners=PLAINTEXT://{address},INSIDE://127.0.0.1:@SECOND_PORT@"),
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT",
+            "inter.broker.listener.name=INSIDE",
+        ];
+        std::fs::write(extra.path(), properties.join("\n") + "\n").unwrap();
         let mut script = Command::new("tests/kafka/broker");
         let broker = OwnBroker::start_by(script.env("KAFKA_EXTRA_PROPERTIES", extra.path()));
         // What the client finds out first differs from run to run.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -217,7 +218,11 @@ pub(crate) fn wait_for_records(topic: &str, writer: &mut Child) {
 pub(crate) fn wait_for_records_at(bootstrap: &str, topic: &str, writer: &mut Child) {
     let begin = Instant::now();
     while begin.elapsed() < limit(30) {
-        assert!(writer.try_wait().unwrap().is_none(), "the writer ended too early");
+        if let Some(status) = writer.try_wait().unwrap() {
+            let mut said = String::new();
+            let _ = writer.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+            panic!("the writer ended too early: {status}\n{said}");
+        }
         let seen = run(Command::new("kcat").args([
             "-b",
             bootstrap,
