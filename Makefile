@@ -42,15 +42,15 @@ kafka: ## A real Apache Kafka in the foreground, at port 29092 if that is free, 
 
 test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat, promtool, faketime)
 	cargo build --locked --tests
-	tests/kafka/broker with cargo test --locked --no-fail-fast --test 'kafka_*' -- --ignored --test-threads=3
-	tests/kafka/broker with cargo test --locked --test readme kafka -- --ignored
+	tests/kafka/broker with cargo test --locked --test kafka -- --ignored --skip far:: --test-threads=4
+	tests/kafka/broker with cargo test --locked --test cli kafka -- --ignored
 
 test-far: ## Live tests of brokers that are far away, and of 4,000 partitions (needs Java 17, Maven, kcat; takes minutes)
 	cargo build --locked --tests
-	tests/kafka/broker with cargo test --locked --test far -- --ignored --test-threads=1
+	tests/kafka/broker with cargo test --locked --test kafka far:: -- --ignored --test-threads=1
 
 test-linux: ## A full disk and a folder that is not ours (needs root, for setpriv)
-	cargo test --locked --test linux -- --ignored
+	cargo test --locked --test cli linux:: -- --ignored
 
 torture: ## SIGKILL at random instants on a real Apache Kafka, resumed and compared (ROUNDS=20, SEED=n)
 	cargo build --locked
@@ -103,7 +103,7 @@ torture-long: ## The long forms of all of that, one after the other; takes hours
 test-oracles: ## Ids, stream law, planned faults, catalog, schemas and answer keys recomputed in Python and DuckDB (needs Python 3 with venv)
 	cargo build --locked
 	tests/oracles/run
-	PATH="$$PWD/target/oracles-venv/bin:$$PATH" cargo test --locked --test readme python -- --ignored
+	PATH="$$PWD/target/oracles-venv/bin:$$PATH" cargo test --locked --test cli readme::python -- --ignored
 
 test-guide-engines: ## The recipes of docs/guide/engines.md by DuckDB, Polars, pandas, ClickHouse and SQLite (needs Python 3 with venv; 1.2 GB)
 	cargo build --locked
@@ -126,7 +126,7 @@ test-engines: ## Apache Flink SQL and Kafka Streams over a real Kafka give the a
 	tests/engines/guide spark
 
 test-soft-sha1: ## The golden bytes again: SHA-1 in software, and optimised without debug assertions
-	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test golden --lib
+	RUSTFLAGS='--cfg sha1_backend="soft"' cargo test --locked --no-default-features --target-dir target/soft-sha1 --profile golden --test core --lib
 
 test-instructions: ## The hot paths in instructions, counted by callgrind, against tests/instructions/counts.json (needs valgrind)
 	RUSTFLAGS='--cfg sha1_backend="soft"' cargo build --locked --no-default-features --target-dir target/soft-sha1 --profile golden --bench instructions
@@ -165,7 +165,7 @@ bench-sweep: ## Which linger, batch size and compression a backfill should have,
 	tests/kafka/broker with benches/sweep.py
 
 verify-memory: ## Verify 10 million auctions and 1 million: the memory is the same (takes minutes)
-	cargo test --locked --test verify_memory -- --ignored --nocapture
+	cargo test --locked --test cli verify_memory:: -- --ignored --nocapture
 
 verify-memory-kafka: ## The same from a real Kafka, by the release binary (takes minutes and 5 GB of disk)
 	cargo build --locked --release

@@ -4,14 +4,15 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mock_data_gen::auction::Auctions;
-use mock_data_gen::draw::{FUNNEL_LANE, Lanes};
-use mock_data_gen::encode::{Json, Known, Reference};
-use mock_data_gen::ids::{Ids, Kind};
-use mock_data_gen::record::{Record, murmur2};
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
-use mock_data_gen::timestamp::Timestamp;
+use mock_data_gen::generator::auction::Auctions;
+use mock_data_gen::generator::auction::FUNNEL_LANE;
+use mock_data_gen::generator::codec::{JsonEncoder, KnownId, SerdeEncoder};
+use mock_data_gen::generator::ids::{Ids, Kind};
+use mock_data_gen::generator::random::Lanes;
+use mock_data_gen::generator::record::{Record, murmur2};
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::generator::timestamp::Timestamp;
 
 /// A number that is another one each time.
 fn numbers() -> impl FnMut() -> u64 {
@@ -39,10 +40,10 @@ fn parts(c: &mut Criterion) {
 
 fn documents(c: &mut Criterion) {
     let auctions = Auctions::new(&StreamSpec::default());
-    let (json, reference) = (Json::new(&auctions), Reference::new(auctions.ids()));
+    let (json, reference) = (JsonEncoder::new(&auctions), SerdeEncoder::new(auctions.ids()));
     let clicked = (0..).take(1_000_000).find(|&n| auctions.plan(n).click_ms.is_some()).expect("a click");
     let auction = auctions.at(clicked);
-    let known = Known { kind: Kind::BidRequest, text: &[b'0'; 36] };
+    let known = KnownId { kind: Kind::BidRequest, text: &[b'0'; 36] };
     for stage in Stage::ALL {
         let mut out = Vec::new();
         json.encode(&auction, stage, known, &mut out);

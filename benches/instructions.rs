@@ -7,12 +7,12 @@
 
 use std::hint::black_box;
 
-use mock_data_gen::auction::{Auction, Auctions};
-use mock_data_gen::encode::{Json, Known};
-use mock_data_gen::ids::{Ids, Kind};
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::auction::{Auction, Auctions};
+use mock_data_gen::generator::codec::{JsonEncoder, KnownId};
+use mock_data_gen::generator::ids::{Ids, Kind};
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 
 const AUCTIONS: u64 = 500;
 
@@ -27,8 +27,8 @@ fn measured_ids(ids: &Ids) -> u64 {
 }
 
 #[inline(never)]
-fn measured_documents(json: &Json, auctions: &[Auction<'_>], out: &mut Vec<u8>) {
-    let known = Known { kind: Kind::BidRequest, text: &[b'0'; 36] };
+fn measured_documents(json: &JsonEncoder, auctions: &[Auction<'_>], out: &mut Vec<u8>) {
+    let known = KnownId { kind: Kind::BidRequest, text: &[b'0'; 36] };
     for auction in auctions {
         for stage in Stage::ALL {
             json.encode(auction, stage, known, out);
@@ -52,6 +52,6 @@ fn main() {
     let mut out = Vec::with_capacity(2 << 20);
     let plans = measured_plans(auctions);
     let ids = measured_ids(auctions.ids());
-    measured_documents(&Json::new(auctions), &drawn, &mut out);
+    measured_documents(&JsonEncoder::new(auctions), &drawn, &mut out);
     println!("{plans} {ids} {} {}", out.len(), measured_records(&stream));
 }

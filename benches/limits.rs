@@ -15,9 +15,9 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{Layout, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;

@@ -20,10 +20,10 @@ use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::log::count::grouped;
 use mock_data_gen::pace::wall_clock_us;
-use mock_data_gen::report::grouped;
-use mock_data_gen::spec::{Layout, Stage, StreamSpec};
-use mock_data_gen::stream::{Stream, Window};
 use serde_json::{Value, json};
 
 const RATES: [u64; 4] = [10, 1_000, 20_000, 59_000];

@@ -6,9 +6,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use mock_data_gen::record::Record;
-use mock_data_gen::spec::{Layout, Partitions, StreamSpec};
-use mock_data_gen::stream::{Part, Shard, Step, Stream, Window};
+use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::spec::{Layout, Partitions, StreamSpec};
+use mock_data_gen::generator::stream::{Assignment, Shard, Step, Stream, Window};
 
 const AUCTIONS: u64 = 200_000;
 const ROUNDS: u32 = 5;
@@ -17,17 +17,17 @@ const PARTITIONS: u32 = 64;
 
 /// The least time of some rounds, and how many records were emitted and passed over.
 fn play(stream: &Stream, shard: Shard) -> (Duration, u64, u64) {
-    let part = Part::new(Window::auctions(0, AUCTIONS), shard, Default::default());
+    let part = Assignment::new(Window::auctions(0, AUCTIONS), shard, Default::default());
     let mut least = (Duration::MAX, 0, 0);
     for _ in 0..ROUNDS {
         let (mut emitted, mut passed) = (0, 0);
-        let mut records = stream.records_of_part(&part);
+        let mut records = stream.assigned_records(&part);
         let mut record = Record::default();
         let begin = Instant::now();
         loop {
             match records.step(&mut record) {
-                Step::Filled => emitted += 1,
-                Step::Passed { count, .. } => passed += count as u64,
+                Step::Record => emitted += 1,
+                Step::Skipped { count, .. } => passed += count as u64,
                 Step::End => break,
             }
             black_box(&record);

@@ -11,6 +11,7 @@ mod folder;
 mod joins;
 mod ledger;
 mod manifest;
+mod settings;
 mod table;
 mod walk;
 mod windows;
@@ -22,53 +23,15 @@ use self::folder::{Folder, is_unfinished};
 use self::joins::Joins;
 use self::ledger::Ledger;
 use self::manifest::{Written, is_of};
+pub use self::settings::{EDGES, Edge, Settings};
 pub use self::table::TableCount;
 use self::table::{Closed, Ended, Table};
 use self::walk::{Logs, Walk};
 use self::windows::Windows;
-use crate::sink::files::require_empty;
-use crate::sink::{SinkError, Stop};
-use crate::spec::{Span, Stage};
-use crate::stream::{Stream, Window};
-
-/// The funnel's joins.
-pub const EDGES: [Edge; 3] = [
-    Edge { name: "request_response", parent: Stage::Request },
-    Edge { name: "response_impression", parent: Stage::Response },
-    Edge { name: "impression_click", parent: Stage::Impression },
-];
-
-/// One of the funnel's joins. The child follows its parent by one stage and carries its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edge {
-    /// Its word in file names and options.
-    pub name: &'static str,
-    /// The stage on its left.
-    pub parent: Stage,
-}
-
-/// What a key is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// Of each edge: how far behind its parent a child may lie, both ends included.
-    pub bounds: [Span; 3],
-    /// The length of the tumbling windows.
-    pub window: Span,
-    /// How far a watermark lags behind the largest event time seen, for the profiles of late data.
-    pub watermark_delay: Option<Span>,
-}
-
-impl Settings {
-    /// One minute.
-    pub const WINDOW: Span = Span::from_ms(60_000);
-
-    /// Of a stream: the bounds that its planned faults put children at.
-    #[must_use]
-    pub fn of(stream: &Stream) -> Self {
-        let bounds = stream.auctions().spec().faults.boundary.bounds();
-        Self { bounds, window: Self::WINDOW, watermark_delay: None }
-    }
-}
+use crate::files::FilesError;
+use crate::files::require_empty;
+use crate::generator::stream::{Stream, Window};
+use crate::log::shutdown::Shutdown;
 
 /// Writes the answer key of a bounded window into a folder that is new or empty, or has an unfinished one, and says how many rows each table has. `manifest.json`
 /// comes last: a folder without one is not whole. It names end offsets if `are_offsets` says that a run has written the window into
@@ -83,9 +46,9 @@ pub fn write(
     settings: Settings,
     folder: &Path,
     are_offsets: bool,
-    stop: &Stop,
+    stop: &Shutdown,
     mut progress: impl FnMut(u64),
-) -> Result<Vec<TableCount>, SinkError> {
+) -> Result<Vec<TableCount>, FilesError> {
     let mut folder = Folder::create(folder)?;
     let path = folder.path().to_owned();
     let made = make(&mut folder, stream, window, settings, stop, &mut progress);
@@ -110,7 +73,7 @@ pub fn is_written(folder: &Path, stream: &Stream, window: Option<Window>, settin
 ///
 /// # Errors
 /// If it is in use, or cannot be read.
-pub fn require_room(folder: &Path, option: &'static str) -> Result<(), SinkError> {
+pub fn require_room(folder: &Path, option: &'static str) -> Result<(), FilesError> {
     if is_unfinished(folder) { Ok(()) } else { require_empty(folder, option) }
 }
 
@@ -120,16 +83,16 @@ fn make(
     stream: &Stream,
     window: Window,
     settings: Settings,
-    stop: &Stop,
+    stop: &Shutdown,
     progress: &mut impl FnMut(u64),
-) -> Result<(Vec<Ended>, Logs), SinkError> {
+) -> Result<(Vec<Ended>, Logs), FilesError> {
     let mut joins = Joins::create(folder, stream, settings)?;
     let mut windows = Windows::create(folder, stream, settings)?;
     let mut ledger = Ledger::create(folder, stream)?;
     let mut walk = Walk::new(stream, window);
     while let Some(auction) = walk.next(|record| windows.saw(record)) {
-        if stop.asked() {
-            return Err(SinkError::Stopped);
+        if stop.is_requested() {
+            return Err(FilesError::Stopped);
         }
         joins.add(&auction)?;
         windows.add(&auction)?;

@@ -44,8 +44,8 @@ use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, P
 use self::configuration::Configuration;
 use self::failure::Failure;
 use self::terminal::{TerminalArgs, to_stderr};
+use crate::generator::version::STREAM_VERSION;
 use crate::sink::SinkError;
-use crate::spec::STREAM_VERSION;
 
 /// Program, stream version and librdkafka: all three can matter to what a topic holds.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
         Some(_) => TerminalArgs::default(),
     });
     for variable in configuration.unknown_variables() {
-        tracing::warn!("the variable {variable}");
+        tracing::warn!(target: "mock_data_gen::cli", "the variable {variable}");
     }
     let result = match &cli.command {
         None => run::run(&cli.run),

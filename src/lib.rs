@@ -1,15 +1,14 @@
 //! A deterministic, replayable stream of correlated ad-tech events: bid request → bid response → impression → click.
 //!
 //! **The stream already exists; a program only plays a window of it.** Auction `n` and everything that follows from it is a
-//! pure function of the [`spec::StreamSpec`] and `n`: ids, times, order, partitions and bytes are the same on every machine,
+//! pure function of the [`StreamSpec`] and `n`: ids, times, order, partitions and bytes are the same on every machine,
 //! for ever.
 //!
 //! Without default features this crate is a light fixture library: no Kafka client, no runtime, no command line. A test can
 //! take any window of the stream as a constant:
 //!
 //! ```
-//! use mock_data_gen::spec::{Layout, StreamSpec};
-//! use mock_data_gen::stream::{Stream, Window};
+//! use mock_data_gen::{Layout, Stream, StreamSpec, Window};
 //!
 //! let stream = Stream::new(&StreamSpec::default(), &Layout::default());
 //! let records: Vec<_> = stream.records(Window::auctions(0, 1)).collect();
@@ -22,64 +21,67 @@
 //! # Ok::<(), std::str::Utf8Error>(())
 //! ```
 //!
-//! Data flows one way, down this list; nothing points back up.
+//! What stands here is for such tests. The rooms below are the program's own: each uses only those before it in this list.
 
-pub mod digest;
+pub use self::generator::digest::Digest;
+pub use self::generator::fingerprint::Fingerprints;
+pub use self::generator::record::{Header, Record};
+pub use self::generator::spec::{Faults, KeyBy, Layout, SpecError, Stage, StreamSpec};
+pub use self::generator::stream::{Position, Stream, Window};
 
-pub mod timestamp;
-
-pub mod spec;
-
-pub mod draw;
-
-pub mod ids;
-
-pub mod clock;
-
-pub mod catalog;
-
-pub mod auction;
-
-pub mod openrtb;
-
-pub mod encode;
-
-pub mod record;
-
-pub mod fingerprint;
-
-pub mod stream;
-
-pub mod ahead;
+#[doc(hidden)]
+pub mod generator;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod metrics;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod log;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod files;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod kafka;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod pace;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod sink;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod source;
 
 #[cfg(feature = "cli")]
-pub mod tail;
+#[doc(hidden)]
+pub mod resume;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod run;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod report;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod verify;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod answer_key;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 
 /// The guide's Rust block is compiled and run with the documentation's examples.

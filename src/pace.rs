@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use self::arrears::Arrears;
 pub use self::lateness::Lateness;
 use self::tell::{tell, tell_step};
+use crate::generator::spec::DecimalError;
 use crate::metrics::Metrics;
-use crate::spec::DecimalError;
 
 /// How release is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl FromStr for Speed {
     type Err = SpeedError;
 
     fn from_str(text: &str) -> Result<Self, SpeedError> {
-        let micros = crate::spec::parse_decimal(text, 6)?.filter(|&micros| micros <= Self::MAX_MICROS);
+        let micros = crate::generator::spec::parse_decimal(text, 6)?.filter(|&micros| micros <= Self::MAX_MICROS);
         let micros = micros.and_then(NonZeroU64::new).ok_or(SpeedError::Range)?;
         Ok(Self { micros })
     }
@@ -78,7 +78,7 @@ impl FromStr for Speed {
 
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::spec::write_decimal(f, self.micros.get(), 6)
+        crate::generator::spec::write_decimal(f, self.micros.get(), 6)
     }
 }
 

@@ -2,21 +2,18 @@
 
 #![expect(clippy::float_arithmetic, reason = "rates and sizes for people; nothing here reaches a record")]
 
-mod count;
-mod heading;
-
 use std::fmt;
 
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-pub use self::count::{counted, grouped};
-pub use self::heading::{Heading, Resumed};
-use crate::digest::Digest;
+use crate::generator::digest::Digest;
+use crate::generator::spec::{Stage, StreamSpec};
+use crate::generator::stream::{Assignment, Stream};
+use crate::log::count::grouped;
+use crate::log::heading::{Heading, Resumed};
 use crate::pace::Lateness;
 use crate::run::Outcome;
-use crate::spec::{Stage, StreamSpec};
-use crate::stream::{Part, Stream};
 
 /// A run's report. [`fmt::Display`] is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]
@@ -81,7 +78,7 @@ struct StageReport {
 impl Report {
     /// The report of a run.
     #[must_use]
-    pub fn new(stream: &Stream, part: &Part, outcome: &Outcome) -> Self {
+    pub fn new(stream: &Stream, part: &Assignment, outcome: &Outcome) -> Self {
         let auctions = stream.auctions();
         let spec = auctions.spec();
         Self {

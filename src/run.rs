@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::ahead::{Records, made_ahead};
-use crate::digest::Digest;
-use crate::fingerprint::Fingerprints;
+use crate::generator::digest::Digest;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::spec::Layout;
+use crate::generator::stream::parallel::{Records, generate_parallel};
+use crate::generator::stream::{Assignment, Step, Stream};
+use crate::log::shutdown::Shutdown;
 use crate::pace::{Lateness, Pacer};
-use crate::record::Record;
-use crate::sink::{Sink, SinkError, Stop};
-use crate::spec::Layout;
-use crate::stream::{Part, Step, Stream};
+use crate::sink::{Sink, SinkError};
 
 /// What a run did.
 #[derive(Debug, Clone)]
@@ -157,15 +158,15 @@ pub struct Manner {
 /// If the sink fails: with [`SinkError::ReaderGone`] when nobody reads any more, which is no failure.
 pub fn run(
     stream: &Stream,
-    part: &Part,
+    part: &Assignment,
     sink: &mut dyn Sink,
     pacer: &mut Pacer,
-    stop: &Stop,
+    stop: &Shutdown,
     manner: Manner,
     tally: &mut Tally,
 ) -> Result<Outcome, SinkError> {
     let mut run = Run { sink, pacer, stop, first_alone: manner.first_alone, tally };
-    let complete = made_ahead(stream.records_of_part(part), manner.threads, |records| run.play(records))?;
+    let complete = generate_parallel(stream.assigned_records(part), manner.threads, |records| run.play(records))?;
     let Run { sink, pacer, tally, .. } = run;
     let closed = sink.close(complete);
     tally.keep(sink.commits());
@@ -177,7 +178,7 @@ pub fn run(
 struct Run<'a> {
     sink: &'a mut dyn Sink,
     pacer: &'a mut Pacer,
-    stop: &'a Stop,
+    stop: &'a Shutdown,
     first_alone: bool,
     tally: &'a mut Tally,
 }
@@ -187,22 +188,22 @@ impl Run<'_> {
     fn play(&mut self, records: &mut dyn Records) -> Result<bool, SinkError> {
         let mut record = Record::default();
         let mut passed = 0;
-        while !self.stop.asked() {
+        while !self.stop.is_requested() {
             match records.step(&mut record) {
                 Step::End => return Ok(true),
-                Step::Filled => match self.release(&record) {
+                Step::Record => match self.release(&record) {
                     Ok(()) => {}
                     Err(SinkError::Stopped) => break,
                     Err(error) => return Err(error),
                 },
-                Step::Passed { to, count } => {
+                Step::Skipped { to, count } => {
                     passed += count;
                     if passed >= LOOK_EVERY {
                         passed = 0;
                         self.wait(Duration::ZERO)?;
                     }
                     // A live worker whose partitions stay empty must not run ahead to the end of the stream.
-                    while let Some(span) = self.pacer.until(to.emit_ms).filter(|_| !self.stop.asked()) {
+                    while let Some(span) = self.pacer.until(to.emit_ms).filter(|_| !self.stop.is_requested()) {
                         self.wait(span)?;
                     }
                 }
@@ -220,7 +221,7 @@ impl Run<'_> {
     /// Waits until a record is due, and submits it. [`SinkError::Stopped`] if a signal came first.
     fn release(&mut self, record: &Record) -> Result<(), SinkError> {
         while let Some(span) = self.pacer.wait(record.emit_ms) {
-            if self.stop.asked() {
+            if self.stop.is_requested() {
                 return Err(SinkError::Stopped);
             }
             self.wait(span)?;
@@ -239,7 +240,7 @@ impl Run<'_> {
     /// Waits until something is acknowledged. [`SinkError::Stopped`] if a signal came first.
     fn wait_until_acked(&mut self) -> Result<(), SinkError> {
         while self.sink.acked() == Some(0) {
-            if self.stop.asked() {
+            if self.stop.is_requested() {
                 return Err(SinkError::Stopped);
             }
             self.wait(ACK_WAIT)?;

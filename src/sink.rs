@@ -10,14 +10,12 @@ pub mod null;
 pub mod stdout;
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::record::Record;
-use crate::spec::TopicName;
+use crate::files::FilesError;
+use crate::generator::record::Record;
 
-pub use self::kafka::KafkaError;
+use crate::kafka::KafkaError;
 
 /// A place that takes records.
 pub trait Sink {
@@ -50,55 +48,6 @@ pub trait Sink {
     }
 }
 
-/// The wish that a run ends early, set once by a signal and seen by the run and by a sink that waits.
-#[derive(Debug, Default)]
-pub struct Stop(OnceLock<Instant>);
-
-/// What a signal means, given the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// The first: the run should end.
-    New,
-    /// The first one's echo. `timeout`, process managers and terminals signal the process and its group, so it gets two.
-    Same,
-    /// Somebody will not wait for the end.
-    AtOnce,
-}
-
-impl Stop {
-    /// Signals that follow the first one sooner than this voice the same wish.
-    pub const SAME_WISH: Duration = Duration::from_secs(1);
-
-    /// How long a sink may go on waiting for acknowledgements after the wish was voiced. The client takes up to a second to
-    /// let go of a full queue, and the whole end is to take less than 5 s.
-    pub const DRAIN: Duration = Duration::from_millis(3_500);
-
-    /// Voices the wish.
-    pub fn ask(&self) -> Wish {
-        self.ask_at(Instant::now())
-    }
-
-    fn ask_at(&self, now: Instant) -> Wish {
-        match self.0.set(now) {
-            Ok(()) => Wish::New,
-            Err(_) if self.0.get().is_some_and(|&first| now.duration_since(first) < Self::SAME_WISH) => Wish::Same,
-            Err(_) => Wish::AtOnce,
-        }
-    }
-
-    /// Whether the run should end.
-    #[must_use]
-    pub fn asked(&self) -> bool {
-        self.0.get().is_some()
-    }
-
-    /// Whether the time to drain is over too.
-    #[must_use]
-    pub fn drain_is_over(&self) -> bool {
-        self.0.get().is_some_and(|asked| asked.elapsed() > Self::DRAIN)
-    }
-}
-
 /// Why a sink could not store a record.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,61 +61,19 @@ pub enum SinkError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(#[source] io::Error),
-    /// A file or folder cannot be written.
-    #[error("cannot write {path}: {source}\ngive --out or --answer-key a folder that can be written, with room enough", path = .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A topic's name is too long for a file.
-    #[error("topic `{0}` has too long a name for a file: 248 characters fit beside .ndjson")]
-    LongName(TopicName),
-    /// The output folder is in use.
-    #[error("{path} is not empty: give {option} a folder that is new or empty", path = .path.display())]
-    NotEmpty {
-        /// Which.
-        path: PathBuf,
-        /// The option that names it.
-        option: &'static str,
-    },
-    /// The output folder holds something that no run wrote.
-    #[error(
-        "{path} holds `{entry}`, which no run wrote: give --out a folder that is new or empty (--overwrite replaces only what a run wrote)",
-        path = .path.display()
-    )]
-    Foreign {
-        /// Which.
-        path: PathBuf,
-        /// What is there.
-        entry: String,
-    },
-    /// The output folder holds what another run wrote.
-    #[error("{path} holds {what}: add --overwrite to replace that, or give --out another folder", path = .path.display())]
-    Other {
-        /// Which.
-        path: PathBuf,
-        /// How that differs from what would be written.
-        what: String,
-    },
+    /// A folder.
+    #[error(transparent)]
+    Files(FilesError),
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_within_a_second_of_the_first_are_the_same_wish() {
-        let (stop, first) = (Stop::default(), Instant::now());
-        assert!(!stop.asked());
-        let wishes = [0, 0, 1, 600, 999, 1_000, 1_001, 60_000].map(|ms| stop.ask_at(first + Duration::from_millis(ms)));
-        let [new, echoes @ .., a, b, c] = wishes;
-        assert_eq!((new, echoes, [a, b, c]), (Wish::New, [Wish::Same; 4], [Wish::AtOnce; 3]));
-        assert!(stop.asked());
+impl From<FilesError> for SinkError {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Stopped => Self::Stopped,
+            error => Self::Files(error),
+        }
     }
 }

@@ -7,12 +7,10 @@ pub mod files;
 pub mod memory;
 pub mod topics;
 
-use std::io;
-use std::path::PathBuf;
-
-use crate::fingerprint::Fingerprints;
-use crate::sink::KafkaError;
-use crate::spec::{Layout, Stage};
+use crate::files::ReadError;
+use crate::generator::spec::{Layout, Stage};
+use crate::kafka::KafkaError;
+use crate::log::record::LogRecord;
 
 /// Logs that can be read, each from its beginning to where it ended when the source was opened.
 pub trait Source {
@@ -43,52 +41,9 @@ pub struct LogPlace {
     /// Its partition; `None` if it holds all of them.
     pub partition: Option<u32>,
     /// Where its beginning was removed, by retention or by somebody: the offset that it begins at now.
-    pub cut_at: Option<i64>,
+    pub log_start_offset: Option<i64>,
     /// Whether it holds nothing. Where it holds offsets without records, as transactions leave them, only reading tells.
     pub is_empty: bool,
-}
-
-/// A record as a log holds it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LogRecord {
-    /// Kafka's offset; in a file the number of its line, from 1.
-    pub offset: i64,
-    /// What is known of it.
-    pub parts: Parts,
-    /// Partition.
-    pub partition: u32,
-    /// Timestamp in milliseconds since 1970.
-    pub timestamp_ms: i64,
-    /// Key, if it has one.
-    pub key: Option<Vec<u8>>,
-    /// Value, if it has one; of a line that cannot be understood, the line.
-    pub value: Option<Vec<u8>>,
-    /// Headers in order.
-    pub headers: Vec<LogHeader>,
-}
-
-impl LogRecord {
-    /// Adds it to the fingerprint of its partition in a stage's topic.
-    pub fn add_to(&self, fingerprints: &mut Fingerprints, stage: Stage) {
-        let headers = self.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
-        let (key, value) = (self.key.as_deref(), self.value.as_deref());
-        fingerprints.add_parts(stage, self.partition, self.timestamp_ms, key, value, headers);
-    }
-}
-
-/// A header's name and value as a log holds them.
-pub type LogHeader = (Vec<u8>, Option<Vec<u8>>);
-
-/// What is known of a record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Parts {
-    /// Everything.
-    #[default]
-    All,
-    /// Only its value.
-    Value,
-    /// Only the line that it stands in, which is none that this program writes.
-    Line,
 }
 
 /// Why records could not be read back.
@@ -98,36 +53,12 @@ pub enum SourceError {
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// A file cannot be read.
-    #[error("cannot read {path}: {source}", path = .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A topic has no file.
-    #[error("{path} does not exist: give the folder of a run with --sink files, and the topic options of that run", path = .0.display())]
-    NoFile(PathBuf),
-    /// A line has no end.
-    #[error("{path}, line {line}: longer than {max} bytes: no line of this program", path = .path.display())]
-    LongLine {
-        /// Which file.
-        path: PathBuf,
-        /// Which line, from 1.
-        line: i64,
-        /// The most that is read.
-        max: u64,
-    },
-    /// The manifest is none.
-    #[error("{path} is no manifest of this program: {reason}\nmend it, or move it away", path = .path.display())]
-    Manifest {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A folder.
+    #[error(transparent)]
+    Files(#[from] ReadError),
+    /// A signal came while records were read.
+    #[error("stopped by a signal")]
+    Stopped,
 }
 
 /// A log's index in a source of one log a partition or one a topic.
@@ -149,16 +80,5 @@ impl LogIndex {
     #[must_use]
     pub fn of(&self, stage: Stage, partition: u32) -> usize {
         self.first[stage.index()] + if self.by_partition { partition as usize } else { 0 }
-    }
-}
-
-/// Puts bytes into a buffer that may hold others, or none.
-fn refill(buffer: &mut Option<Vec<u8>>, bytes: Option<&[u8]>) {
-    match (buffer.as_mut(), bytes) {
-        (Some(buffer), Some(bytes)) => {
-            buffer.clear();
-            buffer.extend_from_slice(bytes);
-        }
-        (_, bytes) => *buffer = bytes.map(<[u8]>::to_vec),
     }
 }

@@ -10,38 +10,36 @@
 //! record is identified: by its timestamp and key, by what its value says, by its headers. So one lost record is one difference,
 //! however much follows, and what is read ahead stays small.
 
-mod compare;
 mod comparison;
 mod edge;
+mod expected_range;
 mod explain;
 mod finding;
-mod identify;
 mod log;
 mod missing;
-mod span;
 mod table;
 mod verdict;
 
-pub use self::compare::Parting;
 use self::comparison::Comparison;
 use self::edge::{Edge, End};
+use self::expected_range::{Begin, ExpectedRange};
 pub use self::explain::explain;
 pub use self::finding::{Class, Counts, Difference, Shown};
-use self::identify::Identifier;
 use self::log::{LOOK, Log};
-use self::span::{Begin, Span};
 pub use self::verdict::{LogVerdict, Outcome, Verdict};
-use crate::ahead::made_ahead;
-use crate::fingerprint::Fingerprints;
-use crate::record::Record;
-use crate::sink::Stop;
-use crate::source::{LogIndex, LogPlace, LogRecord, Source, SourceError};
-use crate::spec::Stage;
-use crate::stream::{Part, Position, Step, Stream, Window};
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::stream::parallel::generate_parallel;
+use crate::generator::stream::{Assignment, Position, Step, Stream, Window};
+use crate::log::identify::Identifier;
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
+use crate::source::{LogIndex, LogPlace, Source, SourceError};
 
 /// What logs are to hold.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Demand {
+pub struct VerifyOptions {
     /// Exactly this window; without an end, all up to one place from its start on. `None`: a window of the stream, whichever.
     pub window: Option<Window>,
     /// Whether logs may end early: each holds a beginning of its sequence.
@@ -73,13 +71,13 @@ pub enum VerifyError {
 pub fn verify(
     stream: &Stream,
     source: &mut dyn Source,
-    demand: Demand,
-    stop: &Stop,
+    demand: VerifyOptions,
+    stop: &Shutdown,
     mut progress: impl FnMut(Window, u64),
 ) -> Result<Verdict, VerifyError> {
     let places = source.logs().to_vec();
     let is_bounded = demand.window.is_some_and(|window| window.end().is_some());
-    let is_cut = places.iter().any(|place| place.cut_at.is_some());
+    let is_cut = places.iter().any(|place| place.log_start_offset.is_some());
     let is_nothing_there = |places: &[LogPlace]| !is_bounded && !is_cut && places.iter().all(|place| place.is_empty);
     if is_nothing_there(&places) {
         return Err(VerifyError::Empty);
@@ -127,10 +125,10 @@ fn span(
     stream: &Stream,
     identifier: &Identifier<'_>,
     places: &[LogPlace],
-    demand: Demand,
+    demand: VerifyOptions,
     logs: &[Log],
     tails: Option<&[Vec<LogRecord>]>,
-) -> Span {
+) -> ExpectedRange {
     let look = edge_records(stream);
     let heads = Edge::new(stream, identifier, places, (End::Head, look), logs.iter().map(Log::heads));
     let of_tails = |tails: &[Vec<LogRecord>]| {
@@ -138,7 +136,7 @@ fn span(
         Edge::new(stream, identifier, places, (End::Tail, look), records)
     };
     let tails = tails.map(of_tails);
-    Span::infer(stream, places, demand.window, &heads, tails.as_ref())
+    ExpectedRange::infer(stream, places, demand.window, &heads, tails.as_ref())
 }
 
 fn compare(
@@ -152,14 +150,14 @@ fn compare(
         return Ok(());
     }
     let (stream, last) = (with.stream, with.span.last);
-    let part = Part::from(window);
+    let part = Assignment::from(window);
     let records = match with.span.first(stream) {
-        Some(first) => stream.records_of_part_from(&part, first),
-        None => stream.records_of_part(&part),
+        Some(first) => stream.assigned_records_from(&part, first),
+        None => stream.assigned_records(&part),
     };
-    made_ahead(records, threads, |records| -> Result<(), SourceError> {
+    generate_parallel(records, threads, |records| -> Result<(), SourceError> {
         let mut expected = Record::default();
-        while records.step(&mut expected) == Step::Filled && last.is_none_or(|last| Position::from(&expected) <= last) {
+        while records.step(&mut expected) == Step::Record && last.is_none_or(|last| Position::from(&expected) <= last) {
             if expected.stage == Stage::Request {
                 progress(window, expected.ordinal);
             }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mock_data_gen::sink::kafka::Property;
+use mock_data_gen::kafka::Property;
 
 /// Properties whose values librdkafka keeps out of its own dumps, as far as they can be set as text.
 const SECRET: [&str; 9] = [

@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use mock_data_gen::sink::Stop;
-use mock_data_gen::source::LogRecord;
+use mock_data_gen::log::shutdown::Shutdown;
+use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::source::memory::Memory;
-use mock_data_gen::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
-use mock_data_gen::verify::{Demand, Outcome, verify};
+use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::verify::{VerifyOptions, Outcome, verify};
 
 const AUCTIONS: u64 = 24;
 
@@ -163,9 +163,9 @@ fuzz_target!(|input: Input| {
     number(&mut logs, cut);
 
     let window = input.is_asked.then(|| Window::auctions(0, AUCTIONS));
-    let demand = Demand { window, prefix: input.prefix, fingerprint: input.fingerprint, threads: 1 };
+    let demand = VerifyOptions { window, prefix: input.prefix, fingerprint: input.fingerprint, threads: 1 };
     let mut source = Memory::new(stream.layout(), logs.clone());
-    let Ok(verdict) = verify(stream, &mut source, demand, &Stop::default(), |_, _| {}) else { return };
+    let Ok(verdict) = verify(stream, &mut source, demand, &Shutdown::default(), |_, _| {}) else { return };
 
     let shown = format!("{verdict}\n{}", serde_json::to_string(&verdict).unwrap());
     let f = verdict.counts();

@@ -8,9 +8,9 @@ use std::thread::{self, JoinHandle};
 
 use serde::Serialize;
 
-use crate::digest::Digest;
-use crate::sink::SinkError;
-use crate::sink::files::{Hashed, require_empty};
+use crate::files::FilesError;
+use crate::files::{Hashed, require_empty};
+use crate::generator::digest::Digest;
 
 /// Large enough that the cost of a write does not show.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -23,7 +23,7 @@ pub(super) struct Folder {
     path: PathBuf,
     files: usize,
     sender: SyncSender<Message>,
-    writer: JoinHandle<Result<Vec<WrittenFile>, SinkError>>,
+    writer: JoinHandle<Result<Vec<WrittenFile>, FilesError>>,
 }
 
 #[derive(Debug)]
@@ -69,8 +69,8 @@ pub(super) fn is_unfinished(path: &Path) -> bool {
     path.join(BEGUN).exists() && fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_ours))
 }
 
-fn remove_files(folder: &Path) -> Result<(), SinkError> {
-    let at_folder = |source| SinkError::File { path: folder.to_owned(), source };
+fn remove_files(folder: &Path) -> Result<(), FilesError> {
+    let at_folder = |source| FilesError::File { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(at_folder)? {
         fs::remove_file(entry.map_err(at_folder)?.path()).map_err(at_folder)?;
     }
@@ -79,14 +79,14 @@ fn remove_files(folder: &Path) -> Result<(), SinkError> {
 
 impl Folder {
     /// A folder that is new or empty, or has an unfinished key, which is removed.
-    pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
+    pub(super) fn create(path: &Path) -> Result<Self, FilesError> {
         if is_unfinished(path) {
             remove_files(path)?;
         }
         require_empty(path, "--out")?;
-        fs::create_dir_all(path).map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+        fs::create_dir_all(path).map_err(|source| FilesError::File { path: path.to_owned(), source })?;
         let begun = path.join(BEGUN);
-        fs::write(&begun, "").map_err(|source| SinkError::File { path: begun, source })?;
+        fs::write(&begun, "").map_err(|source| FilesError::File { path: begun, source })?;
         let (sender, receiver) = sync_channel(CHUNKS_WAITING);
         let writer = thread::spawn(move || write(&receiver));
         Ok(Self { path: path.to_owned(), files: 0, sender, writer })
@@ -96,7 +96,7 @@ impl Folder {
         &self.path
     }
 
-    pub(super) fn create_file(&mut self, name: String) -> Result<Out, SinkError> {
+    pub(super) fn create_file(&mut self, name: String) -> Result<Out, FilesError> {
         let path = self.path.join(name);
         let file = Hashed::create(&path)?;
         let out = Out { file: self.files, chunk: Vec::with_capacity(CHUNK_BYTES), sender: self.sender.clone() };
@@ -106,14 +106,14 @@ impl Folder {
     }
 
     /// Waits until all files are written, in the order in which they were created. Why one could not be written is said here.
-    pub(super) fn close(self) -> Result<Vec<WrittenFile>, SinkError> {
+    pub(super) fn close(self) -> Result<Vec<WrittenFile>, FilesError> {
         drop(self.sender);
         self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
 impl Out {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), FilesError> {
         if self.chunk.len() + bytes.len() > CHUNK_BYTES {
             let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES));
             self.send(Message::Chunk(self.file, chunk))?;
@@ -123,27 +123,27 @@ impl Out {
     }
 
     /// Sends what is left, and says which file it was.
-    pub(super) fn close(mut self) -> Result<usize, SinkError> {
+    pub(super) fn close(mut self) -> Result<usize, FilesError> {
         let chunk = std::mem::take(&mut self.chunk);
         self.send(Message::Chunk(self.file, chunk))?;
         Ok(self.file)
     }
 
-    /// [`SinkError::Stopped`] if the writer has ended, which is for a reason that it tells when the folder is closed.
-    fn send(&self, message: Message) -> Result<(), SinkError> {
-        self.sender.send(message).map_err(|_| SinkError::Stopped)
+    /// [`FilesError::Stopped`] if the writer has ended, which is for a reason that it tells when the folder is closed.
+    fn send(&self, message: Message) -> Result<(), FilesError> {
+        self.sender.send(message).map_err(|_| FilesError::Stopped)
     }
 }
 
 /// Writes what comes until nobody can send any more.
-fn write(receiver: &Receiver<Message>) -> Result<Vec<WrittenFile>, SinkError> {
+fn write(receiver: &Receiver<Message>) -> Result<Vec<WrittenFile>, FilesError> {
     let mut files: Vec<(PathBuf, Hashed)> = Vec::new();
     for message in receiver {
         match message {
             Message::File(path, file) => files.push((path, file)),
             Message::Chunk(file, bytes) => {
                 let (path, file) = &mut files[file];
-                file.write_all(&bytes).map_err(|source| SinkError::File { path: path.clone(), source })?;
+                file.write_all(&bytes).map_err(|source| FilesError::File { path: path.clone(), source })?;
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The joins along the funnel, and the funnel itself.
 
 use super::folder::Folder;
+use super::settings::{EDGES, Settings};
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
-use super::{EDGES, Settings};
-use crate::record::own_kind;
-use crate::sink::SinkError;
-use crate::spec::{KeyBy, Stage};
-use crate::stream::Stream;
+use crate::files::FilesError;
+use crate::generator::record::own_kind;
+use crate::generator::spec::{KeyBy, Stage};
+use crate::generator::stream::Stream;
 
 /// By edge.
 const JOIN_COLUMNS: [&[&str]; 3] = [
@@ -57,11 +57,11 @@ pub(super) struct Joins<'a> {
 type Event<'a> = (&'a [u8; 36], i64);
 
 impl<'a> Joins<'a> {
-    pub(super) fn create(folder: &mut Folder, stream: &'a Stream, settings: Settings) -> Result<Self, SinkError> {
+    pub(super) fn create(folder: &mut Folder, stream: &'a Stream, settings: Settings) -> Result<Self, FilesError> {
         let mut join = |edge: usize| {
             let mut table =
                 |form: &str| Table::create(folder, format!("join_{}_{form}", EDGES[edge].name), JOIN_COLUMNS[edge]);
-            Ok::<_, SinkError>(Join {
+            Ok::<_, FilesError>(Join {
                 inner_raw: table("inner_raw")?,
                 left_raw: table("left_raw")?,
                 inner_dedup: table("inner_dedup")?,
@@ -74,7 +74,7 @@ impl<'a> Joins<'a> {
         Ok(Self { stream, settings, edges, funnel, row: Row::default() })
     }
 
-    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
+    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), FilesError> {
         let ids = Stage::ALL.map(|stage| auction.events(stage).next().map(|record| self.own_id(auction, record)));
         let event = |stage: Stage| Some((ids[stage.index()].as_ref()?, auction.plan.event_ms(stage)?));
         let events: [Option<Event<'_>>; 4] = Stage::ALL.map(event);
@@ -109,7 +109,7 @@ impl<'a> Joins<'a> {
     }
 
     /// A chain that is broken by a missing parent ends there.
-    fn add_funnel(&mut self, auction: &Emitted, events: &[Option<Event<'_>>; 4]) -> Result<(), SinkError> {
+    fn add_funnel(&mut self, auction: &Emitted, events: &[Option<Event<'_>>; 4]) -> Result<(), FilesError> {
         let reached = events.iter().take_while(|event| event.is_some()).count();
         if reached == 0 {
             return Ok(());

@@ -1,14 +1,14 @@
 //! The ledger: a row for each record that a planned fault touched, and for each one that it kept from being emitted.
 
-use super::EDGES;
 use super::folder::Folder;
+use super::settings::EDGES;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
-use crate::auction::Form;
-use crate::record::key_name;
-use crate::sink::SinkError;
-use crate::spec::{KeyBy, Stage};
-use crate::stream::{Position, Stream};
+use crate::files::FilesError;
+use crate::generator::auction::CopyKind;
+use crate::generator::record::key_name;
+use crate::generator::spec::{KeyBy, Stage};
+use crate::generator::stream::{Position, Stream};
 
 const COLUMNS: &[&str] =
     &["topic", "partition", "index", "ordinal", "stage", "copy", "id", "event_ms", "label", "parameters"];
@@ -21,18 +21,18 @@ pub(super) struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn create(folder: &mut Folder, stream: &'a Stream) -> Result<Self, SinkError> {
+    pub(super) fn create(folder: &mut Folder, stream: &'a Stream) -> Result<Self, FilesError> {
         Ok(Self { stream, table: Table::create(folder, "ledger".to_owned(), COLUMNS)?, row: Row::default() })
     }
 
-    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
+    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), FilesError> {
         if self.stream.auctions().is_plain() {
             return Ok(());
         }
         for stage in Stage::ALL {
             let Some(event_ms) = auction.plan.event_ms(stage) else { continue };
             if auction.fate.of(stage).is_dropped {
-                self.add_row(auction, (stage, Form::Event), event_ms, None, "dropped", "{}")?;
+                self.add_row(auction, (stage, CopyKind::Event), event_ms, None, "dropped", "{}")?;
             }
             let mut records: Vec<&Seen> = auction.records.iter().filter(|record| record.stage == stage).collect();
             records.sort_unstable_by_key(|record| record.form);
@@ -53,13 +53,13 @@ impl<'a> Ledger<'a> {
         let mut labels = Vec::new();
         let after = |ms: Option<i64>| format!(r#"{{"after_ms":{}}}"#, ms.unwrap_or(0));
         match record.form {
-            Form::Event if fate.late_ms > 0 => labels.push(("late", format!(r#"{{"by_ms":{}}}"#, fate.late_ms))),
-            Form::Event => {}
-            Form::Duplicate => labels.push(("duplicate", after(fate.duplicate_ms))),
-            Form::Conflict => labels.push(("conflict", after(fate.conflict_ms))),
-            Form::Malformed => labels.push(("malformed", "{}".to_owned())),
-            Form::Invalid => labels.push(("invalid", "{}".to_owned())),
-            Form::Tombstone => labels.push(("tombstone", "{}".to_owned())),
+            CopyKind::Event if fate.late_ms > 0 => labels.push(("late", format!(r#"{{"by_ms":{}}}"#, fate.late_ms))),
+            CopyKind::Event => {}
+            CopyKind::Duplicate => labels.push(("duplicate", after(fate.duplicate_ms))),
+            CopyKind::Conflict => labels.push(("conflict", after(fate.conflict_ms))),
+            CopyKind::Malformed => labels.push(("malformed", "{}".to_owned())),
+            CopyKind::Invalid => labels.push(("invalid", "{}".to_owned())),
+            CopyKind::Tombstone => labels.push(("tombstone", "{}".to_owned())),
         }
         let edge = stage.index().checked_sub(1).map(|edge| (edge, EDGES[edge]));
         if let Some((at, edge)) = edge.filter(|_| record.form.is_event()) {
@@ -76,7 +76,7 @@ impl<'a> Ledger<'a> {
         if record.emit_ms > due_ms {
             labels.push(("held", format!(r#"{{"by_ms":{}}}"#, record.emit_ms - due_ms)));
         }
-        if plan.is_hot && stage == Stage::Request && record.form == Form::Event {
+        if plan.is_hot && stage == Stage::Request && record.form == CopyKind::Event {
             labels.push(("hot_user", format!(r#"{{"user":{}}}"#, plan.user)));
         }
         labels
@@ -86,12 +86,12 @@ impl<'a> Ledger<'a> {
     fn add_row(
         &mut self,
         auction: &Emitted,
-        (stage, form): (Stage, Form),
+        (stage, form): (Stage, CopyKind),
         event_ms: i64,
         place: Option<(u32, u64)>,
         label: &str,
         parameters: &str,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), FilesError> {
         let ordinal = auction.plan.ordinal;
         let partition = place.map_or_else(
             || self.stream.partition(Position { emit_ms: event_ms, ordinal, stage, copy: form.copy() }),

@@ -5,15 +5,16 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Settings;
+use super::settings::Settings;
 use super::table::Closed;
 use super::walk::{LogState, Logs};
-use crate::digest::Digest;
-use crate::sink::SinkError;
-use crate::sink::files::write_manifest;
-use crate::spec::{self, STREAM_VERSION, Span, Stage, StreamSpec};
-use crate::stream::{Stream, Window};
-use crate::timestamp::Timestamp;
+use crate::files::FilesError;
+use crate::files::write_manifest;
+use crate::generator::digest::Digest;
+use crate::generator::spec::{self, Span, Stage, StreamSpec};
+use crate::generator::stream::{Stream, Window};
+use crate::generator::timestamp::Timestamp;
+use crate::generator::version::STREAM_VERSION;
 
 #[derive(Debug, Serialize)]
 struct Manifest<'a> {
@@ -117,7 +118,7 @@ pub(super) struct Written<'a> {
 }
 
 impl Written<'_> {
-    pub(super) fn write_manifest(&self, folder: &Path) -> Result<(), SinkError> {
+    pub(super) fn write_manifest(&self, folder: &Path) -> Result<(), FilesError> {
         write_manifest(folder, &self.manifest())
     }
 

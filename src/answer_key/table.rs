@@ -5,7 +5,7 @@ use sha2::Sha256;
 use sha2::digest::Digest as _;
 
 use super::folder::{Folder, Out, WrittenFile};
-use crate::sink::SinkError;
+use crate::files::FilesError;
 
 /// What stands in a column.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,7 @@ impl Table {
         folder: &mut Folder,
         name: String,
         columns: &'static [&'static str],
-    ) -> Result<Self, SinkError> {
+    ) -> Result<Self, FilesError> {
         let ndjson = folder.create_file(format!("{name}.ndjson"))?;
         let mut csv = folder.create_file(format!("{name}.csv"))?;
         csv.write(format!("{}\n", columns.join(",")).as_bytes())?;
@@ -87,7 +87,7 @@ impl Table {
     }
 
     /// Adds a row, so many times.
-    pub(super) fn add(&mut self, row: &Row, times: usize) -> Result<(), SinkError> {
+    pub(super) fn add(&mut self, row: &Row, times: usize) -> Result<(), FilesError> {
         debug_assert_eq!(row.columns, self.columns, "{}", self.name);
         for _ in 0..times {
             self.sum = self.sum.wrapping_add(row.hash);
@@ -99,7 +99,7 @@ impl Table {
     }
 
     /// Hands on what is left of it. Its files are whole when the folder is closed.
-    pub(super) fn close(self) -> Result<Ended, SinkError> {
+    pub(super) fn close(self) -> Result<Ended, FilesError> {
         let Self { name, columns, ndjson, csv, rows, sum } = self;
         let files = [ndjson.close()?, csv.close()?];
         Ok(Ended { name, columns, rows: RowsDigest { count: rows, sum: format!("{sum:032x}") }, files })

@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use crate::auction::{Fate, Form, Plan};
-use crate::spec::Stage;
-use crate::stream::{Position, Records, Stream, Window};
+use crate::generator::auction::{CopyKind, Plan, PlannedFaults};
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Position, Records, Stream, Window};
 
 /// A record that was emitted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) stage: Stage,
-    pub(super) form: Form,
+    pub(super) form: CopyKind,
     pub(super) emit_ms: i64,
     pub(super) event_ms: i64,
     pub(super) partition: u32,
@@ -25,7 +25,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Emitted {
     pub(super) plan: Plan,
-    pub(super) fate: Fate,
+    pub(super) fate: PlannedFaults,
     pub(super) records: Vec<Seen>,
     /// Records that are still to come.
     left: usize,
@@ -132,10 +132,10 @@ impl<'a> Walk<'a> {
     fn admit(&mut self) {
         let auctions = self.stream.auctions();
         let plan = auctions.plan(self.next_pending());
-        let fate = auctions.fate(&plan);
+        let fate = auctions.planned_faults(&plan);
         let of_stage = |stage: Stage| {
             let event_ms = plan.event_ms(stage);
-            let forms = Form::ALL.into_iter();
+            let forms = CopyKind::ALL.into_iter();
             event_ms.map_or(0, |ms| forms.filter(|&form| fate.of(stage).emit_ms(form, ms).is_some()).count())
         };
         let left = Stage::ALL.into_iter().map(of_stage).sum();
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
         let event_ms = auction.plan.event_ms(stage).unwrap_or(emit_ms);
         let key = self.stream.key(position);
         let partition = self.stream.partition_of_key(stage, &key);
-        let form = Form::of(copy).unwrap_or(Form::Event);
+        let form = CopyKind::of(copy).unwrap_or(CopyKind::Event);
         let log = &mut self.logs.partitions[stage.index()][partition as usize];
         let (index, behind_ms) = log.take(event_ms, form.is_event());
         self.logs.topics[stage.index()].take(event_ms, form.is_event());

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Settings;
 use super::folder::Folder;
+use super::settings::Settings;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
-use crate::sink::SinkError;
-use crate::spec::{Span, Stage};
-use crate::stream::Stream;
+use crate::files::FilesError;
+use crate::generator::spec::{Span, Stage};
+use crate::generator::stream::Stream;
 
 const COLUMNS: &[&str] = &["window_start_ms", "window_end_ms", "requests", "responses", "impressions", "clicks"];
 
@@ -48,11 +48,11 @@ struct Flink {
 }
 
 impl Windows {
-    pub(super) fn create(folder: &mut Folder, stream: &Stream, settings: Settings) -> Result<Self, SinkError> {
+    pub(super) fn create(folder: &mut Folder, stream: &Stream, settings: Settings) -> Result<Self, FilesError> {
         let span = settings.window;
         let mut counted = |form: &str| {
             let table = Table::create(folder, format!("windows_{span}_{form}"), COLUMNS)?;
-            Ok::<_, SinkError>(Counted { table, open: Open::new(), row: Row::default() })
+            Ok::<_, FilesError>(Counted { table, open: Open::new(), row: Row::default() })
         };
         let (raw, dedup, cohort) = (counted("raw")?, counted("dedup")?, counted("cohort")?);
         // A stage that never has a record holds no window open.
@@ -80,7 +80,7 @@ impl Windows {
     }
 
     /// Takes an auction in ordinal order.
-    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), SinkError> {
+    pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), FilesError> {
         let request_start_ms = start_of(self.span, auction.plan.request_ms);
         // Later auctions arrive later.
         for counted in [&mut self.raw, &mut self.dedup, &mut self.cohort] {
@@ -107,7 +107,7 @@ impl Windows {
         Ok(())
     }
 
-    pub(super) fn into_tables(self) -> Result<Vec<Table>, SinkError> {
+    pub(super) fn into_tables(self) -> Result<Vec<Table>, FilesError> {
         let all = [self.raw, self.dedup, self.cohort].into_iter().chain(self.flink.map(|flink| flink.counted));
         let close = |mut counted: Counted| {
             counted.close_before(i64::MAX, self.span)?;
@@ -119,7 +119,7 @@ impl Windows {
 
 impl Counted {
     /// Writes the windows that start before a time: nothing can be added to them any more.
-    fn close_before(&mut self, ms: i64, span: Span) -> Result<(), SinkError> {
+    fn close_before(&mut self, ms: i64, span: Span) -> Result<(), FilesError> {
         while let Some(entry) = self.open.first_entry() {
             if *entry.key() >= ms {
                 break;

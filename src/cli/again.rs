@@ -1,10 +1,10 @@
 //! The command that verifies what a run wrote.
 
 use super::options::TopicPrefix;
-use crate::sink::kafka::{DEFAULT_BROKERS, Property};
-use crate::spec::{Layout, Stage, StreamSpec};
-use crate::stream::{Stream, Window};
-use crate::timestamp::Timestamp;
+use crate::generator::spec::{Layout, Stage, StreamSpec};
+use crate::generator::stream::{Stream, Window};
+use crate::generator::timestamp::Timestamp;
+use crate::kafka::{DEFAULT_BROKERS, Property};
 
 /// What stands in place of a secret.
 const SECRET: &str = "***";
@@ -119,7 +119,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::KeyBy;
+    use crate::generator::spec::KeyBy;
 
     #[test]
     fn what_is_not_the_default_is_said_and_secrets_are_not() {

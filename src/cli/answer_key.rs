@@ -12,12 +12,13 @@ use super::terminal::{self, TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
 use crate::answer_key::{EDGES, Settings, TableCount, write};
+use crate::files::Manifest;
+use crate::generator::spec::{Span, SpanError};
+use crate::generator::stream::{Assignment, Stream, Window};
+use crate::log::count::grouped;
+use crate::log::heading::Heading;
+use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
-use crate::report::{Heading, grouped};
-use crate::sink::Stop;
-use crate::source::files::Manifest;
-use crate::spec::{Span, SpanError};
-use crate::stream::{Part, Stream, Window};
 
 /// Options of `answer-key`.
 #[derive(Debug, Args)]
@@ -106,7 +107,7 @@ pub(super) fn run(args: &AnswerKeyArgs) -> Result<(), Failure> {
     let reports = &args.options.reports;
     reports.prepare()?;
     let key = KeyFolder { folder: &args.options.out, settings, are_offsets: false, metrics: None };
-    let heading = Heading::new(stream.auctions(), &Part::from(window));
+    let heading = Heading::new(stream.auctions(), &Assignment::from(window));
     terminal::heading(&heading);
     let tables = key.write(&stream, window, args.terminal, &stop)?;
     reports.give(&KeyReport { heading, folder: &args.options.out, tables }, StandardOutput::IsFree)
@@ -172,7 +173,7 @@ impl KeyFolder<'_> {
         stream: &Stream,
         window: Window,
         terminal: TerminalArgs,
-        stop: &Stop,
+        stop: &Shutdown,
     ) -> Result<Vec<TableCount>, Failure> {
         let bar = terminal.shows_progress().then(|| auctions_bar(window));
         let progress = |ordinal: u64| {

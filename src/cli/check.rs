@@ -17,12 +17,13 @@ use super::partitions::uneven_topics;
 use super::reports::StandardOutput;
 use super::run::{Resolved, Resume, RunArgs};
 use super::{Failure, command, signals, to_stderr, to_stdout};
-use crate::auction::emit_lag_ms_max;
+use crate::generator::spec::delays::emit_lag_ms_max;
+use crate::generator::spec::{Partitions, Rate, Stage};
+use crate::generator::stream::{Position, Stream};
+use crate::kafka::{Cluster, Property, Target};
+use crate::log::count::{counted, grouped};
+use crate::log::heading::Heading;
 use crate::metrics::Metrics;
-use crate::report::{Heading, counted, grouped};
-use crate::sink::kafka::{Cluster, Property, Target};
-use crate::spec::{Partitions, Rate, Stage};
-use crate::stream::{Position, Stream};
 
 /// What is shown in place of a secret.
 const MASK: &str = "***";

@@ -4,13 +4,14 @@ use super::again::verify_command;
 use super::play::{Beginning, Player};
 use super::reports::line_of;
 use super::{Failure, terminal, to_stderr};
-use crate::auction::Form;
-use crate::record::Record;
-use crate::report::{EmptyStage, Heading, Report};
+use crate::generator::auction::CopyKind;
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Assignment, Stream, Window};
+use crate::log::heading::Heading;
+use crate::report::{EmptyStage, Report};
 use crate::run::Outcome;
 use crate::sink::SinkError;
-use crate::spec::Stage;
-use crate::stream::{Part, Stream, Window};
 
 /// The first record of a stage is looked for among so many auctions.
 const LOOK_AHEAD: u64 = 100_000;
@@ -25,12 +26,12 @@ impl Player<'_> {
     }
 
     /// Stages that a small window has none of, though the stream has some soon.
-    fn empty_stages(&self, stream: &Stream, part: &Part, outcome: &Outcome) -> Vec<EmptyStage> {
+    fn empty_stages(&self, stream: &Stream, part: &Assignment, outcome: &Outcome) -> Vec<EmptyStage> {
         if !outcome.complete || !part.shard().is_whole() || !self.options.is_kept() {
             return Vec::new();
         }
         let start = part.window().start();
-        let is_event = |record: Record, stage| record.stage == stage && record.copy == Form::Event.copy();
+        let is_event = |record: Record, stage| record.stage == stage && record.copy == CopyKind::Event.copy();
         let has = |ordinal: u64, stage| {
             // A plan costs a fraction of a record.
             stream.auctions().plan(ordinal).event_ms(stage).is_some()
@@ -64,7 +65,7 @@ impl Player<'_> {
 
     /// How what was written is verified. A window that was left in the middle is verified as far as it goes; what
     /// one of several workers wrote is no window.
-    fn verify_command(&self, stream: &Stream, part: &Part, outcome: &Outcome) -> Option<String> {
+    fn verify_command(&self, stream: &Stream, part: &Assignment, outcome: &Outcome) -> Option<String> {
         let written = self.options.written(self.properties).filter(|_| part.shard().is_whole())?;
         let window = part.window();
         match window.count() {

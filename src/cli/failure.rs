@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use super::configuration::ConfigurationError;
 use super::resume;
-use crate::sink::{KafkaError, SinkError};
+use crate::files::{FilesError, ReadError};
+use crate::generator::stream::WindowError;
+use crate::kafka::KafkaError;
+use crate::resume::ResumeError;
+use crate::sink::SinkError;
 use crate::source::SourceError;
-use crate::stream::WindowError;
-use crate::tail::TailError;
 use crate::verify::VerifyError;
 
 /// Why a command did not succeed.
@@ -29,16 +31,16 @@ pub(super) enum Failure {
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
     #[error(transparent)]
-    Tail(#[from] TailError),
+    Resume(#[from] ResumeError),
     /// The log holds something else, and one option explains it.
     #[error("{}", with_explanation(.error, .explanation))]
-    Explained { error: Box<TailError>, explanation: String },
+    Explained { error: Box<ResumeError>, explanation: String },
     /// In the middle of a run the log turned out to hold something else. What it advises is for starts, before anything is written.
     #[error(
         "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …), or begin anew with --resume recreate, which deletes these",
         .0.to_string().lines().next().unwrap_or_default()
     )]
-    Intruded(#[source] TailError),
+    Intruded(#[source] ResumeError),
     #[error("{0}")]
     Hole(resume::Hole),
     #[error(transparent)]
@@ -81,7 +83,7 @@ pub(super) enum Failure {
 }
 
 /// What is wrong, why, and then the ways out.
-fn with_explanation(error: &TailError, explanation: &str) -> String {
+fn with_explanation(error: &ResumeError, explanation: &str) -> String {
     let text = error.to_string();
     let (what, ways_out) = text.split_once('\n').unwrap_or((&text, ""));
     format!("{what}\n{explanation}\n{ways_out}").trim_end().to_owned()
@@ -95,10 +97,22 @@ pub(super) struct Place {
     pub(super) offset: Option<i64>,
 }
 
+impl From<FilesError> for Failure {
+    fn from(error: FilesError) -> Self {
+        Self::Sink(error.into())
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::Kafka(KafkaError::Stopped) => Self::Stopped,
+            SourceError::Kafka(KafkaError::Stopped) | SourceError::Stopped => Self::Stopped,
             SourceError::Kafka(error) => Self::Kafka(error),
             error => Self::Source(error),
         }
@@ -118,7 +132,7 @@ impl Failure {
     /// Kafka's part of it, if that is what it is.
     fn kafka(&self) -> Option<&KafkaError> {
         match self {
-            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
+            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Resume(ResumeError::Kafka(error)) => {
                 Some(error.cause())
             }
             _ => None,
@@ -127,8 +141,8 @@ impl Failure {
 
     /// Where it happened.
     pub(super) fn place(&self) -> Place {
-        if let Self::Tail(TailError::Refused { topic, partition, offset, .. })
-        | Self::Intruded(TailError::Refused { topic, partition, offset, .. }) = self
+        if let Self::Resume(ResumeError::Refused { topic, partition, offset, .. })
+        | Self::Intruded(ResumeError::Refused { topic, partition, offset, .. }) = self
         {
             return Place { topic: Some(topic.to_string()), partition: Some(i64::from(*partition)), offset: *offset };
         }
@@ -138,7 +152,7 @@ impl Failure {
 
     /// Whether a signal came before the first record.
     pub(super) fn is_stop(&self) -> bool {
-        matches!(self, Self::Tail(TailError::Stopped)) || matches!(self.kafka(), Some(KafkaError::Stopped))
+        matches!(self, Self::Resume(ResumeError::Stopped)) || matches!(self.kafka(), Some(KafkaError::Stopped))
     }
 
     /// Whether brokers did not answer.
@@ -151,14 +165,14 @@ impl Failure {
             Self::Usage(_)
             | Self::Configuration(_)
             | Self::Window(_)
-            | Self::Tail(TailError::Window(_) | TailError::NoPlainRequest)
-            | Self::Sink(
-                SinkError::NotEmpty { .. }
-                | SinkError::Foreign { .. }
-                | SinkError::Other { .. }
-                | SinkError::LongName(_),
-            ) => 2,
-            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Tail(TailError::Kafka(error)) => {
+            | Self::Resume(ResumeError::Window(_) | ResumeError::NoPlainRequest)
+            | Self::Sink(SinkError::Files(
+                FilesError::NotEmpty { .. }
+                | FilesError::Foreign { .. }
+                | FilesError::Other { .. }
+                | FilesError::LongName(_),
+            )) => 2,
+            Self::Kafka(error) | Self::Sink(SinkError::Kafka(error)) | Self::Resume(ResumeError::Kafka(error)) => {
                 match error.cause() {
                     KafkaError::TooLarge { .. } | KafkaError::TooManyPartitions { .. } | KafkaError::Properties(_) => 2,
                     KafkaError::Stopped => 5,
@@ -166,12 +180,15 @@ impl Failure {
                     _ => 3,
                 }
             }
-            Self::Tail(TailError::Unsettled { .. }) | Self::Intruded(_) => 4,
+            Self::Resume(ResumeError::Unsettled { .. }) | Self::Intruded(_) => 4,
             Self::Sink(SinkError::ReaderGone) => 0,
             Self::Unhealthy { .. } | Self::Different | Self::Incomplete(_) => 1,
-            Self::Stopped | Self::Unfinished(_) | Self::Sink(SinkError::Stopped) | Self::Tail(TailError::Stopped) => 5,
+            Self::Stopped
+            | Self::Unfinished(_)
+            | Self::Sink(SinkError::Stopped)
+            | Self::Resume(ResumeError::Stopped) => 5,
             Self::Sink(_)
-            | Self::Tail(_)
+            | Self::Resume(_)
             | Self::Hole(_)
             | Self::Source(_)
             | Self::Empty(_)

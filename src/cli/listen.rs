@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rdkafka::util::get_rdkafka_version;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -22,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::Failure;
 use super::terminal::note;
-use crate::metrics::{Health, Metrics, Watch};
+use crate::metrics::{self, Health, Metrics, Watch};
 
 /// The run is looked at this often, whether anybody asks or not.
 const LOOK: Duration = Duration::from_millis(500);
@@ -151,7 +152,11 @@ impl Desk {
         match path {
             "/livez" => healthy(self.look().alive()),
             "/readyz" => healthy(self.look().ready()),
-            "/metrics" => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.text()),
+            "/metrics" => typed(
+                StatusCode::OK,
+                "text/plain; version=0.0.4; charset=utf-8",
+                metrics::text(&self.metrics, &get_rdkafka_version().1),
+            ),
             _ => plain(StatusCode::NOT_FOUND, "here are /livez, /readyz and /metrics"),
         }
     }

@@ -9,11 +9,11 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::Failure;
-use crate::sink::kafka::{DEFAULT_BROKERS, Property};
-use crate::spec::{
+use crate::generator::spec::{
     Boundary, Epoch, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, LagError, Layout, LayoutError, Partitions,
     Profile, Rate, Spread, StreamSpec, Topic, TopicName, Users,
 };
+use crate::kafka::{DEFAULT_BROKERS, Property};
 
 /// The address that means: no Kafka, start a broker inside this process.
 pub(super) const EMBEDDED: &str = "embedded";

@@ -1,8 +1,8 @@
 //! What is to be said of partition counts before a run.
 
 use super::Failure;
-use crate::spec::{KeyBy, Layout, StreamSpec};
-use crate::stream::Shard;
+use crate::generator::spec::{KeyBy, Layout, StreamSpec};
+use crate::generator::stream::Shard;
 
 /// What is to be said of topics that one key on all four would have co-partitioned, had they equal counts.
 pub(super) fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String> {

@@ -11,15 +11,18 @@ use super::status::Status;
 use super::terminal::{self, TerminalArgs, note};
 use super::{Failure, to_stderr, to_stdout};
 use crate::answer_key::{Settings, is_written};
+use crate::generator::stream::{Assignment, Shard, Stream, Window, WindowEnd};
+use crate::generator::timestamp::Timestamp;
+use crate::kafka::KafkaError;
+use crate::kafka::{Cluster, Embedded, Existing, Property, Target, Times, TopicSettings, Transfer};
+use crate::log::heading::{Heading, Resumed};
+use crate::log::shutdown::Shutdown;
 use crate::metrics::{Metrics, State};
 use crate::pace::{Pace, Pacer, wall_clock_us};
-use crate::report::{Heading, Resumed};
 use crate::run::{self, Manner, Outcome, Tally};
 use crate::sink::counted::Counted;
-use crate::sink::kafka::{Cluster, Embedded, Existing, Kafka, Property, Target, Times, TopicSettings, Transfer};
-use crate::sink::{KafkaError, Sink, SinkError, Stop};
-use crate::stream::{Part, Shard, Stream, Window, WindowEnd};
-use crate::timestamp::Timestamp;
+use crate::sink::kafka::Kafka;
+use crate::sink::{Sink, SinkError};
 
 /// A run that is about to begin.
 #[derive(Debug)]
@@ -36,12 +39,12 @@ pub(super) struct Player<'a> {
     /// How the window ends, where nothing bounds it and the program chose.
     pub(super) chosen: Option<&'static str>,
     pub(super) pace: Pace,
-    pub(super) stop: &'a Arc<Stop>,
+    pub(super) stop: &'a Arc<Shutdown>,
     pub(super) metrics: &'a Arc<Metrics>,
 }
 
 /// Makes a sink ready again after an uncertain end of a transaction, and says what is left to play.
-pub(super) type Renew<'a, S> = &'a mut dyn FnMut(&mut S) -> Result<Part, Failure>;
+pub(super) type Renew<'a, S> = &'a mut dyn FnMut(&mut S) -> Result<Assignment, Failure>;
 
 /// A run that renews its sink so many times without committing anything ends.
 const RENEWALS_IN_VAIN: u32 = 5;
@@ -49,16 +52,16 @@ const RENEWALS_IN_VAIN: u32 = 5;
 /// What a run begins with.
 #[derive(Debug)]
 pub(super) struct Beginning {
-    pub(super) part: Part,
+    pub(super) part: Assignment,
     /// Where the sink holds records already.
     pub(super) resumed: Option<Resumed>,
     /// Whether the first record has to be stored before any other is sent.
     pub(super) first_alone: bool,
 }
 
-impl From<Part> for Beginning {
+impl From<Assignment> for Beginning {
     /// Nothing is there yet.
-    fn from(part: Part) -> Self {
+    fn from(part: Assignment) -> Self {
         Self { part, resumed: None, first_alone: false }
     }
 }
@@ -105,8 +108,8 @@ impl Player<'_> {
     }
 
     /// What is played where nothing is held yet.
-    pub(super) fn part(&self) -> Part {
-        Part::new(self.window, self.shard, Default::default())
+    pub(super) fn part(&self) -> Assignment {
+        Assignment::new(self.window, self.shard, Default::default())
     }
 
     /// Plays into a broker inside this process, and reads everything back.
@@ -138,14 +141,14 @@ impl Player<'_> {
         if self.options.reports.is_text() && self.terminal.is_for_people() {
             to_stderr(&read.funnel);
         }
-        if self.options.hold && !self.stop.asked() {
+        if self.options.hold && !self.stop.is_requested() {
             note!(format!("\nholding {address} until Ctrl-C"), address);
             if self.terminal.is_quiet() && self.options.reports.is_text() {
                 // All that a quiet run has to say: nobody else knows it.
                 to_stdout(&format!("{address}\n"))?;
             }
             self.metrics.enter(State::Holding);
-            while !self.stop.asked() {
+            while !self.stop.is_requested() {
                 std::thread::sleep(Duration::from_millis(50));
             }
             return Ok(());
@@ -185,7 +188,7 @@ impl Player<'_> {
     }
 
     /// Nothing moves before a live window starts.
-    fn tell_of_a_start_to_come(&self, stream: &Stream, part: &Part) {
+    fn tell_of_a_start_to_come(&self, stream: &Stream, part: &Assignment) {
         let start_ms = stream.auctions().plan(part.window().start()).request_ms;
         let ahead_s = (start_ms - wall_clock_us() / 1_000) / 1_000;
         if self.pace == Pace::Live && ahead_s > 0 && !self.terminal.is_quiet() {
@@ -214,7 +217,7 @@ impl Player<'_> {
             let has_waited = matches!(error.cause(), KafkaError::Standstill { .. });
             in_vain = if sink.commits() > commits || has_waited { 0 } else { in_vain + 1 };
             commits = sink.commits();
-            if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.asked() {
+            if !error.is_uncertain() || in_vain > RENEWALS_IN_VAIN || self.stop.is_requested() {
                 return Ok(played?);
             }
             let reason = error.cause().to_string();

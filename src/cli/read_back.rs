@@ -1,15 +1,16 @@
 //! What was played into the embedded broker, read back by a plain consumer.
 
 use super::{Failure, show, to_stderr};
-use crate::fingerprint::Fingerprints;
-use crate::report::grouped;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Stream, Window};
+use crate::kafka::Cluster;
+use crate::log::count::grouped;
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
 use crate::run::{Count, Outcome};
-use crate::sink::Stop;
-use crate::sink::kafka::Cluster;
+use crate::source::Source;
 use crate::source::topics::Topics;
-use crate::source::{LogRecord, Source};
-use crate::spec::Stage;
-use crate::stream::{Stream, Window};
 
 /// What a plain consumer found.
 pub(super) struct ReadBack {
@@ -20,7 +21,7 @@ pub(super) struct ReadBack {
 }
 
 impl ReadBack {
-    pub(super) fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Stop) -> Result<Self, Failure> {
+    pub(super) fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Shutdown) -> Result<Self, Failure> {
         let mut counts = [Count::default(); 4];
         let mut fingerprints = Fingerprints::new(cluster.layout());
         let mut topics = Topics::open(cluster, stop)?;
@@ -55,7 +56,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::spec::{Layout, StreamSpec};
+    use crate::generator::spec::{Layout, StreamSpec};
 
     #[test]
     fn topics_that_hold_something_else_are_a_failure() {

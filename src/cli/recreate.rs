@@ -4,8 +4,9 @@ use super::Failure;
 use super::play::Player;
 use super::run::Resume;
 use super::terminal::note;
-use crate::report::grouped;
-use crate::sink::kafka::{Former, Recreation, Target};
+use crate::kafka::{Former, Recreation, Target};
+use crate::log::count::grouped;
+use crate::sink::kafka::Kafka;
 
 impl Player<'_> {
     /// Deletes the four topics and creates them again, where that is asked for, and says what goes before it does.
@@ -21,8 +22,8 @@ impl Player<'_> {
                 offsets
             );
         }
-        if self.options.is_exactly_once() {
-            recreation.fence(self.metrics, self.stop)?;
+        if self.options.is_exactly_once() && !recreation.former.is_empty() {
+            Kafka::fence(target, self.stop, self.metrics)?;
         }
         Ok(recreation.run()?)
     }
@@ -31,6 +32,7 @@ impl Player<'_> {
     pub(super) fn warn_of_recreating_again(&self, failure: &Failure) {
         if self.options.resume == Some(Resume::Recreate) && failure.exit_code() != 2 {
             tracing::warn!(
+                target: "mock_data_gen::cli::recreate",
                 "to go on, give the same command without --resume recreate: with it the topics are deleted again"
             );
         }

@@ -9,16 +9,17 @@ use super::partitions::{require_partitions, uneven_topics};
 use super::play::{Beginning, Player};
 use super::run::Resume;
 use super::terminal::note;
+use crate::generator::record::Record;
+use crate::generator::spec::Span;
+use crate::generator::stream::{Assignment, Step, Stream, Window};
+use crate::generator::timestamp::Timestamp;
+use crate::kafka::{Cluster, Existing, KafkaError, Target, group_name};
+use crate::log::heading::Resumed;
 use crate::pace::{Pace, wall_clock_us};
-use crate::record::Record;
-use crate::report::Resumed;
+use crate::resume::{ResumeError, ResumePoint, ResumeRequest, Start, TopicLog, find_end};
 use crate::run::Outcome;
-use crate::sink::kafka::{Cluster, Existing, Kafka, KafkaError, Target, group_name};
+use crate::sink::kafka::Kafka;
 use crate::source::topics::Topics;
-use crate::spec::Span;
-use crate::stream::{Part, Step, Stream, Window};
-use crate::tail::{Ask, Standing, Start, TailError, TopicLog, find_end};
-use crate::timestamp::Timestamp;
 use crate::verify::explain;
 
 /// A hole that a live run fills without being asked, where the window starts now.
@@ -37,7 +38,7 @@ pub(super) enum Course {
     /// To play what is left of the window.
     Play(Beginning),
     /// Nothing: the window is complete.
-    Nothing(Part, Resumed),
+    Nothing(Assignment, Resumed),
 }
 
 /// A hole that is too large to be filled unasked.
@@ -97,12 +98,13 @@ impl Player<'_> {
         }
         require_partitions(self.shard, cluster.layout())?;
         if let Some(warning) = uneven_topics(stream.auctions().spec(), cluster.layout()) {
-            tracing::warn!("{warning}");
+            tracing::warn!(target: "mock_data_gen::cli::resume", "{warning}");
         }
         let stream = Stream::new(stream.auctions().spec(), cluster.layout());
         if never {
             if cluster.end_offsets().iter().flatten().any(|&end| end > 0) {
                 tracing::warn!(
+                    target: "mock_data_gen::cli::resume",
                     "--resume never begins anew behind what the topics hold: such topics can neither be gone on with nor verified as one stream"
                 );
             }
@@ -129,7 +131,7 @@ impl Player<'_> {
         let start = Start::Given(beginning.part.window());
         let mut renew = |kafka: &mut Kafka| loop {
             match self.renew(stream, start, cluster, kafka) {
-                Err(failure) if failure.is_silence() && !self.stop.asked() => {
+                Err(failure) if failure.is_silence() && !self.stop.is_requested() => {
                     tracing::warn!(target: "kafka", "{failure}");
                     thread::sleep(ASK_AGAIN);
                 }
@@ -140,13 +142,19 @@ impl Player<'_> {
     }
 
     /// Goes on with another client, behind what the log holds; if that is nothing yet, from where the run started.
-    fn renew(&self, stream: &Stream, start: Start, cluster: &Cluster, kafka: &mut Kafka) -> Result<Part, Failure> {
+    fn renew(
+        &self,
+        stream: &Stream,
+        start: Start,
+        cluster: &Cluster,
+        kafka: &mut Kafka,
+    ) -> Result<Assignment, Failure> {
         kafka.replace(cluster, self.shard)?;
-        let ask = Ask { fresh: false, require: false, ..self.ask(stream, start, cluster) };
+        let ask = ResumeRequest { fresh: false, require: false, ..self.ask(stream, start, cluster) };
         let mut log = TopicLog::new(cluster, self.stop)?.beside(group_name(stream));
         let standing = find_end(&ask, &mut log).map_err(|error| match error {
             // All that it held was the stream's when the run began.
-            TailError::Refused { ref why, .. } if why.is_of_a_writer() => Failure::Intruded(error),
+            ResumeError::Refused { ref why, .. } if why.is_of_a_writer() => Failure::Intruded(error),
             error => error.into(),
         })?;
         kafka.append_behind(&standing.end_offsets);
@@ -165,8 +173,8 @@ impl Player<'_> {
         Start::Now(window.start(), end)
     }
 
-    fn ask<'a>(&'a self, stream: &'a Stream, start: Start, cluster: &Cluster) -> Ask<'a> {
-        Ask {
+    fn ask<'a>(&'a self, stream: &'a Stream, start: Start, cluster: &Cluster) -> ResumeRequest<'a> {
+        ResumeRequest {
             stream,
             start,
             shard: self.shard,
@@ -207,18 +215,20 @@ impl Player<'_> {
     ) -> Result<(Course, [Vec<i64>; 4]), Failure> {
         let found = find_end(&self.ask(stream, start, cluster), log);
         let standing = found.map_err(|error| self.explained(stream, start, cluster, error))?;
-        let Standing { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
+        let ResumePoint { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;
         if begins {
             return Ok((Course::Play(Beginning { part, resumed: None, first_alone }), end_offsets));
         }
         if by_offsets {
             tracing::warn!(
+                target: "mock_data_gen::cli::resume",
                 "retention has cut the topics, so the log alone does not tell where each partition goes on: the offsets of group \
                  `{}` do",
                 group_name(stream)
             );
         } else if furthest.is_none() {
             tracing::warn!(
+                target: "mock_data_gen::cli::resume",
                 "retention has left nothing in the topics: the run goes on behind as many records of this stream as each partition had, \
                  and nothing shows any more that they were this stream's, nor that none was written under --delivery exactly-once, whose ends of \
                  transactions would be counted as records"
@@ -246,8 +256,8 @@ impl Player<'_> {
     }
 
     /// An error, with the option that explains what the topics hold, where one does.
-    fn explained(&self, stream: &Stream, start: Start, cluster: &Cluster, error: TailError) -> Failure {
-        let may_be = matches!(&error, TailError::Refused { why, .. } if why.may_be_of_options());
+    fn explained(&self, stream: &Stream, start: Start, cluster: &Cluster, error: ResumeError) -> Failure {
+        let may_be = matches!(&error, ResumeError::Refused { why, .. } if why.may_be_of_options());
         let start = if let Start::Given(window) = start { Some(window.start()) } else { None };
         let look = || {
             let mut topics = Topics::open(cluster, self.stop).ok()?;
@@ -261,16 +271,16 @@ impl Player<'_> {
     }
 
     /// Where the part's first record stands.
-    fn next_due(&self, stream: &Stream, part: &Part) -> Result<Next, Failure> {
-        let mut records = stream.records_of_part(part);
+    fn next_due(&self, stream: &Stream, part: &Assignment) -> Result<Next, Failure> {
+        let mut records = stream.assigned_records(part);
         let mut record = Record::default();
         for passed in 0..NEXT_WITHIN {
-            if passed.is_multiple_of(LOOK_EVERY) && self.stop.asked() {
+            if passed.is_multiple_of(LOOK_EVERY) && self.stop.is_requested() {
                 return Err(KafkaError::Stopped.into());
             }
             match records.step(&mut record) {
-                Step::Filled => return Ok(Next::Due(record.emit_ms)),
-                Step::Passed { .. } => {}
+                Step::Record => return Ok(Next::Due(record.emit_ms)),
+                Step::Skipped { .. } => {}
                 Step::End => return Ok(Next::Complete),
             }
         }

@@ -19,14 +19,15 @@ use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::TerminalArgs;
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr};
+use crate::files::FilesError;
+use crate::generator::spec::Span;
+use crate::generator::stream::{Shard, WindowEnd};
+use crate::kafka::Property;
 use crate::metrics::Metrics;
 use crate::pace::{Pace, Speed};
 use crate::sink::SinkError;
-use crate::sink::kafka::Property;
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
-use crate::spec::Span;
-use crate::stream::{Shard, WindowEnd};
 
 /// What the embedded broker plays at full speed if nothing bounds the window.
 const EMBEDDED_COUNT: u64 = 10_000;
@@ -152,7 +153,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     if let Some(folder) = &options.answer_key {
         // It is written last, and hours may lie between.
-        fs::create_dir_all(folder).map_err(|source| SinkError::File { path: folder.clone(), source })?;
+        fs::create_dir_all(folder).map_err(|source| FilesError::File { path: folder.clone(), source })?;
     }
     let player = resolved.player(args, &stop, &metrics);
     let stream = &resolved.stream;

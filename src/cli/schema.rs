@@ -7,8 +7,8 @@ use schemars::{Schema, schema_for};
 
 use self::ddl::SchemaFormat;
 use super::{Failure, to_stdout};
-use crate::openrtb::{BidRequest, BidResponse, Click, Impression};
-use crate::spec::{Layout, Stage};
+use crate::generator::openrtb::{BidRequest, BidResponse, Click, Impression};
+use crate::generator::spec::{Layout, Stage};
 
 /// Options of `schema`.
 #[derive(Debug, Args)]

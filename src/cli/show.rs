@@ -13,15 +13,15 @@ use self::search::{SearchArgs, Which};
 use super::options::{LayoutArgs, StreamArgs};
 use super::reports::{ReportArgs, StandardOutput};
 use super::{Failure, to_stdout};
-use crate::auction::{Auction, Form};
-use crate::digest::Digest;
-use crate::encode::Reference;
-use crate::record::{Record, envelope};
-use crate::report::grouped;
+use crate::generator::auction::{Auction, CopyKind};
+use crate::generator::codec::SerdeEncoder;
+use crate::generator::digest::Digest;
+use crate::generator::record::{Record, envelope};
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Stream, Window};
+use crate::generator::timestamp::Timestamp;
+use crate::log::count::grouped;
 use crate::sink::SinkError;
-use crate::spec::Stage;
-use crate::stream::{Stream, Window};
-use crate::timestamp::Timestamp;
 
 /// Options of `show`.
 #[derive(Debug, Args)]
@@ -136,7 +136,7 @@ fn told(stream: &Stream, ordinal: u64, has_documents: bool) -> String {
         }
     }
     for stage in Stage::ALL {
-        let is_there = records.iter().any(|record| record.stage == stage && record.copy == Form::Event.copy());
+        let is_there = records.iter().any(|record| record.stage == stage && record.copy == CopyKind::Event.copy());
         match auction.plan.event_ms(stage) {
             None => drop(write!(text, "\nno {stage}\n")),
             Some(_) if !is_there => drop(write!(text, "\n{stage} dropped (--orphans)\n")),
@@ -148,13 +148,13 @@ fn told(stream: &Stream, ordinal: u64, has_documents: bool) -> String {
 
 /// What planned faults made of a record.
 fn remark(record: &Record) -> String {
-    let what = match Form::of(record.copy) {
-        Some(Form::Duplicate) => ", the same once more",
-        Some(Form::Conflict) => ", a conflicting duplicate",
-        Some(Form::Malformed) => ", an extra record that is no JSON",
-        Some(Form::Invalid) => ", an extra record that violates its schema",
-        Some(Form::Tombstone) => ", an extra record without a value",
-        Some(Form::Event) | None => "",
+    let what = match CopyKind::of(record.copy) {
+        Some(CopyKind::Duplicate) => ", the same once more",
+        Some(CopyKind::Conflict) => ", a conflicting duplicate",
+        Some(CopyKind::Malformed) => ", an extra record that is no JSON",
+        Some(CopyKind::Invalid) => ", an extra record that violates its schema",
+        Some(CopyKind::Tombstone) => ", an extra record without a value",
+        Some(CopyKind::Event) | None => "",
     };
     let late_ms = record.emit_ms - record.timestamp_ms;
     let late = if late_ms > 0 { format!(", emitted {late_ms} ms later") } else { String::new() };
@@ -164,10 +164,10 @@ fn remark(record: &Record) -> String {
 /// A record's document, over several lines where it is one of the event's.
 fn document(stream: &Stream, auction: &Auction<'_>, record: &Record) -> String {
     let Some(value) = record.payload() else { return "null".to_owned() };
-    let reference = Reference::new(stream.auctions().ids());
-    let pretty = match Form::of(record.copy) {
-        Some(Form::Event | Form::Duplicate) => reference.pretty(auction, record.stage),
-        Some(Form::Conflict) => reference.pretty(&auction.clone().told_otherwise(), record.stage),
+    let reference = SerdeEncoder::new(stream.auctions().ids());
+    let pretty = match CopyKind::of(record.copy) {
+        Some(CopyKind::Event | CopyKind::Duplicate) => reference.pretty(auction, record.stage),
+        Some(CopyKind::Conflict) => reference.pretty(&auction.clone().told_otherwise(), record.stage),
         _ => None,
     };
     pretty.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned())

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Place;
 use super::{Failure, terminal};
-use crate::sink::{Stop, Wish};
+use crate::log::shutdown::{Shutdown, Wish};
 
 /// Exit code of a process that a later signal ended.
 const ENDED_AT_ONCE: i32 = 5;
@@ -36,9 +36,9 @@ fn end_in_time() {
 }
 
 /// Listens for signals on a thread of its own, until the process ends.
-pub(super) fn listen() -> Result<Arc<Stop>, Failure> {
+pub(super) fn listen() -> Result<Arc<Shutdown>, Failure> {
     let failed = Failure::Signals;
-    let stop = Arc::new(Stop::default());
+    let stop = Arc::new(Shutdown::default());
     let asked = Arc::clone(&stop);
     let runtime = Builder::new_current_thread().enable_io().build().map_err(failed)?;
     let (mut interrupt, mut terminate) = {
@@ -52,7 +52,7 @@ pub(super) fn listen() -> Result<Arc<Stop>, Failure> {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                match asked.ask() {
+                match asked.request() {
                     Wish::New => drop(thread::spawn(end_in_time)),
                     Wish::Same => {}
                     Wish::AtOnce => std::process::exit(ENDED_AT_ONCE),

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::MOVING;
+use crate::generator::spec::Stage;
+use crate::generator::stream::Window;
+use crate::generator::timestamp::Timestamp;
+use crate::log::count::grouped;
 use crate::metrics::{Metrics, Snapshot, State};
 use crate::pace::Pace;
-use crate::report::grouped;
-use crate::spec::Stage;
-use crate::stream::Window;
-use crate::timestamp::Timestamp;
 
 /// It is drawn this often.
 const TICK: Duration = Duration::from_millis(200);

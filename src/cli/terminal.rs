@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format;
 
 use super::failure::Place;
-use crate::report::Heading;
-use crate::stream::Window;
+use crate::generator::stream::Window;
+use crate::log::heading::Heading;
 
 /// Of what the program itself says, as against its parts; it is told whatever `RUST_LOG` asks for.
 const TARGET: &str = "run";
@@ -91,7 +91,7 @@ pub(super) fn speak(manner: TerminalArgs) {
     if let Some(why) =
         misunderstood.filter(|_| env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|text| !text.is_empty()))
     {
-        tracing::warn!("{} is not understood, and taken as warn: {why}", EnvFilter::DEFAULT_ENV);
+        tracing::warn!(target: "mock_data_gen::cli::terminal", "{} is not understood, and taken as warn: {why}", EnvFilter::DEFAULT_ENV);
     }
 }
 

@@ -13,14 +13,15 @@ use super::reports::{ReportArgs, StandardOutput};
 use super::terminal::{TerminalArgs, auctions_bar};
 use super::window::WindowArgs;
 use super::{Failure, signals, to_stderr, to_stdout};
-use crate::sink::Stop;
-use crate::sink::kafka::Cluster;
-use crate::source::files::{Files, Manifest};
+use crate::files::Manifest;
+use crate::generator::spec::StreamSpec;
+use crate::generator::stream::Stream;
+use crate::kafka::Cluster;
+use crate::log::shutdown::Shutdown;
+use crate::source::files::Files;
 use crate::source::topics::Topics;
 use crate::source::{Source, SourceError};
-use crate::spec::StreamSpec;
-use crate::stream::Stream;
-use crate::verify::{Demand, Outcome, Verdict, explain, verify};
+use crate::verify::{Outcome, Verdict, VerifyOptions, explain, verify};
 
 /// Options of `verify`.
 #[derive(Debug, Args)]
@@ -32,14 +33,14 @@ pub(super) struct VerifyArgs {
     #[command(flatten)]
     window: WindowArgs,
     #[command(flatten)]
-    options: VerifyOptions,
+    options: VerifyFlags,
     #[command(flatten)]
     pub(super) terminal: TerminalArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Verify")]
-struct VerifyOptions {
+struct VerifyFlags {
     #[command(flatten)]
     kafka: KafkaArgs,
     /// Verify a folder that --sink files wrote, instead of topics; its manifest says which stream options it was written with
@@ -72,7 +73,7 @@ pub(super) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
     let layout = args.layout.layout()?;
     let options = &args.options;
     let stream = Stream::new(&spec, &layout);
-    let mut demand = Demand {
+    let mut demand = VerifyOptions {
         window: args.window.demanded(stream.auctions())?,
         prefix: options.prefix,
         fingerprint: options.fingerprint,
@@ -132,7 +133,7 @@ pub(super) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
 fn explained<S: Source>(
     verdict: Verdict,
     spec: &StreamSpec,
-    demand: Demand,
+    demand: VerifyOptions,
     open: impl FnOnce() -> Result<S, SourceError>,
 ) -> Verdict {
     let counts = verdict.counts();
@@ -149,7 +150,7 @@ fn explained<S: Source>(
 }
 
 /// A manifest says what its folder is to hold, where nothing else does.
-fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut Demand) -> Result<(), Failure> {
+fn heed(manifest: &Manifest, folder: &Path, spec: &StreamSpec, demand: &mut VerifyOptions) -> Result<(), Failure> {
     if let Some(shard) = manifest.shard() {
         return Err(Failure::Usage(format!(
             "{} is of --shard {shard}: files are verified whole, so write them by one run",
@@ -179,8 +180,8 @@ impl VerifyArgs {
         &self,
         spec: &StreamSpec,
         source: &mut dyn Source,
-        demand: Demand,
-        stop: &Arc<Stop>,
+        demand: VerifyOptions,
+        stop: &Arc<Shutdown>,
     ) -> Result<Verdict, Failure> {
         let stream = Stream::new(spec, source.layout());
         let mut progress = None;

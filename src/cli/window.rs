@@ -5,11 +5,11 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Failure;
-use crate::auction::Auctions;
+use crate::generator::auction::Auctions;
+use crate::generator::spec::{Span, SpanError, parse_scaled};
+use crate::generator::stream::{Window, WindowEnd};
+use crate::generator::timestamp::{LIMIT_MS, TimeError, parse_time_ms};
 use crate::pace::{Pace, wall_clock_us};
-use crate::spec::{Span, SpanError, parse_scaled};
-use crate::stream::{Window, WindowEnd};
-use crate::timestamp::{LIMIT_MS, TimeError, parse_time_ms};
 
 /// A window, as asked for.
 #[derive(Debug, Args)]

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::arguments::on_or_off;
-use crate::spec::{Boundary, Epoch, EventsPerSecond, Idle, KeyBy, Profile, Rate, STREAM_VERSION, Spread, Stage, Users};
+use crate::generator::spec::{Boundary, Epoch, EventsPerSecond, Idle, KeyBy, Profile, Rate, Spread, Stage, Users};
+use crate::generator::version::STREAM_VERSION;
 
 /// What a folder says of itself.
 pub(super) const MANIFEST: &str = "manifest.json";

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Sink, SinkError};
+use crate::generator::record::Record;
 use crate::metrics::{Metrics, State};
-use crate::record::Record;
 
 /// A sink that tells the counters what it is given. From here on the run is running, and while it is closed, draining.
 pub struct Counted<'a> {
@@ -61,8 +61,8 @@ impl Sink for Counted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generator::spec::{Layout, Stage};
     use crate::sink::null::Null;
-    use crate::spec::{Layout, Stage};
 
     #[test]
     fn a_sink_that_acknowledges_nothing_has_what_it_took() {
@@ -74,7 +74,7 @@ mod tests {
         sink.wait(Duration::ZERO).unwrap();
         let seen = metrics.snapshot();
         assert_eq!((seen.state, seen.released, seen.acked, seen.beats), (State::Running, [0, 1, 0, 0], 1, 2));
-        assert!(metrics.text().contains("mdg_bytes_acked_total{topic=\"bid-responses\"} 2\n"));
+        assert!(crate::metrics::text(&metrics, "").contains("mdg_bytes_acked_total{topic=\"bid-responses\"} 2\n"));
         sink.close(true).unwrap();
         assert_eq!(metrics.snapshot().state, State::Draining);
     }

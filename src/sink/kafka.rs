@@ -9,26 +9,14 @@
 //! Partition and timestamp are the record's own. Nothing ever times out inside the client, so a broker that is away leaves no
 //! hole: the run waits, and says so.
 
-mod beside;
 mod causes;
-mod client_log;
-mod cluster;
-mod delivery;
-mod embedded;
-mod ends;
-mod error;
+mod deliveries;
+mod final_offsets;
 mod group_offsets;
-mod last_error;
 mod producer;
-mod properties;
-mod recreate;
-mod refusal;
 mod reports;
-mod settle;
 mod stalls;
 mod throttle;
-mod timeouts;
-mod topics;
 mod transactions;
 mod waiting;
 
@@ -43,28 +31,20 @@ use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use self::causes::Causes;
-pub use self::cluster::{Cluster, DEFAULT_BROKERS, Target, TopicState, Transfer};
-pub use self::delivery::Deliveries;
-pub use self::embedded::Embedded;
-pub(crate) use self::ends::{At, Edge, Ends};
-pub use self::error::{KafkaError, Obstacle, Reading};
+pub use self::deliveries::Deliveries;
 use self::group_offsets::GroupOffsets;
-pub use self::group_offsets::{Committed, GroupCommitted, group_name, read_group_offsets};
-pub(crate) use self::last_error::LastError;
 pub use self::producer::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
-pub use self::properties::{Property, PropertyError};
-pub use self::recreate::{Former, Recreation, RecreationError};
 use self::reports::{Reports, sent_as};
 use self::stalls::Stalls;
-use self::timeouts::{POLL_WAIT, REASON_WAIT};
-pub use self::topics::{Existing, Times, TopicSettings};
 use self::transactions::Transactions;
 use self::waiting::Waiting;
-use super::{Sink, SinkError, Stop};
+use super::{Sink, SinkError};
+use crate::generator::record::Record;
+use crate::generator::spec::Layout;
+use crate::generator::stream::Shard;
+use crate::kafka::{Cluster, KafkaError, POLL_WAIT, REASON_WAIT, Target};
+use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
-use crate::record::Record;
-use crate::spec::Layout;
-use crate::stream::Shard;
 
 /// Delivery reports are taken each time this many records were sent.
 const POLL_EVERY: u64 = 256;
@@ -73,7 +53,7 @@ const POLL_EVERY: u64 = 256;
 pub struct Kafka {
     layout: Layout,
     producer: BaseProducer<Reports>,
-    stop: Arc<Stop>,
+    stop: Arc<Shutdown>,
     metrics: Arc<Metrics>,
     /// Under exactly-once delivery.
     transactions: Option<Transactions>,
@@ -97,7 +77,7 @@ impl Kafka {
     ///
     /// # Errors
     /// If librdkafka refuses the configuration.
-    pub fn new(cluster: &Cluster, stop: &Arc<Stop>, metrics: &Arc<Metrics>) -> Result<Self, KafkaError> {
+    pub fn new(cluster: &Cluster, stop: &Arc<Shutdown>, metrics: &Arc<Metrics>) -> Result<Self, KafkaError> {
         Self::of_shard(cluster, None, stop, metrics)
     }
 
@@ -109,21 +89,30 @@ impl Kafka {
     pub fn transactional(
         cluster: &Cluster,
         shard: Shard,
-        stop: &Arc<Stop>,
+        stop: &Arc<Shutdown>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
         let kafka = Self::of_shard(cluster, Some(shard), stop, metrics)?;
-        kafka.take_over().map_err(|error| cluster.explain(error))?;
+        kafka.take_over().map_err(|error| cluster.client().explain(error))?;
         Ok(kafka)
+    }
+
+    /// Fences an earlier writer of a target's transactions, and ends its open one: later its end would be written into topics that are
+    /// made anew.
+    ///
+    /// # Errors
+    /// If the brokers refuse transactions or do not answer.
+    pub fn fence(target: &Target<'_>, stop: &Arc<Shutdown>, metrics: &Arc<Metrics>) -> Result<(), KafkaError> {
+        Self::transactional(&Cluster::unseen(target), Shard::WHOLE, stop, metrics).map(drop)
     }
 
     fn of_shard(
         cluster: &Cluster,
         shard: Option<Shard>,
-        stop: &Arc<Stop>,
+        stop: &Arc<Shutdown>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let asked_again = transactions::asked_again(cluster.first_answer());
+        let asked_again = transactions::asked_again(cluster.client().first_answer());
         Ok(Self {
             layout: cluster.layout().clone(),
             producer: producer::producer(cluster, shard.map(|shard| (shard, asked_again)), metrics)?,
@@ -133,10 +122,10 @@ impl Kafka {
             offsets: None,
             sent: 0,
             waiting: Waiting::default(),
-            look: (cluster.client_config(), cluster.patience()),
+            look: (cluster.client().config(), cluster.client().patience()),
             stalls: RefCell::new(Stalls::new(
                 cluster.layout().topics().each_ref().map(|topic| topic.partitions.count() as usize),
-                Causes::new(cluster.client_config()),
+                Causes::new(cluster.client().config()),
             )),
         })
     }
@@ -163,7 +152,7 @@ impl Kafka {
             && let Some(error) = self.transaction_error()
         {
             // No record's report says why the transaction cannot be committed.
-            return Err(self.ended(KafkaError::of_transactions(&error)));
+            return Err(self.ended(KafkaError::from_transaction_error(&error)));
         }
         self.first_problem()?;
         fatal.map_or(Ok(()), |(code, reason)| Err(self.ended(KafkaError::Fatal { code, reason })))
@@ -197,7 +186,7 @@ impl Kafka {
     fn ended(&self, source: KafkaError) -> KafkaError {
         self.producer.context().end();
         let (source, sent, acked) = match &self.transactions {
-            Some(transactions) => (source.of_transaction(), transactions.sent(), transactions.committed()),
+            Some(transactions) => (source.in_transaction(), transactions.sent(), transactions.committed()),
             None => (source, self.sent, self.acked()),
         };
         KafkaError::Ended { source: Box::new(source), sent, acked }
@@ -230,7 +219,7 @@ impl Sink for Kafka {
         }
         if !record.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            let add = |headers: OwnedHeaders, header: &crate::record::Header| {
+            let add = |headers: OwnedHeaders, header: &crate::generator::record::Header| {
                 headers.insert(KafkaHeader { key: header.name, value: Some(header.value.as_str()) })
             };
             message = message.headers(record.headers.iter().fold(headers, add));
@@ -242,7 +231,7 @@ impl Sink for Kafka {
                     // The same record goes again once there is room.
                     message = returned;
                     self.pause(POLL_WAIT)?;
-                    if self.stop.asked() {
+                    if self.stop.is_requested() {
                         return Err(SinkError::Stopped);
                     }
                 }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Sink, SinkError};
-use crate::record::Record;
+use crate::generator::record::Record;
 
 /// Takes everything and keeps nothing.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Sink, SinkError};
-use crate::record::{Record, envelope};
-use crate::spec::Layout;
+use crate::generator::record::{Record, envelope};
+use crate::generator::spec::Layout;
 
 /// Large enough that the cost of a write does not show.
 const BUFFER_BYTES: usize = 64 * 1024;

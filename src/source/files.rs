@@ -1,15 +1,15 @@
 //! A folder as `--sink files` writes it: one file a topic, bare values or envelopes.
 
 mod line;
-mod manifest;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-pub use self::manifest::Manifest;
-use super::{LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::spec::{Layout, Stage};
+use super::{LogPlace, Source, SourceError};
+use crate::files::{Manifest, ReadError};
+use crate::generator::spec::{Layout, Stage};
+use crate::log::record::{LogRecord, Parts};
 
 /// A line that is longer is none of ours.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -43,7 +43,8 @@ impl Files {
         let open = |stage| Lines::open(folder.join(format!("{}.ndjson", layout.topic(stage).name)));
         let [request, response, impression, click] = Stage::ALL.map(open);
         let mut logs = [request?, response?, impression?, click?];
-        let mut places = Stage::ALL.map(|stage| LogPlace { stage, partition: None, cut_at: None, is_empty: true });
+        let mut places =
+            Stage::ALL.map(|stage| LogPlace { stage, partition: None, log_start_offset: None, is_empty: true });
         let mut has_envelopes = None;
         for (stage, (place, lines)) in Stage::ALL.into_iter().zip(places.iter_mut().zip(&mut logs)) {
             let first = lines.first()?;
@@ -122,20 +123,20 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(path: PathBuf) -> Result<Self, SourceError> {
+    fn open(path: PathBuf) -> Result<Self, ReadError> {
         match File::open(&path) {
             Ok(file) => Ok(Self { path, reader: BufReader::with_capacity(BUFFER_BYTES, file), number: 0 }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NoFile(path)),
-            Err(source) => Err(SourceError::File { path, source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::NoFile(path)),
+            Err(source) => Err(ReadError::File { path, source }),
         }
     }
 
-    fn failed(&self) -> impl Fn(io::Error) -> SourceError + '_ {
-        |source| SourceError::File { path: self.path.clone(), source }
+    fn failed(&self) -> impl Fn(io::Error) -> ReadError + '_ {
+        |source| ReadError::File { path: self.path.clone(), source }
     }
 
     /// The first line, which is read again later.
-    fn first(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
+    fn first(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
         let first = self.next(Vec::new())?;
         self.number = 0;
         self.reader.rewind().map_err(self.failed())?;
@@ -143,7 +144,7 @@ impl Lines {
     }
 
     /// The next line without its end, in a buffer that is used again.
-    fn next(&mut self, mut line: Vec<u8>) -> Result<Option<Vec<u8>>, SourceError> {
+    fn next(&mut self, mut line: Vec<u8>) -> Result<Option<Vec<u8>>, ReadError> {
         line.clear();
         self.number += 1;
         let read = (&mut self.reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
@@ -151,13 +152,13 @@ impl Lines {
         if line.last() == Some(&b'\n') {
             line.pop();
         } else if read as u64 == LINE_BYTES_MAX {
-            return Err(SourceError::LongLine { path: self.path.clone(), line: self.number, max: LINE_BYTES_MAX });
+            return Err(ReadError::LongLine { path: self.path.clone(), line: self.number, max: LINE_BYTES_MAX });
         }
         Ok((read > 0).then_some(line))
     }
 
     /// The last lines, through a second view of the file.
-    fn tail(&self, count: usize) -> Result<Vec<Vec<u8>>, SourceError> {
+    fn tail(&self, count: usize) -> Result<Vec<Vec<u8>>, ReadError> {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(&self.path)?;
             let length = file.metadata()?.len();

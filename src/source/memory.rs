@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{LogPlace, LogRecord, Parts, Source, SourceError};
-use crate::record::Record;
-use crate::spec::{Layout, Stage};
+use super::{LogPlace, Source, SourceError};
+use crate::generator::spec::{Layout, Stage};
+use crate::log::record::LogRecord;
 
 /// A source of records in memory, one log a partition.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ impl Memory {
         let mut held = Vec::new();
         for (stage, partition) in partitions {
             let records = logs.next().unwrap_or_default();
-            let cut_at = records.first().map(|record| record.offset).filter(|&offset| offset > 0);
-            places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: records.is_empty() });
+            let log_start_offset = records.first().map(|record| record.offset).filter(|&offset| offset > 0);
+            places.push(LogPlace { stage, partition: Some(partition), log_start_offset, is_empty: records.is_empty() });
             held.push(records.into());
         }
         Self { layout: layout.clone(), places, logs: held }
@@ -38,7 +38,7 @@ impl Memory {
     #[must_use]
     pub fn removed_before(mut self, log: usize, offset: i64) -> Self {
         if let Some(place) = self.places.get_mut(log) {
-            place.cut_at = Some(offset).filter(|&offset| offset > 0);
+            place.log_start_offset = Some(offset).filter(|&offset| offset > 0);
         }
         self
     }
@@ -61,23 +61,5 @@ impl Source for Memory {
     fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {
         let tail = |log: &VecDeque<LogRecord>| log.iter().skip(log.len().saturating_sub(count)).cloned().collect();
         Ok(self.logs.iter().map(tail).collect())
-    }
-}
-
-impl LogRecord {
-    /// A record as it stands in a log that took it at an offset.
-    #[must_use]
-    pub fn of(record: &Record, offset: i64) -> Self {
-        let header =
-            |header: &crate::record::Header| (header.name.as_bytes().to_vec(), Some(header.value.as_bytes().to_vec()));
-        Self {
-            offset,
-            parts: Parts::All,
-            partition: record.partition,
-            timestamp_ms: record.timestamp_ms,
-            key: Some(record.key.clone()),
-            value: record.payload().map(<[u8]>::to_vec),
-            headers: record.headers.iter().map(header).collect(),
-        }
     }
 }

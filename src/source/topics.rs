@@ -11,12 +11,12 @@ mod reader;
 
 use std::sync::Arc;
 
-use self::reader::{Reader, Span};
-pub(crate) use self::reader::{config, even_share_kbytes, unless_passing};
-use super::{LogPlace, LogRecord, Source, SourceError};
-use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, Edge, KafkaError};
-use crate::spec::{Layout, Stage};
+use self::reader::{OffsetRange, Reader};
+use super::{LogPlace, Source, SourceError};
+use crate::generator::spec::{Layout, Stage};
+use crate::kafka::{Cluster, Edge, KafkaError, consumer};
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
 
 /// A log that ends in control records only is read further back for its last record; each time so many times as far.
 const DEEPER: i64 = 8;
@@ -25,9 +25,9 @@ const DEEPER: i64 = 8;
 #[derive(Debug)]
 pub struct Topics<'a> {
     cluster: &'a Cluster,
-    stop: &'a Stop,
+    stop: &'a Shutdown,
     places: Vec<LogPlace>,
-    spans: Vec<Span>,
+    spans: Vec<OffsetRange>,
     /// One a stage, so that each has queues of its own size.
     readers: Vec<Reader>,
 }
@@ -37,34 +37,40 @@ impl<'a> Topics<'a> {
     ///
     /// # Errors
     /// If a broker does not answer.
-    pub fn open(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
-        Self::look(cluster, stop).map_err(|error| cluster.explain(error))
+    pub fn open(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
+        Self::look(cluster, stop).map_err(|error| cluster.client().explain(error))
     }
 
-    fn look(cluster: &'a Cluster, stop: &'a Stop) -> Result<Self, KafkaError> {
+    fn look(cluster: &'a Cluster, stop: &'a Shutdown) -> Result<Self, KafkaError> {
         let layout = cluster.layout();
         let mut places = Vec::new();
         let mut spans = Vec::new();
-        let ends = cluster.ends(&Arc::new(reader::client(cluster, 1)?));
-        let [begins, ends] = [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.asked()));
+        let ends = cluster.client().ends(&Arc::new(consumer(cluster, 1)?));
+        let [begins, ends] =
+            [Edge::Beginning, Edge::End].map(|edge| ends.of_layout(layout, edge, || stop.is_requested()));
         let (begins, ends) = (begins?, ends?);
         for stage in Stage::ALL {
             let topic = layout.topic(stage);
             let offsets = begins[stage.index()].iter().zip(&ends[stage.index()]);
             for (partition, (&start, &end)) in (0..).zip(offsets) {
-                let span = Span::new(&topic.name, partition, start..end);
-                let cut_at = Some(start).filter(|&start| start > 0);
-                places.push(LogPlace { stage, partition: Some(partition), cut_at, is_empty: span.is_empty() });
+                let span = OffsetRange::new(&topic.name, partition, start..end);
+                let log_start_offset = Some(start).filter(|&start| start > 0);
+                places.push(LogPlace {
+                    stage,
+                    partition: Some(partition),
+                    log_start_offset,
+                    is_empty: span.is_empty(),
+                });
                 spans.push(span);
             }
         }
-        let of_topics = spans.chunk_by(Span::is_beside);
+        let of_topics = spans.chunk_by(OffsetRange::is_beside);
         let readers = of_topics.map(|of_topic| Reader::start(cluster, of_topic, &spans)).collect::<Result<_, _>>()?;
         Ok(Self { cluster, stop, places, spans, readers })
     }
 
     /// The last records of the logs whose spans are not empty.
-    fn read_tails(&self, spans: &[Span], count: usize) -> Result<Vec<Vec<LogRecord>>, KafkaError> {
+    fn read_tails(&self, spans: &[OffsetRange], count: usize) -> Result<Vec<Vec<LogRecord>>, KafkaError> {
         let mut reader = Reader::start(self.cluster, spans, spans)?;
         let mut tails = Vec::with_capacity(spans.len());
         for log in 0..spans.len() {
@@ -99,17 +105,18 @@ impl Source for Topics<'_> {
         let mut depth = count as i64;
         loop {
             // Control records and records of aborted transactions have offsets too.
-            let last_part = |(span, tail): (&Span, &Vec<LogRecord>)| {
+            let last_part = |(span, tail): (&OffsetRange, &Vec<LogRecord>)| {
                 if tail.is_empty() { span.last(depth) } else { span.last(0) }
             };
-            let spans: Vec<Span> = self.spans.iter().zip(&tails).map(last_part).collect();
+            let spans: Vec<OffsetRange> = self.spans.iter().zip(&tails).map(last_part).collect();
             for (tail, read) in tails.iter_mut().zip(self.read_tails(&spans, count)?) {
                 if tail.is_empty() {
                     *tail = read;
                 }
             }
-            let is_whole = |(all, part): (&Span, &Span)| part.is_empty() || part.start == all.start;
-            let is_known = |(pair, tail): ((&Span, &Span), &Vec<LogRecord>)| !tail.is_empty() || is_whole(pair);
+            let is_whole = |(all, part): (&OffsetRange, &OffsetRange)| part.is_empty() || part.start == all.start;
+            let is_known =
+                |(pair, tail): ((&OffsetRange, &OffsetRange), &Vec<LogRecord>)| !tail.is_empty() || is_whole(pair);
             if self.spans.iter().zip(&spans).zip(&tails).all(is_known) {
                 return Ok(tails);
             }

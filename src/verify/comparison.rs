@@ -1,19 +1,20 @@
 //! What all logs share while they are compared, and where a found record belongs.
 
-use super::identify::Identifier;
-use super::span::{Begin, Span};
-use crate::fingerprint::Fingerprints;
-use crate::record::Record;
-use crate::sink::Stop;
-use crate::source::{LogIndex, LogRecord, Source};
-use crate::spec::Stage;
-use crate::stream::{Position, Stream};
+use super::expected_range::{Begin, ExpectedRange};
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::spec::Stage;
+use crate::generator::stream::{Position, Stream};
+use crate::log::identify::Identifier;
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
+use crate::source::{LogIndex, Source};
 
 /// What all logs share while they are compared.
 pub(super) struct Comparison<'a> {
     pub(super) stream: &'a Stream,
     pub(super) identifier: Identifier<'a>,
-    pub(super) span: Span,
+    pub(super) span: ExpectedRange,
     /// The first and the last ordinal found of auctions that may be in the span.
     pub(super) found: Option<(u64, u64)>,
     pub(super) index: LogIndex,
@@ -22,14 +23,14 @@ pub(super) struct Comparison<'a> {
     pub(super) prefix: bool,
     pub(super) fingerprints: Option<Fingerprints>,
     /// The wish to end early.
-    pub(super) stop: &'a Stop,
+    pub(super) stop: &'a Shutdown,
     /// For the record of some other position.
     pub(super) other: Record,
 }
 
 /// Where a found record belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Placement {
     /// Here.
     Here(Position),
     /// Into another log, or not into what was asked for.

@@ -1,8 +1,9 @@
 //! What the first or the last records of logs can be.
 
-use super::identify::Identifier;
-use crate::source::{LogIndex, LogPlace, LogRecord};
-use crate::stream::{Position, Stream};
+use crate::generator::stream::{Position, Stream};
+use crate::log::identify::Identifier;
+use crate::log::record::LogRecord;
+use crate::source::{LogIndex, LogPlace};
 
 /// Which end of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::compare::{Parting, line};
-use crate::record::Record;
-use crate::source::{LogRecord, Parts};
-use crate::spec::TopicName;
-use crate::stream::Position;
+use crate::generator::record::Record;
+use crate::generator::spec::TopicName;
+use crate::generator::stream::Position;
+use crate::log::compare::{Divergence, line};
+use crate::log::record::{LogRecord, Parts};
 
 /// What a record was found to be, or not to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,7 +94,7 @@ pub struct Difference {
     pub found: Option<Shown>,
     /// Where the two part.
     #[serde(flatten)]
-    pub parting: Option<Parting>,
+    pub divergence: Option<Divergence>,
     /// Where the found record belongs, and in which partition.
     #[serde(skip)]
     pub(super) belongs: Option<(Position, u32)>,
@@ -130,7 +130,7 @@ const SHOWN_BYTES_MAX: usize = 4_096;
 
 impl Shown {
     pub(super) fn expected(record: &Record) -> Self {
-        let header = |header: &crate::record::Header| (header.name.to_owned(), Some(header.value.clone()));
+        let header = |header: &crate::generator::record::Header| (header.name.to_owned(), Some(header.value.clone()));
         Self {
             ordinal: Some(record.ordinal),
             timestamp: Some(record.timestamp_ms),

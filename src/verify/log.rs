@@ -1,18 +1,16 @@
 //! One log against its expected records.
 
-mod name;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::compare::{is_same, resembles};
-use super::comparison::{Comparison, Held, Standing};
-use super::finding::{Class, Counts, Difference};
+use super::comparison::{Comparison, Held, Placement};
+use super::finding::{Class, Counts, Difference, Shown};
 use super::missing::Missing;
-use crate::fingerprint::Fingerprints;
-use crate::record::Record;
-use crate::sink::KafkaError;
-use crate::source::{LogPlace, LogRecord, Source, SourceError};
-use crate::stream::Position;
+use crate::generator::fingerprint::Fingerprints;
+use crate::generator::record::Record;
+use crate::generator::stream::Position;
+use crate::log::compare::{divergence, is_same, resembles};
+use crate::log::record::{LogRecord, Parts};
+use crate::source::{LogPlace, Source, SourceError};
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.
 pub(super) const LOOK: usize = 8;
@@ -92,8 +90,8 @@ impl Log {
     }
 
     fn hold_for(&mut self, with: &mut Comparison<'_>, count: usize) -> Result<bool, SourceError> {
-        if with.stop.asked() {
-            return Err(KafkaError::Stopped.into());
+        if with.stop.is_requested() {
+            return Err(SourceError::Stopped);
         }
         self.hold(with.source, &mut with.fingerprints, count)
     }
@@ -125,7 +123,7 @@ impl Log {
                 return Ok(true);
             }
         }
-        self.absent(with, expected, position);
+        self.record_missing(with, expected, position);
         Ok(false)
     }
 
@@ -137,24 +135,24 @@ impl Log {
         position: Position,
     ) -> Result<bool, SourceError> {
         let standing = self.standing(with, 0, Some(position));
-        if let Standing::Here(found) = standing {
+        if let Placement::Here(found) = standing {
             with.find(found);
         }
         match standing {
-            Standing::Here(found) if found == position => {
+            Placement::Here(found) if found == position => {
                 self.altered(with, expected);
                 Ok(true)
             }
-            Standing::Here(found) if found > position => self.settle_one_to_come(with, expected, position, found),
-            Standing::Here(found) => {
-                self.late(with, found, Some(expected));
+            Placement::Here(found) if found > position => self.settle_one_to_come(with, expected, position, found),
+            Placement::Here(found) => {
+                self.on_late(with, found, Some(expected));
                 Ok(false)
             }
-            Standing::Elsewhere(found) => {
+            Placement::Elsewhere(found) => {
                 self.note(with, Class::Extra, Some(expected), Some(found));
                 Ok(false)
             }
-            Standing::Unknown => {
+            Placement::Unknown => {
                 let topic = &with.stream.layout().topic(self.place.stage).name;
                 if resembles(&self.held[0].record, expected, topic) && self.following(with, position)? != Some(position)
                 {
@@ -184,17 +182,17 @@ impl Log {
         }
         if is_early && self.early.len() < EARLY_MAX {
             self.early.insert(found);
-            self.early_one(with, found, expected);
+            self.on_early(with, found, expected);
             return Ok(false);
         }
         if following.is_none()
             && self.held.len() > LOOK
             && let Some(passed) = self.passed(with, position)
         {
-            self.late(with, passed, Some(expected));
+            self.on_late(with, passed, Some(expected));
             return Ok(false);
         }
-        self.absent(with, expected, position);
+        self.record_missing(with, expected, position);
         Ok(true)
     }
 
@@ -202,12 +200,12 @@ impl Log {
     pub(super) fn finish(&mut self, with: &mut Comparison<'_>) -> Result<(), SourceError> {
         while self.hold_for(with, 1)? {
             match self.standing(with, 0, None) {
-                Standing::Here(found) => {
+                Placement::Here(found) => {
                     with.find(found);
-                    self.late(with, found, None);
+                    self.on_late(with, found, None);
                 }
-                Standing::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
-                Standing::Unknown => self.note(with, Class::Foreign, None, None),
+                Placement::Elsewhere(found) => self.note(with, Class::Extra, None, Some(found)),
+                Placement::Unknown => self.note(with, Class::Foreign, None, None),
             }
         }
         Ok(())
@@ -215,7 +213,7 @@ impl Log {
 
     /// Where one of the held records belongs. Where it can be several of the stream's, it is taken for the one that is expected, then for
     /// one that is missing, then for the next to come.
-    fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Standing {
+    fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Placement {
         let (number, stage) = (self.number, self.place.stage);
         let Held { record, known } = &mut self.held[at];
         let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
@@ -224,9 +222,9 @@ impl Log {
         let missing = || here().find(|p| self.missing.holds(*p) || self.unsure.contains_key(p));
         let found = to_come.filter(|_| to_come == next).or_else(missing).or(to_come).or_else(|| here().max());
         match (found, known.first()) {
-            (Some(position), _) => Standing::Here(position),
-            (None, Some(&position)) => Standing::Elsewhere(position),
-            (None, None) => Standing::Unknown,
+            (Some(position), _) => Placement::Here(position),
+            (None, Some(&position)) => Placement::Elsewhere(position),
+            (None, None) => Placement::Unknown,
         }
     }
 
@@ -252,8 +250,8 @@ impl Log {
                 break;
             }
             let standing = self.standing(with, at, Some(from));
-            let Standing::Here(position) = standing else { continue };
-            if let (true, Some(_), Standing::Here(last)) = (standing == first, undecided, first)
+            let Placement::Here(position) = standing else { continue };
+            if let (true, Some(_), Placement::Here(last)) = (standing == first, undecided, first)
                 && self.equal_behind(with, 0, last).is_none()
             {
                 // No other of its equals is to come: the next one is one too many.
@@ -263,7 +261,7 @@ impl Log {
                 continue;
             }
             let behind = match first {
-                Standing::Here(first) if position < first => self.equal_behind(with, at, first),
+                Placement::Here(first) if position < first => self.equal_behind(with, at, first),
                 _ => None,
             };
             let Some(behind) = behind else { return Ok(Some(position)) };
@@ -279,5 +277,161 @@ impl Log {
                 self.spare.push(record);
             }
         }
+    }
+
+    /// Counts the expected record as missing, where it has to be there.
+    fn record_missing(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {
+        let is_end = self.held.is_empty();
+        if is_end && with.prefix {
+            return;
+        }
+        if !with.span.is_sure(position) {
+            self.unsure.insert(position, self.last_offset);
+            return;
+        }
+        self.missing.add(position);
+        self.counts.missing += 1;
+        self.missing_at_end += u64::from(is_end);
+        if self.first.is_none() {
+            let found = self.held.front().map(|held| &held.record);
+            self.first = Some(Difference {
+                class: Class::Missing,
+                offset: found.map(|found| found.offset),
+                behind: self.last_offset,
+                expected: Some(Shown::expected(expected)),
+                found: found.map(Shown::found),
+                divergence: None,
+                belongs: None,
+                position: Some(position),
+            });
+        }
+    }
+
+    /// Counts what turned out to be missing once all logs were read.
+    pub(super) fn conclude(&mut self, with: &mut Comparison<'_>) {
+        for (position, behind) in std::mem::take(&mut self.unsure) {
+            if !with.span.is_sure(position) {
+                continue;
+            }
+            self.counts.missing += 1;
+            if self.first.is_none() {
+                with.stream.fill(position, &mut with.other);
+                self.first = Some(Difference {
+                    class: Class::Missing,
+                    offset: behind.map(|behind| behind + 1),
+                    behind,
+                    expected: Some(Shown::expected(&with.other)),
+                    found: None,
+                    divergence: None,
+                    belongs: None,
+                    position: Some(position),
+                });
+            }
+        }
+    }
+
+    fn altered(&mut self, with: &Comparison<'_>, expected: &Record) {
+        self.missing.end_run();
+        self.note(with, Class::Altered, Some(expected), None);
+    }
+
+    /// A record whose turn is over.
+    fn on_late(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) {
+        if self.unsure.remove(&found).is_some() {
+            self.misplaced(with, found, expected);
+            return;
+        }
+        if !self.missing.take(found) {
+            match self.came_early(with) {
+                Some(early) => self.reclassify_duplicate(early),
+                None => self.note(with, Class::Duplicated, expected, Some(found)),
+            }
+            return;
+        }
+        self.counts.missing -= 1;
+        let class = self.misplaced(with, found, expected);
+        if let Some(first) = &mut self.first
+            && first.class == Class::Missing
+            && first.position == Some(found)
+        {
+            first.class = class;
+        }
+    }
+
+    /// A record before its turn.
+    fn on_early(&mut self, with: &mut Comparison<'_>, found: Position, expected: &Record) {
+        if self.misplaced(with, found, Some(expected)) == Class::Reordered {
+            self.reordered.insert(found);
+            if self.reordered.len() > EARLY_MAX {
+                self.reordered.pop_first();
+            }
+        }
+    }
+
+    /// The position that the next record has too, if another record was said to stand there too early.
+    fn came_early(&self, with: &mut Comparison<'_>) -> Option<Position> {
+        let Held { record, known } = &self.held[0];
+        let is_it = |&position: &Position| {
+            self.reordered.contains(&position) && {
+                with.stream.fill(position, &mut with.other);
+                is_same(record, &with.other)
+            }
+        };
+        known.iter().flatten().copied().find(is_it)
+    }
+
+    /// A record came too early, and here it has its turn: that one was one more.
+    fn reclassify_duplicate(&mut self, position: Position) {
+        self.reordered.remove(&position);
+        self.counts.reordered -= 1;
+        self.counts.duplicated += 1;
+        self.counts.matched += 1;
+        if let Some(first) = &mut self.first
+            && first.class == Class::Reordered
+            && first.belongs.is_some_and(|(belongs, _)| belongs == position)
+        {
+            first.class = Class::Duplicated;
+        }
+        self.pass();
+    }
+
+    /// A record out of place, which may be altered as well.
+    fn misplaced(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) -> Class {
+        let mut other = std::mem::take(&mut with.other);
+        with.stream.fill(found, &mut other);
+        let class = if is_same(&self.held[0].record, &other) { Class::Reordered } else { Class::Altered };
+        match class {
+            Class::Altered => self.note(with, class, Some(&other), None),
+            _ => self.note(with, class, expected, Some(found)),
+        }
+        with.other = other;
+        class
+    }
+
+    /// Counts the next record as something else than the expected one, and passes it.
+    fn note(&mut self, with: &Comparison<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
+        let topic = &with.stream.layout().topic(self.place.stage).name;
+        let found = &self.held[0].record;
+        let divergence = expected.and_then(|expected| divergence(found, expected, topic));
+        self.counts.add(class);
+        if let (Class::Altered, Some(divergence)) = (class, &divergence) {
+            self.altered_in.insert(divergence.part);
+        }
+        if self.first.is_none() {
+            self.first = Some(Difference {
+                class,
+                offset: Some(found.offset),
+                behind: self.last_offset,
+                expected: expected.map(|expected| match found.parts {
+                    Parts::Line => Shown::line(expected, topic),
+                    Parts::All | Parts::Value => Shown::expected(expected),
+                }),
+                found: Some(Shown::found(found)),
+                divergence,
+                belongs: belongs.map(|position| (position, with.stream.partition(position))),
+                position: expected.map(Position::from),
+            });
+        }
+        self.pass();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::stream::Position;
+use crate::generator::stream::Position;
 
 /// Runs of missing records that are remembered a log. Where there are more, the oldest are forgotten: a record of them that comes
 /// later is then taken for a doubled one.
@@ -67,7 +67,7 @@ fn after(position: Position) -> Position {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Stage;
+    use crate::generator::spec::Stage;
 
     fn at(emit_ms: i64) -> Position {
         Position { emit_ms, ordinal: emit_ms.unsigned_abs(), stage: Stage::Click, copy: 0 }

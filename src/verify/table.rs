@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::Counts;
 use super::finding::{Class, Difference, Shown};
 use super::verdict::{LogVerdict, NotCompared, Outcome, Verdict};
-use crate::report::{counted, grouped};
+use crate::log::count::{counted, grouped};
 
 /// So many logs with differences are shown; the others are counted.
 const LOGS_MAX: usize = 8;
@@ -22,10 +22,10 @@ impl Display for Verdict {
         } else {
             f.write_str(&heading)?;
         }
-        self.write_bounds(f)?;
+        write_bounds(self, f)?;
         writeln!(f)?;
-        self.write_table(f)?;
-        self.write_not_compared(f)?;
+        write_table(self, f)?;
+        write_not_compared(self, f)?;
         let different: Vec<&LogVerdict> = self.logs.iter().filter(|log| log.first_difference.is_some()).collect();
         for log in different.iter().take(LOGS_MAX) {
             write_log(f, log)?;
@@ -43,98 +43,97 @@ impl Display for Verdict {
         match (self.outcome, self.counts.differences()) {
             (Outcome::Verified, _) => {
                 let records = counted(self.counts.matched, "record");
-                writeln!(f, "verified     {records}, all as they should be{}", self.removed())
+                writeln!(f, "verified     {records}, all as they should be{}", removed(self))
             }
             (Outcome::NothingCompared, _) if self.not_compared.is_none() => {
                 writeln!(f, "UNVERIFIED   nothing was compared: there are no records yet")
             }
-            (Outcome::NothingCompared, _) => writeln!(f, "UNVERIFIED   nothing was compared{}", self.removed()),
+            (Outcome::NothingCompared, _) => writeln!(f, "UNVERIFIED   nothing was compared{}", removed(self)),
             (Outcome::Different, differences) => {
-                writeln!(f, "DIFFERENT    {}{}", counted(differences, "difference"), self.removed())
+                writeln!(f, "DIFFERENT    {}{}", counted(differences, "difference"), removed(self))
             }
         }
     }
 }
 
-impl Verdict {
-    /// What the verdict does not speak of.
-    fn removed(&self) -> String {
-        let Some(NotCompared { partitions, offsets }) = self.not_compared else { return String::new() };
-        let were = if offsets == 1 { "was" } else { "were" };
-        let of = counted(partitions as u64, "partition");
-        format!("; {} of {of} {were} removed before and not compared", counted(offsets, "offset"))
-    }
+/// What the verdict does not speak of.
+fn removed(verdict: &Verdict) -> String {
+    let Some(NotCompared { partitions, offsets }) = verdict.not_compared else { return String::new() };
+    let were = if offsets == 1 { "was" } else { "were" };
+    let of = counted(partitions as u64, "partition");
+    format!("; {} of {of} {were} removed before and not compared", counted(offsets, "offset"))
+}
 
-    fn write_not_compared(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let cut: Vec<(&LogVerdict, i64)> = self.logs.iter().filter_map(|log| Some((log, log.cut_at?))).collect();
-        if !cut.is_empty() {
-            writeln!(f)?;
-        }
-        for (log, cut_at) in cut.iter().take(CUT_MAX) {
-            let partition = log.partition.map_or(String::new(), |partition| format!("/{partition}"));
-            let place = format!("{}{partition}", log.topic);
-            let offsets = counted(cut_at.unsigned_abs(), "offset");
-            if log.is_empty {
-                writeln!(f, "not compared {place}: {offsets}; nothing is left of it")?;
-            } else {
-                writeln!(f, "not compared {place}: {offsets}; it begins at offset {cut_at}")?;
-            }
-        }
-        match cut.len().saturating_sub(CUT_MAX) {
-            0 => Ok(()),
-            more => writeln!(f, "not compared {more} more partitions; --report json has them all"),
-        }
-    }
-
-    fn write_bounds(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let start = match self.start {
-            "asked" => "as asked for",
-            "cut" => "from the logs, whose beginning was removed",
-            "nothing" if self.outcome == Outcome::NothingCompared => "unknown: nothing is left",
-            "nothing" => "unknown: nothing here is of this stream",
-            _ => "from the logs",
-        };
-        writeln!(f, "start        {start}")?;
-        match (self.end, &self.last) {
-            ("asked", _) => writeln!(f, "end          as asked for"),
-            ("stopped", Some(last)) => {
-                let ordinal = grouped(last.ordinal);
-                let stage = last.stage;
-                writeln!(
-                    f,
-                    "end          from the logs: the run stopped behind the {stage} of auction {ordinal}, {}",
-                    last.time
-                )
-            }
-            ("log", _) => writeln!(f, "end          from the logs: a complete window"),
-            _ => writeln!(f, "end          unknown"),
-        }
-    }
-
-    fn write_table(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let width = self.logs.iter().map(|log| log.topic.as_str().len()).max().unwrap_or(0).max("topic".len());
-        write!(f, "{:width$}  {:>10}  {:>11}", "topic", "partitions", "records")?;
-        let shown: Vec<usize> = (0..7).filter(|&at| at == 0 || columns(&self.counts)[at].1 > 0).collect();
-        for (name, _) in shown.iter().map(|&at| columns(&self.counts)[at]) {
-            write!(f, "  {name:>10}")?;
-        }
+fn write_not_compared(verdict: &Verdict, f: &mut Formatter<'_>) -> fmt::Result {
+    let cut: Vec<(&LogVerdict, i64)> =
+        verdict.logs.iter().filter_map(|log| Some((log, log.log_start_offset?))).collect();
+    if !cut.is_empty() {
         writeln!(f)?;
-        let mut rest = self.logs.as_slice();
-        while let Some(first) = rest.first() {
-            let count = rest.iter().take_while(|log| log.topic == first.topic).count();
-            let (topic, others) = rest.split_at(count);
-            rest = others;
-            let mut counts = Counts::default();
-            for log in topic {
-                counts.join(&log.counts);
-            }
-            let partitions = if first.partition.is_some() { count.to_string() } else { "in a file".to_owned() };
-            write!(f, "{:width$}  {partitions:>10}", first.topic.as_str())?;
-            write_counts(f, &counts, &shown)?;
-        }
-        write!(f, "{:width$}  {:>10}", "", "")?;
-        write_counts(f, &self.counts, &shown)
     }
+    for (log, log_start_offset) in cut.iter().take(CUT_MAX) {
+        let partition = log.partition.map_or(String::new(), |partition| format!("/{partition}"));
+        let place = format!("{}{partition}", log.topic);
+        let offsets = counted(log_start_offset.unsigned_abs(), "offset");
+        if log.is_empty {
+            writeln!(f, "not compared {place}: {offsets}; nothing is left of it")?;
+        } else {
+            writeln!(f, "not compared {place}: {offsets}; it begins at offset {log_start_offset}")?;
+        }
+    }
+    match cut.len().saturating_sub(CUT_MAX) {
+        0 => Ok(()),
+        more => writeln!(f, "not compared {more} more partitions; --report json has them all"),
+    }
+}
+
+fn write_bounds(verdict: &Verdict, f: &mut Formatter<'_>) -> fmt::Result {
+    let start = match verdict.start {
+        "asked" => "as asked for",
+        "cut" => "from the logs, whose beginning was removed",
+        "nothing" if verdict.outcome == Outcome::NothingCompared => "unknown: nothing is left",
+        "nothing" => "unknown: nothing here is of this stream",
+        _ => "from the logs",
+    };
+    writeln!(f, "start        {start}")?;
+    match (verdict.end, &verdict.last) {
+        ("asked", _) => writeln!(f, "end          as asked for"),
+        ("stopped", Some(last)) => {
+            let ordinal = grouped(last.ordinal);
+            let stage = last.stage;
+            writeln!(
+                f,
+                "end          from the logs: the run stopped behind the {stage} of auction {ordinal}, {}",
+                last.time
+            )
+        }
+        ("log", _) => writeln!(f, "end          from the logs: a complete window"),
+        _ => writeln!(f, "end          unknown"),
+    }
+}
+
+fn write_table(verdict: &Verdict, f: &mut Formatter<'_>) -> fmt::Result {
+    let width = verdict.logs.iter().map(|log| log.topic.as_str().len()).max().unwrap_or(0).max("topic".len());
+    write!(f, "{:width$}  {:>10}  {:>11}", "topic", "partitions", "records")?;
+    let shown: Vec<usize> = (0..7).filter(|&at| at == 0 || columns(&verdict.counts)[at].1 > 0).collect();
+    for (name, _) in shown.iter().map(|&at| columns(&verdict.counts)[at]) {
+        write!(f, "  {name:>10}")?;
+    }
+    writeln!(f)?;
+    let mut rest = verdict.logs.as_slice();
+    while let Some(first) = rest.first() {
+        let count = rest.iter().take_while(|log| log.topic == first.topic).count();
+        let (topic, others) = rest.split_at(count);
+        rest = others;
+        let mut counts = Counts::default();
+        for log in topic {
+            counts.join(&log.counts);
+        }
+        let partitions = if first.partition.is_some() { count.to_string() } else { "in a file".to_owned() };
+        write!(f, "{:width$}  {partitions:>10}", first.topic.as_str())?;
+        write_counts(f, &counts, &shown)?;
+    }
+    write!(f, "{:width$}  {:>10}", "", "")?;
+    write_counts(f, &verdict.counts, &shown)
 }
 
 fn columns(counts: &Counts) -> [(&'static str, u64); 7] {
@@ -174,8 +173,8 @@ fn write_log(f: &mut Formatter<'_>, log: &LogVerdict) -> fmt::Result {
         (None, None) => "in an empty log".to_owned(),
     };
     writeln!(f, "  first {} {place}{}", name(first.class), why(first, log))?;
-    let byte = first.parting.as_ref().filter(|parting| parting.part == "value" || parting.part == "line");
-    let byte = byte.and_then(|parting| parting.byte).unwrap_or_default();
+    let byte = first.divergence.as_ref().filter(|divergence| divergence.part == "value" || divergence.part == "line");
+    let byte = byte.and_then(|divergence| divergence.byte).unwrap_or_default();
     for (word, shown) in [("expected", &first.expected), ("found", &first.found)] {
         match shown {
             Some(shown) => writeln!(f, "    {word:<9} {}", Line(shown, byte))?,
@@ -197,9 +196,9 @@ fn name(class: Class) -> &'static str {
 }
 
 fn why(first: &Difference, log: &LogVerdict) -> String {
-    if let (Class::Altered, Some(parting)) = (first.class, &first.parting) {
-        let byte = parting.byte.map_or(String::new(), |byte| format!(", byte {byte}"));
-        return format!(", in its {}{byte}", parting.part);
+    if let (Class::Altered, Some(divergence)) = (first.class, &first.divergence) {
+        let byte = divergence.byte.map_or(String::new(), |byte| format!(", byte {byte}"));
+        return format!(", in its {}{byte}", divergence.part);
     }
     let Some((position, partition)) = first.belongs else { return String::new() };
     let ordinal = grouped(position.ordinal);

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::comparison::Comparison;
+use super::expected_range::Known;
 use super::log::Log;
-use super::span::Known;
 use super::{Counts, Difference};
-use crate::digest::Digest;
-use crate::report::Heading;
-use crate::spec::{Stage, TopicName};
-use crate::timestamp::Timestamp;
+use crate::generator::digest::Digest;
+use crate::generator::spec::{Stage, TopicName};
+use crate::generator::timestamp::Timestamp;
+use crate::log::heading::Heading;
 
 /// What logs were found to hold. [`std::fmt::Display`] is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ pub(super) struct NotCompared {
 
 impl NotCompared {
     fn of(logs: &[Log]) -> Option<Self> {
-        let cut: Vec<u64> = logs.iter().filter_map(|log| log.place.cut_at).map(i64::unsigned_abs).collect();
+        let cut: Vec<u64> = logs.iter().filter_map(|log| log.place.log_start_offset).map(i64::unsigned_abs).collect();
         (!cut.is_empty()).then(|| Self { partitions: cut.len(), offsets: cut.iter().sum() })
     }
 }
@@ -99,7 +99,7 @@ pub struct LogVerdict {
     pub is_empty: bool,
     /// The offset at which it begins, where what stood before was removed: so many offsets are not compared.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cut_at: Option<i64>,
+    pub log_start_offset: Option<i64>,
     /// The first difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_difference: Option<Difference>,
@@ -135,7 +135,7 @@ impl Verdict {
             counts,
             not_compared,
             logs: logs.iter().map(|log| LogVerdict::new(with, log)).collect(),
-            fingerprint: with.fingerprints.as_ref().map(crate::fingerprint::Fingerprints::total),
+            fingerprint: with.fingerprints.as_ref().map(crate::generator::fingerprint::Fingerprints::total),
             hints: hints(&counts, logs),
         }
     }
@@ -190,7 +190,7 @@ impl LogVerdict {
             counts: log.counts,
             missing_at_end: log.missing_at_end,
             is_empty: log.place.is_empty,
-            cut_at: log.place.cut_at,
+            log_start_offset: log.place.log_start_offset,
             first_difference: log.first.clone(),
             fingerprint: with.fingerprints.as_ref().and_then(|all| all.partitions().find_map(of_this)),
         }

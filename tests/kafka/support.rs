@@ -11,14 +11,11 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use mock_data_gen::sink::kafka::group_name;
-use mock_data_gen::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::stream::{Stream, Window};
+use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::stream::{Stream, Window};
+use mock_data_gen::kafka::group_name;
 
-#[path = "../patience/mod.rs"]
-pub(crate) mod patience;
-
-use patience::limit;
+use crate::patience::limit;
 
 pub(crate) fn bootstrap() -> String {
     env::var("KAFKA_BOOTSTRAP").expect("no KAFKA_BOOTSTRAP: run this by `make test-kafka`")

@@ -43,13 +43,13 @@ def main() -> None:
 
 
 def catalog(name: str) -> str:
-    return (ROOT / "src/catalog" / name).read_text()
+    return (ROOT / "src/generator/catalog" / name).read_text()
 
 
 def check_price_curve() -> None:
     match = re.search(r"LOG_NORMAL: \[u32; 257\] = \[([\d_,\s]+)\];", catalog("prices.rs"))
     if not match:
-        fail("src/catalog/prices.rs has no table LOG_NORMAL of 257 entries")
+        fail("src/generator/catalog/prices.rs has no table LOG_NORMAL of 257 entries")
     found = [int(entry) for entry in match[1].split(",") if entry.strip()]
     points = [1 / 2048, *(index / 256 for index in range(1, 256)), 2047 / 2048]
     expected = [round(1e6 * exp(0.8 * NormalDist().inv_cdf(point))) for point in points]
@@ -102,7 +102,7 @@ def check_geo(requests: list[dict]) -> None:
 
 
 def listed_places() -> dict[tuple[str, str], list[tuple[Decimal, Decimal]]]:
-    """The places of each country and region in src/catalog/places.rs."""
+    """The places of each country and region in src/generator/catalog/places.rs."""
     places = {}
     tables = re.findall(r"const ([A-Z]{3}): \[Region; (\d+)\] = \[(.*?)\n\];", catalog("places.rs"), re.S)
     for country, count, body in tables:

@@ -470,7 +470,7 @@ def check_foundations() -> None:
     for text, signed in ((b"21", -973932308), (b"foobar", -790332482), (b"abc", 479470107), (b"", 275646681)):
         expect(f"murmur2 of {text!r} in Kafka's UtilsTest", murmur2(text), signed & MASK)
     pinned = (0x2A74D22C, 0xD3CC237B, 0x1AC3537C, 0xAE45400A)
-    expect("the words that src/draw.rs pins for seed 42, ordinal 7", Spec(seed=42).lane(7, 0).words[:4], pinned)
+    expect("the words that src/generator/random.rs pins for seed 42, ordinal 7", Spec(seed=42).lane(7, 0).words[:4], pinned)
     say("ChaCha20, ChaCha8 and murmur2 give the published values; seed 42, ordinal 7 begins with the pinned words")
 
 

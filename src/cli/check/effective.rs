@@ -1,8 +1,8 @@
 //! What options that were not given come to, where that depends on others.
 
 use super::super::run::{Resolved, RunArgs};
+use crate::generator::stream::WindowEnd;
 use crate::pace::Pace;
-use crate::stream::WindowEnd;
 
 /// The value of an option that was not given; `None` where it has none.
 pub(super) fn effective(option: &str, args: &RunArgs, resolved: &Resolved) -> Option<&'static str> {

@@ -10,14 +10,16 @@ use super::super::partitions::require_partitions;
 use super::super::play::Player;
 use super::super::resume::Course;
 use super::super::run::Resume;
-use crate::report::{Resumed, grouped};
-use crate::sink::kafka::{Cluster, KafkaError, TopicState};
+use crate::generator::spec::TopicName;
+use crate::generator::stream::Stream;
+use crate::generator::timestamp::Timestamp;
+use crate::kafka::{Cluster, KafkaError, TopicState};
+use crate::log::count::grouped;
+use crate::log::heading::Resumed;
+use crate::log::record::LogRecord;
+use crate::resume::{Log, ResumeError, TopicLog};
+use crate::source::Source;
 use crate::source::topics::Topics;
-use crate::source::{LogRecord, Source};
-use crate::spec::TopicName;
-use crate::stream::Stream;
-use crate::tail::{Log, TailError, TopicLog};
-use crate::timestamp::Timestamp;
 
 /// What a run would do.
 #[derive(Debug, Serialize)]
@@ -103,7 +105,7 @@ impl Player<'_> {
                     let (missing, held) = (missing.topic.clone(), held.topic.clone());
                     Err(KafkaError::Deleted { missing, held }.into())
                 }
-                None if self.options.resume == Some(Resume::Require) => Err(TailError::NothingHeld.into()),
+                None if self.options.resume == Some(Resume::Require) => Err(ResumeError::NothingHeld.into()),
                 None => Ok(Outlook::Begin),
             };
         }
@@ -118,7 +120,7 @@ impl Player<'_> {
         match self.course(&stream, self.start(&stream), &cluster, &mut log) {
             Ok((Course::Play(beginning), _)) => Ok(beginning.resumed.map_or(Outlook::Begin, Outlook::Resume)),
             Ok((Course::Nothing(_, resumed), _)) => Ok(Outlook::Nothing(resumed)),
-            Err(Failure::Tail(TailError::Unsettled { topic, partition, .. })) if self.options.is_exactly_once() => {
+            Err(Failure::Resume(ResumeError::Unsettled { topic, partition, .. })) if self.options.is_exactly_once() => {
                 Ok(Outlook::Fence { topic, partition })
             }
             Err(failure) => Err(failure),
@@ -160,7 +162,7 @@ impl Player<'_> {
             let open =
                 (0..).zip(partitions).find(|&(partition, bounds)| self.shard.owns(partition) && bounds.is_open());
             if let Some((partition, _)) = open {
-                let seconds = crate::tail::OPEN_PATIENCE.as_secs();
+                let seconds = crate::resume::OPEN_PATIENCE.as_secs();
                 return Ok(Some(Outlook::Wait { topic: topic.name.clone(), partition, seconds }));
             }
         }

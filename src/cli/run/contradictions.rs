@@ -5,8 +5,8 @@ use std::path::{Path, absolute};
 use super::super::{Failure, signals};
 use super::{Resolved, Resume, RunOptions, SinkKind};
 use crate::answer_key::{Settings, is_written, require_room};
-use crate::sink::kafka::{Embedded, Property};
-use crate::stream::{Part, Stream, Window};
+use crate::generator::stream::{Assignment, Stream, Window};
+use crate::kafka::{Embedded, Property};
 
 impl RunOptions {
     /// Refuses options that contradict each other.
@@ -85,7 +85,7 @@ impl RunOptions {
         let Resolved { stream, window, .. } = resolved;
         match self.sink {
             SinkKind::Files => {
-                let part = Part::new(*window, self.shard, Default::default());
+                let part = Assignment::new(*window, self.shard, Default::default());
                 let stop = signals::listen()?;
                 self.require_folder(resolved, &part, &stop)
             }

@@ -3,11 +3,11 @@
 use super::super::Failure;
 use super::super::play::{Beginning, Player};
 use super::{Resolved, RunOptions};
-use crate::report::Resumed;
+use crate::generator::stream::{Assignment, Stream};
+use crate::log::heading::Resumed;
+use crate::log::shutdown::Shutdown;
 use crate::run::Outcome;
-use crate::sink::Stop;
 use crate::sink::files::Files;
-use crate::stream::{Part, Stream};
 
 impl Player<'_> {
     /// Plays into the folder of `--out`.
@@ -31,7 +31,12 @@ impl Player<'_> {
 
 impl RunOptions {
     /// Refuses a folder that cannot take what would be played.
-    pub(super) fn require_folder(&self, resolved: &Resolved, part: &Part, stop: &Stop) -> Result<(), Failure> {
+    pub(super) fn require_folder(
+        &self,
+        resolved: &Resolved,
+        part: &Assignment,
+        stop: &Shutdown,
+    ) -> Result<(), Failure> {
         let (folder, stream) = (self.folder()?, &resolved.stream);
         if self.overwrite {
             return Ok(Files::require_replaceable(folder, stream.layout())?);

@@ -6,11 +6,11 @@ use super::super::Failure;
 use super::super::partitions::require_partitions;
 use super::super::play::Player;
 use super::{Resume, RunArgs};
+use crate::generator::stream::{Stream, Window, WindowEnd, WindowError};
+use crate::kafka::Property;
+use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
 use crate::pace::{Pace, wall_clock_us};
-use crate::sink::Stop;
-use crate::sink::kafka::Property;
-use crate::stream::{Stream, Window, WindowEnd, WindowError};
 
 /// Options that were found to fit together, resolved.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Resolved {
     pub(in crate::cli) fn player<'a>(
         &'a self,
         args: &'a RunArgs,
-        stop: &'a Arc<Stop>,
+        stop: &'a Arc<Shutdown>,
         metrics: &'a Arc<Metrics>,
     ) -> Player<'a> {
         Player {

@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::super::Failure;
 use super::super::window::auctions as count;
-use crate::auction::{Auctions, event_lag_ms};
-use crate::ids::Kind;
-use crate::report::grouped;
-use crate::spec::Stage;
-use crate::timestamp::{LIMIT_MS, TimeError, Timestamp, parse_time_ms};
+use crate::generator::auction::Auctions;
+use crate::generator::ids::Kind;
+use crate::generator::spec::Stage;
+use crate::generator::spec::delays::event_lag_ms;
+use crate::generator::timestamp::{LIMIT_MS, TimeError, Timestamp, parse_time_ms};
+use crate::log::count::grouped;
 
 /// The kinds of ids that are records' own.
 const KINDS: [Kind; 4] = [Kind::BidRequest, Kind::BidResponse, Kind::Impression, Kind::Click];
@@ -105,7 +106,7 @@ impl SearchArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::StreamSpec;
+    use crate::generator::spec::StreamSpec;
 
     #[test]
     fn every_event_is_found_by_its_id_and_its_time() {

@@ -11,10 +11,9 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataPartition;
 
-use super::last_error::LastError;
-use super::topics::{ask, options};
 use super::waiting::PATIENCE;
-use crate::sink::Stop;
+use crate::kafka::{LastError, ask, options};
+use crate::log::shutdown::Shutdown;
 
 /// How long an answer is waited for.
 const WITHIN: Duration = Duration::from_secs(4);
@@ -120,7 +119,7 @@ fn min_insync_replicas(config: &ClientConfig, topic: &str) -> Option<usize> {
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default()).ok()?;
     let resource = [ResourceSpecifier::Topic(topic)];
     let answer = admin.describe_configs(&resource, &options(WITHIN));
-    let described = ask("reading topic settings", WITHIN, (&Stop::default(), admin.inner().context()), answer)
+    let described = ask("reading topic settings", WITHIN, (&Shutdown::default(), admin.inner().context()), answer)
         .ok()?
         .into_iter()
         .next()?

@@ -22,15 +22,12 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use self::committer::Committer;
-use super::beside::beside;
-use super::ends::is_silence;
-use super::timeouts::SETTLING_WAIT;
-use super::{Cluster, Deliveries, KafkaError, LastError};
-use crate::digest::Digest;
-use crate::record::Record;
-use crate::sink::Stop;
-use crate::spec::{Layout, Stage};
-use crate::stream::{Part, Position, Progress, Stream};
+use super::Deliveries;
+use crate::generator::record::Record;
+use crate::generator::spec::{Layout, Stage};
+use crate::generator::stream::{Assignment, Position, Progress};
+use crate::kafka::{Cluster, KafkaError, LastError, group_consumer};
+use crate::log::shutdown::Shutdown;
 
 /// Idempotent delivery commits this often. After a crash, records that were stored since are counted, where the log has lost them.
 const EVERY: Duration = Duration::from_secs(5);
@@ -46,60 +43,13 @@ const STEP: Duration = Duration::from_millis(20);
 /// Asks for nothing but the group's offsets.
 type Client = BaseConsumer<LastError>;
 
-/// What was committed of one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
-    /// The offset.
-    pub offset: i64,
-    /// What is true of the partition before it.
-    pub progress: Progress,
-}
-
-/// What was committed of each partition, by stage; `None` where nothing was.
-pub type GroupCommitted = [Vec<Option<Committed>>; 4];
-
-/// The group of a stream on its topics: `mock-data-gen-` and 16 hex digits.
-#[must_use]
-pub fn group_name(stream: &Stream) -> String {
-    let names: Vec<&str> = stream.layout().topics().iter().map(|topic| topic.name.as_str()).collect();
-    let id = Digest::of(format!("{},{}", stream.auctions().spec().stream_id(), names.join(","))).to_string();
-    format!("mock-data-gen-{}", &id[..16])
-}
-
-/// Reads what a group committed. Offsets that other programs committed have no metadata of ours, and count as none.
-///
-/// # Errors
-/// If the brokers refuse to tell, or do not answer within 10 seconds.
-pub fn read_group_offsets(cluster: &Cluster, group: &str, stop: &Stop) -> Result<GroupCommitted, KafkaError> {
-    let consumer = Arc::new(consumer(cluster, group)?);
-    let (begin, within) = (Instant::now(), cluster.patience());
-    let found = loop {
-        let (asking, partitions) = (Arc::clone(&consumer), all_partitions(cluster.layout()));
-        match beside(within, || stop.asked(), move || asking.committed_offsets(partitions, within))? {
-            Ok(found) => break found,
-            Err(_) if stop.asked() => return Err(KafkaError::Stopped),
-            Err(error) if is_silence(&error) && begin.elapsed() < within => thread::sleep(SETTLING_WAIT),
-            Err(error) => return Err(KafkaError::refused("reading group offsets", error, within)),
-        }
-    };
-    Ok(Stage::ALL.map(|stage| {
-        let topic = cluster.layout().topic(stage);
-        let committed = |partition: u32| {
-            let element = found.find_partition(topic.name.as_str(), partition.cast_signed())?;
-            let Offset::Offset(offset) = element.offset() else { return None };
-            Some(Committed { offset, progress: element.metadata().parse().ok()? })
-        };
-        (0..topic.partitions.count()).map(committed).collect()
-    }))
-}
-
 /// Commits how far each partition of a run holds its sequence.
 pub(super) struct GroupOffsets {
     group: String,
     consumer: Arc<Client>,
     committer: Committer,
     layout: Layout,
-    part: Part,
+    part: Assignment,
     is_exact: bool,
     /// By stage and partition the offset after all that was sent, and the one that was committed last.
     sent_to: [Vec<i64>; 4],
@@ -114,8 +64,8 @@ pub(super) struct GroupOffsets {
 
 impl GroupOffsets {
     /// Nothing is committed yet: each partition ends at its offset, and holds what the part says.
-    pub(super) fn new(cluster: &Cluster, group: &str, part: &Part, is_exact: bool) -> Result<Self, KafkaError> {
-        let consumer = Arc::new(consumer(cluster, group)?);
+    pub(super) fn new(cluster: &Cluster, group: &str, part: &Assignment, is_exact: bool) -> Result<Self, KafkaError> {
+        let consumer = Arc::new(group_consumer(cluster, group)?);
         Ok(Self {
             group: group.to_owned(),
             committer: Committer::start(Arc::clone(&consumer)),
@@ -133,7 +83,7 @@ impl GroupOffsets {
     }
 
     /// Another client goes on with a part, behind these offsets.
-    pub(super) fn begin(&mut self, part: &Part, end_offsets: &[Vec<i64>; 4]) {
+    pub(super) fn begin(&mut self, part: &Assignment, end_offsets: &[Vec<i64>; 4]) {
         self.part = part.clone();
         self.sent_to.clone_from(end_offsets);
         self.committed_to.clone_from(end_offsets);
@@ -149,11 +99,11 @@ impl GroupOffsets {
     }
 
     /// Commits where a run begins, and waits for it.
-    pub(super) fn commit_first(&mut self, stop: &Stop) -> KafkaResult<()> {
+    pub(super) fn commit_first(&mut self, stop: &Shutdown) -> KafkaResult<()> {
         let begin = Instant::now();
         self.all_committed = Some(begin);
         self.commit(self.offsets(&self.sent_to, None));
-        self.wait(|| stop.asked() || begin.elapsed() >= PATIENCE)
+        self.wait(|| stop.is_requested() || begin.elapsed() >= PATIENCE)
     }
 
     /// Commits what is acknowledged, where that is due; what fails is told and tried again.
@@ -270,21 +220,7 @@ impl std::fmt::Debug for GroupOffsets {
     }
 }
 
-fn owned<'a>(layout: &'a Layout, part: &'a Part) -> impl Iterator<Item = (Stage, u32)> + 'a {
+fn owned<'a>(layout: &'a Layout, part: &'a Assignment) -> impl Iterator<Item = (Stage, u32)> + 'a {
     let of_stage = |stage| (0..layout.topic(stage).partitions.count()).map(move |partition| (stage, partition));
     Stage::ALL.into_iter().flat_map(of_stage).filter(|&(_, partition)| part.shard().owns(partition))
-}
-
-fn all_partitions(layout: &Layout) -> TopicPartitionList {
-    let mut all = TopicPartitionList::new();
-    for topic in layout.topics() {
-        all.add_partition_range(topic.name.as_str(), 0, topic.partitions.count().cast_signed() - 1);
-    }
-    all
-}
-
-fn consumer(cluster: &Cluster, group: &str) -> Result<Client, KafkaError> {
-    let mut config = cluster.client_config();
-    config.set("group.id", group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
-    Ok(config.create_with_context(LastError::default())?)
 }

@@ -7,10 +7,11 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
 
 use super::reports::Reports;
+use super::transactions;
 use super::waiting::PATIENCE;
-use super::{Cluster, KafkaError, transactions};
+use crate::generator::stream::Shard;
+use crate::kafka::{Cluster, KafkaError};
 use crate::metrics::Metrics;
-use crate::stream::Shard;
 
 /// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
 /// how far an earlier writer's last requests can reach.
@@ -39,7 +40,7 @@ pub(super) fn producer(
     if transactions.is_some() {
         transactions::configure(&mut config);
     }
-    cluster.configure(&mut config);
+    cluster.client().configure(&mut config);
     config
         .set("enable.idempotence", "true")
         .set("acks", "all")

@@ -11,12 +11,12 @@ use rdkafka::message::{Message, Timestamp};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::cluster::Cluster;
-use super::delivery::Deliveries;
+use super::deliveries::Deliveries;
+use super::throttle;
 use super::waiting::PATIENCE;
-use super::{client_log, throttle};
+use crate::generator::spec::Stage;
+use crate::kafka::{self, Cluster};
 use crate::metrics::Metrics;
-use crate::spec::Stage;
 
 /// What the client complained of longer ago is no reason for what happens now.
 const RECENT: Duration = Duration::from_secs(30);
@@ -92,9 +92,9 @@ impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // What ends the run, or this client, is told by who ends it.
         if !matches!(facility, "FATAL" | "TXNERR") && !self.closing.load(Ordering::Relaxed) {
-            client_log::log(level, facility, message);
-            if let Some(text) = client_log::failure(facility, message) {
-                self.keep(client_log::without_statistics(text));
+            kafka::log(level, facility, message);
+            if let Some(text) = kafka::failure(facility, message) {
+                self.keep(kafka::without_statistics(text));
             }
         }
     }
@@ -122,7 +122,7 @@ impl ClientContext for Reports {
         if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced)) {
             return;
         }
-        let reason = client_log::without_statistics(reason);
+        let reason = kafka::without_statistics(reason);
         // "All brokers are down" follows the error that says why.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             self.keep(reason);

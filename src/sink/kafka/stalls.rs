@@ -9,9 +9,9 @@ use rdkafka::producer::Producer;
 
 use super::Kafka;
 use super::causes::Causes;
-use super::delivery::Deliveries;
+use super::deliveries::Deliveries;
 use super::waiting::PATIENCE;
-use crate::spec::Stage;
+use crate::generator::spec::Stage;
 
 /// Partitions are looked at this often.
 const LOOK: Duration = Duration::from_secs(1);

@@ -18,14 +18,14 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 
-use super::cluster::Cluster;
+use super::Kafka;
 use super::producer::producer;
-use super::timeouts::{POLL_WAIT, READY};
 use super::waiting::{PATIENCE, Waiting};
-use super::{Kafka, KafkaError, SinkError};
-use crate::digest::Digest;
-use crate::spec::Layout;
-use crate::stream::Shard;
+use crate::generator::digest::Digest;
+use crate::generator::spec::Layout;
+use crate::generator::stream::Shard;
+use crate::kafka::{Cluster, KafkaError, POLL_WAIT, READY};
+use crate::sink::SinkError;
 
 /// A transaction is committed at this age, or with so many records: a read-committed reader waits so long, and so many are sent
 /// again after a crash.
@@ -117,10 +117,10 @@ impl Kafka {
         loop {
             match self.producer.init_transactions(STEP) {
                 Ok(()) => return Ok(()),
-                Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
+                Err(_) if self.stop.is_requested() => return Err(KafkaError::Stopped),
                 Err(error) if is_retriable(&error) && begin.elapsed() < READY => self.poll(),
                 Err(error) => {
-                    return Err(match KafkaError::of_transactions(&error) {
+                    return Err(match KafkaError::from_transaction_error(&error) {
                         lasting @ (KafkaError::Fenced | KafkaError::Obstacle(_)) => lasting,
                         _ => KafkaError::refused(taking_over(&error), error, READY),
                     });
@@ -140,7 +140,7 @@ impl Kafka {
         drop(std::mem::replace(&mut self.producer, producer));
         (self.sent, self.waiting) = (0, Waiting::default());
         self.stalls.get_mut().begin();
-        self.take_over().map_err(|error| cluster.explain(error))
+        self.take_over().map_err(|error| cluster.client().explain(error))
     }
 
     /// Sees to it that a transaction is open for a record; after a signal none is begun.
@@ -149,11 +149,11 @@ impl Kafka {
         let Some(transactions) = self.transactions.as_mut().filter(|transactions| !transactions.is_open()) else {
             return Ok(());
         };
-        if self.stop.asked() {
+        if self.stop.is_requested() {
             return Err(SinkError::Stopped);
         }
         transactions.open = Some((Instant::now(), 0));
-        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::of_transactions(&error)))?;
+        self.producer.begin_transaction().map_err(|error| self.ended(KafkaError::from_transaction_error(&error)))?;
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl Kafka {
         }
         let took = self.commit()?;
         let is_certain = self.transactions.as_mut().is_none_or(|transactions| transactions.is_certain(took));
-        if is_certain || self.stop.asked() {
+        if is_certain || self.stop.is_requested() {
             return Ok(());
         }
         let reason = format!("a commit took {} ms and may have been asked for twice", took.as_millis());
@@ -213,7 +213,7 @@ impl Kafka {
         let mut told = begin;
         while let Err(error) = call() {
             if !is_retriable(&error) {
-                return Err(self.ended(KafkaError::of_transactions(&error)));
+                return Err(self.ended(KafkaError::from_transaction_error(&error)));
             }
             if self.stop.drain_is_over() {
                 return Err(self.ended(KafkaError::NotCommitted));
@@ -303,7 +303,7 @@ mod tests {
         let layout = Layout::default();
         let worker = "1/3".parse().unwrap();
         assert_eq!(transactional_id(&layout, worker), "mock-data-gen-3183ae57c3727d58-1-of-3");
-        let more = layout.with_partitions([crate::spec::Partitions::new(7).unwrap(); 4]);
+        let more = layout.with_partitions([crate::generator::spec::Partitions::new(7).unwrap(); 4]);
         assert_eq!(transactional_id(&more, worker), transactional_id(&layout, worker));
         assert_ne!(transactional_id(&layout, Shard::WHOLE), transactional_id(&layout, worker));
     }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::{Kafka, KafkaError};
+use super::Kafka;
+use crate::kafka::KafkaError;
 
 /// A wait without any acknowledgement is told this often.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +43,7 @@ impl Kafka {
 
     /// An error after which another client goes on, if this one has waited long enough; a signal leaves no time for that.
     pub(super) fn replace_after(&self, since: Instant) -> Result<(), KafkaError> {
-        if since.elapsed() < STANDSTILL || self.stop.asked() {
+        if since.elapsed() < STANDSTILL || self.stop.is_requested() {
             return Ok(());
         }
         Err(self.ended(KafkaError::Standstill { seconds: STANDSTILL.as_secs() }))

@@ -1,91 +1,16 @@
-//! A line of a file: an envelope taken apart again.
+//! A line of a file as a record.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use base64::prelude::{BASE64_STANDARD, Engine};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::super::{LogRecord, Parts, refill};
-
-/// See [`crate::record::envelope`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope<'a> {
-    topic: String,
-    partition: u32,
-    key: Option<String>,
-    timestamp: i64,
-    #[serde(default)]
-    headers: Headers,
-    /// A tombstone's is null.
-    #[serde(borrow, default, deserialize_with = "given")]
-    value: Option<&'a RawValue>,
-    /// Of bytes that are no JSON, in its place.
-    #[serde(borrow, default)]
-    value_base64: Option<Cow<'a, str>>,
-}
-
-/// What is given, even if it is null.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-impl Envelope<'_> {
-    /// The value's bytes, if it has one; an error if it is not told in exactly one form.
-    fn payload(&self) -> Result<Option<Vec<u8>>, ()> {
-        match (self.value.map(RawValue::get), &self.value_base64) {
-            (Some("null"), None) => Ok(None),
-            (Some(value), None) => Ok(Some(value.as_bytes().to_vec())),
-            (None, Some(base64)) => BASE64_STANDARD.decode(base64.as_bytes()).map(Some).map_err(drop),
-            _ => Err(()),
-        }
-    }
-}
-
-/// The envelope that a line of a topic's file is, and its payload.
-fn envelope<'a>(topic: &str, line: &'a [u8]) -> Option<(Envelope<'a>, Option<Vec<u8>>)> {
-    let envelope: Envelope<'a> = serde_json::from_slice(line).ok()?;
-    let payload = envelope.payload().ok()?;
-    (envelope.topic == topic).then_some((envelope, payload))
-}
-
-/// An object's members in their order.
-#[derive(Default)]
-struct Headers(Vec<(String, Option<String>)>);
-
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Headers;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of texts")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    headers.push(member);
-                }
-                Ok(Headers(headers))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
+use crate::generator::record::envelope;
+use crate::log::record::{LogRecord, Parts, refill};
 
 /// Whether a line of a topic's file is an envelope of that topic.
 pub(super) fn is_envelope(topic: &str, line: &[u8]) -> bool {
-    envelope(topic, line).is_some()
+    envelope::read(topic, line).is_some()
 }
 
 /// Fills a record with what an envelope says; with the whole line, if it is none of this topic.
 pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
-    let Some((envelope, payload)) = envelope(topic, &line) else {
+    let Some((envelope, payload)) = envelope::read(topic, &line) else {
         let offset = record.offset;
         *record = LogRecord { offset, parts: Parts::Line, value: Some(line), ..LogRecord::default() };
         return;
@@ -102,9 +27,8 @@ pub(super) fn parse(topic: &str, line: Vec<u8>, record: &mut LogRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::envelope;
-    use crate::spec::{Faults, Layout, Stage, StreamSpec};
-    use crate::stream::{Stream, Window};
+    use crate::generator::spec::{Faults, Layout, Stage, StreamSpec};
+    use crate::generator::stream::{Stream, Window};
 
     #[test]
     fn an_envelope_is_taken_apart_into_the_record_that_it_was_made_of() {

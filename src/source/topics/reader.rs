@@ -5,35 +5,27 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
+use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError as ClientError, KafkaResult};
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::super::{LogRecord, Parts, refill};
-use crate::sink::Stop;
-use crate::sink::kafka::{Cluster, KafkaError, LastError, Reading};
-use crate::spec::TopicName;
+use crate::generator::spec::TopicName;
+use crate::kafka::{
+    Cluster, KafkaError, LastError, LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, Reading, consumer, fill, unless_passing,
+};
+use crate::log::record::LogRecord;
+use crate::log::shutdown::Shutdown;
 
 /// How long a partition may stay silent before its end.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A wait for the next record; a signal is seen after it.
 const POLL: Duration = Duration::from_millis(50);
-/// What the queues of all partitions may hold together, and each of them at least and at most.
-const QUEUES_KBYTES: u64 = 16 * 1024;
-const QUEUE_KBYTES: (u64, u64) = (16, 1024);
-/// What a broker may answer at once, all partitions together: the client takes an answer apart in one piece of memory.
-const FETCH_BYTES: usize = 2 * 1024 * 1024;
-
-/// Its errors reach who reads; that a partition is read to its end is none.
-type Client = BaseConsumer<LastError>;
-
 /// A part of a partition, by offsets.
 #[derive(Debug, Clone)]
-pub(super) struct Span {
+pub(super) struct OffsetRange {
     topic: TopicName,
     partition: i32,
     /// Its first offset.
@@ -42,7 +34,7 @@ pub(super) struct Span {
     end: i64,
 }
 
-impl Span {
+impl OffsetRange {
     /// Some of a partition's offsets.
     pub(super) fn new(topic: &TopicName, partition: u32, offsets: Range<i64>) -> Self {
         Self { topic: topic.clone(), partition: partition.cast_signed(), start: offsets.start, end: offsets.end }
@@ -70,7 +62,7 @@ impl Span {
 /// Reads spans, each at its own pace.
 pub(super) struct Reader {
     logs: Vec<Log>,
-    consumer: Arc<Client>,
+    consumer: Arc<LogConsumer>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -94,23 +86,23 @@ struct Log {
 impl Reader {
     /// Begins to read these of all spans. What their queues may hold is their share of all records: records of a rare stage wait
     /// long in theirs, and would fill larger ones in a long log.
-    pub(super) fn start(cluster: &Cluster, spans: &[Span], all: &[Span]) -> Result<Self, KafkaError> {
+    pub(super) fn start(cluster: &Cluster, spans: &[OffsetRange], all: &[OffsetRange]) -> Result<Self, KafkaError> {
         let unread = spans.iter().filter(|span| !span.is_empty());
-        let records = |spans: &[Span]| spans.iter().map(Span::count).sum::<u64>();
+        let records = |spans: &[OffsetRange]| spans.iter().map(OffsetRange::count).sum::<u64>();
         let kbytes = u128::from(QUEUES_KBYTES) * u128::from(records(spans)) / u128::from(records(all).max(1));
         let (least, most) = QUEUE_KBYTES;
         let queue_kbytes = (kbytes as u64 / unread.clone().count().max(1) as u64).clamp(least, most);
-        let consumer = Arc::new(client(cluster, queue_kbytes)?);
+        let consumer = Arc::new(consumer(cluster, queue_kbytes)?);
         let mut assignment = TopicPartitionList::new();
         for span in unread {
             assignment.add_partition_offset(span.topic.as_str(), span.partition, Offset::Offset(span.start))?;
         }
         loop {
             consumer.assign(&assignment)?;
-            let log = |span: &Span| {
+            let log = |span: &OffsetRange| {
                 let queue = consumer.split_partition_queue(span.topic.as_str(), span.partition);
                 let queue = queue.filter(|_| !span.is_empty());
-                let Span { topic, partition, start, end } = span.clone();
+                let OffsetRange { topic, partition, start, end } = span.clone();
                 Log { topic, partition, next: start, end, queue, early: VecDeque::new() }
             };
             let mut reader = Self { logs: spans.iter().map(log).collect(), consumer: Arc::clone(&consumer) };
@@ -120,15 +112,22 @@ impl Reader {
         }
     }
 
+    /// The topics that are read, each once.
+    fn topics(&self) -> impl Iterator<Item = &TopicName> + Clone {
+        let is_first = |&at: &usize| at == 0 || self.logs[at].topic != self.logs[at - 1].topic;
+        (0..self.logs.len()).filter(is_first).map(|at| &self.logs[at].topic)
+    }
+
     /// Takes what came on the common queue before a partition was split off; later ones cannot come there. False if it was a
     /// partition's end, which cannot be told whose it is.
-    fn take_early(&mut self, spans: &[Span]) -> Result<bool, KafkaError> {
+    fn take_early(&mut self, spans: &[OffsetRange]) -> Result<bool, KafkaError> {
         while let Some(message) = self.consumer.poll(Duration::ZERO) {
             if matches!(message, Err(ClientError::PartitionEOF(_))) {
                 return Ok(false);
             }
-            let Some(message) = unless_passing(message)? else { continue };
-            let is_it = |span: &Span| (span.topic.as_str(), span.partition) == (message.topic(), message.partition());
+            let Some(message) = unless_passing(message, self.topics())? else { continue };
+            let is_it =
+                |span: &OffsetRange| (span.topic.as_str(), span.partition) == (message.topic(), message.partition());
             if let Some(log) = spans.iter().position(is_it) {
                 let mut record = LogRecord::default();
                 fill(&mut record, &message);
@@ -139,7 +138,7 @@ impl Reader {
     }
 
     /// Waits for the next record of a span; false behind its last.
-    pub(super) fn next(&mut self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
+    pub(super) fn next(&mut self, log: usize, record: &mut LogRecord, stop: &Shutdown) -> Result<bool, KafkaError> {
         let is_record = match self.logs[log].early.pop_front() {
             Some(early) => {
                 *record = early;
@@ -158,7 +157,7 @@ impl Reader {
         Ok(is_record && record.offset < log.end)
     }
 
-    fn wait(&self, log: usize, record: &mut LogRecord, stop: &Stop) -> Result<bool, KafkaError> {
+    fn wait(&self, log: usize, record: &mut LogRecord, stop: &Shutdown) -> Result<bool, KafkaError> {
         let Some(queue) = &self.logs[log].queue else { return Ok(false) };
         let mut begin = None;
         let mut wait = Duration::ZERO;
@@ -171,12 +170,12 @@ impl Reader {
                     return Err(Reading::Removed { topic, partition, offset: *next }.into());
                 }
                 Some(message) => {
-                    if let Some(message) = unless_passing(message)? {
+                    if let Some(message) = unless_passing(message, self.topics())? {
                         fill(record, &message);
                         return Ok(true);
                     }
                 }
-                None if stop.asked() => return Err(KafkaError::Stopped),
+                None if stop.is_requested() => return Err(KafkaError::Stopped),
                 None if begin.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
                     let left = self.logs.iter().filter(|log| log.queue.is_some()).count();
                     return Err(Reading::Silent { left, seconds: PATIENCE.as_secs() }.into());
@@ -187,71 +186,8 @@ impl Reader {
             if wait > Duration::ZERO
                 && let Some(message) = self.consumer.poll(Duration::ZERO)
             {
-                unless_passing(message)?;
+                unless_passing(message, self.topics())?;
             }
         }
-    }
-}
-
-/// A message, but for errors that the client mends by itself: a broker that is away is asked again, and nothing is lost by it. Nor by a
-/// group that we may not use: the client asks who coordinates it, though it is never joined.
-pub(crate) fn unless_passing(
-    message: KafkaResult<BorrowedMessage<'_>>,
-) -> Result<Option<BorrowedMessage<'_>>, KafkaError> {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, GroupAuthorizationFailed, Resolve};
-    match message {
-        Ok(message) => Ok(Some(message)),
-        Err(
-            ClientError::PartitionEOF(_)
-            | ClientError::MessageConsumption(
-                AllBrokersDown | BrokerTransportFailure | Resolve | GroupAuthorizationFailed,
-            ),
-        ) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A consumer that keeps so much of each partition.
-pub(super) fn client(cluster: &Cluster, queue_kbytes: u64) -> Result<Client, KafkaError> {
-    Ok(config(cluster, queue_kbytes).create_with_context(LastError::default())?)
-}
-
-/// What the queue of each of so many partitions may hold, where all of them are read at the same pace.
-pub(crate) fn even_share_kbytes(partitions: u64) -> u64 {
-    let (least, most) = QUEUE_KBYTES;
-    (QUEUES_KBYTES / partitions.max(1)).clamp(least, most)
-}
-
-/// Settings of a consumer that keeps so much of each partition, and reads committed records.
-pub(crate) fn config(cluster: &Cluster, queue_kbytes: u64) -> ClientConfig {
-    let mut config = cluster.client_config();
-    // A group is never joined; the client wants a name all the same. Offsets that are gone are an error, not a place to go on.
-    config
-        .set("group.id", "mock-data-gen-reader")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "error")
-        .set("isolation.level", "read_committed")
-        .set("queued.max.messages.kbytes", queue_kbytes.to_string())
-        .set("fetch.message.max.bytes", (queue_kbytes * 1024 / 2).to_string())
-        .set("fetch.max.bytes", FETCH_BYTES.to_string())
-        // A partition that is read to its end must not hold the others up, and a full queue is soon empty again.
-        .set("fetch.wait.max.ms", "10")
-        .set("fetch.queue.backoff.ms", "2");
-    config
-}
-
-fn fill(record: &mut LogRecord, message: &BorrowedMessage<'_>) {
-    record.offset = message.offset();
-    record.parts = Parts::All;
-    record.partition = message.partition().cast_unsigned();
-    record.timestamp_ms = message.timestamp().to_millis().unwrap_or(-1);
-    refill(&mut record.key, message.key());
-    refill(&mut record.value, message.payload());
-    record.headers.clear();
-    if let Some(headers) = message.headers() {
-        let header = |header: Header<'_, &[u8]>| (header.key.as_bytes().to_vec(), header.value.map(<[u8]>::to_vec));
-        record.headers.extend(headers.iter().map(header));
     }
 }

@@ -1,7 +1,7 @@
 //! Streams that differ from another one in a single option.
 
-use super::{Fit, Sample, said};
-use crate::spec::{FaultPlan, Faults, KeyBy, Rate, Stage, StreamSpec};
+use super::sample::{Fit, Sample, said};
+use crate::generator::spec::{FaultPlan, Faults, KeyBy, Rate, Stage, StreamSpec};
 
 /// A rate that fewer records speak for is not said to be the cause: one lost record would look the same.
 const RECORDS_MIN: usize = 3;

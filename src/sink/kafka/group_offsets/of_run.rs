@@ -3,9 +3,10 @@
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::producer::Producer;
 
-use super::super::{Cluster, Kafka, KafkaError, ends};
-use super::{GroupOffsets, read_group_offsets};
-use crate::stream::Part;
+use super::GroupOffsets;
+use crate::generator::stream::Assignment;
+use crate::kafka::{Cluster, KafkaError, is_silence, read_group_offsets};
+use crate::sink::kafka::Kafka;
 
 impl Kafka {
     /// Commits group offsets beside the records of a part, from where the log ends now, as [`Kafka::append_behind`] was told. Where
@@ -13,18 +14,18 @@ impl Kafka {
     ///
     /// # Errors
     /// If an earlier run's offsets can be read and no longer committed.
-    pub fn commit_offsets(&mut self, cluster: &Cluster, group: &str, part: &Part) -> Result<(), KafkaError> {
+    pub fn commit_offsets(&mut self, cluster: &Cluster, group: &str, part: &Assignment) -> Result<(), KafkaError> {
         let mut offsets = GroupOffsets::new(cluster, group, part, self.transactions.is_some())?;
         offsets.begin(part, &self.producer.context().deliveries().next_offsets());
         match offsets.commit_first(&self.stop) {
-            Err(_) if self.stop.asked() => return Err(KafkaError::Stopped),
+            Err(_) if self.stop.is_requested() => return Err(KafkaError::Stopped),
             // Whoever may not even look for the group's coordinator may not read its offsets either.
             Err(error @ ClientError::MessageConsumption(_)) => {
                 tell_without(group, &error);
                 return Ok(());
             }
             // A transaction whose offsets are refused is lost with them, so it must be known beforehand.
-            Err(error) if self.transactions.is_some() || !ends::is_silence(&error) => {
+            Err(error) if self.transactions.is_some() || !is_silence(&error) => {
                 return self.without_offsets(cluster, group, &error);
             }
             // Brokers that do not answer now are asked again while the run goes on.
@@ -35,7 +36,7 @@ impl Kafka {
     }
 
     /// Another client goes on with a part, from where the log ends now, as [`Kafka::append_behind`] was told.
-    pub fn renew_offsets(&mut self, part: &Part) {
+    pub fn renew_offsets(&mut self, part: &Assignment) {
         let ends = self.producer.context().deliveries().next_offsets();
         if let Some(offsets) = &mut self.offsets {
             offsets.begin(part, &ends);
