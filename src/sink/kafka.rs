@@ -255,6 +255,8 @@ impl Sink for Kafka {
         }
         if self.sent.is_multiple_of(POLL_EVERY) {
             self.take_reports()?;
+            // A run at full speed waits for nothing, and no pause looks.
+            self.look_for_stalls(Instant::now());
             self.commit_offsets_if_due();
         }
         Ok(())
