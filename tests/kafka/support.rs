@@ -280,10 +280,10 @@ impl OwnBroker {
         succeed(Command::new("kill").args([signal, &pid]));
     }
 
-    /// Kills the broker and, after a while, starts it on the same data and port. ZooKeeper keeps its place for 6 s, and one that
-    /// comes earlier ends.
+    /// Kills the broker and, after a while, starts it on the same data and port.
     pub(crate) fn restart(&mut self, away: Duration) {
         self.signal("-KILL");
+        // ZooKeeper keeps its place for 6 s, and one that comes earlier ends.
         let has_zookeeper = Path::new(&self.data).join("zookeeper.pid").exists();
         std::thread::sleep(if has_zookeeper { Duration::from_secs(8) } else { away });
         let broker = Command::new("java")

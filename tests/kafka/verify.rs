@@ -72,6 +72,13 @@ fn create(layout: &Layout) {
     for result in wait(admin.create_topics(&new, &AdminOptions::new())).unwrap() {
         result.unwrap();
     }
+    // The broker learns of them a moment later.
+    let has_leaders = |(name, count): &(String, i32)| {
+        let metadata = admin.inner().fetch_metadata(Some(name), Duration::from_secs(30)).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        partitions.len() as i32 == *count && partitions.iter().all(|partition| partition.leader() >= 0)
+    };
+    wait_for(|| topics.iter().all(has_leaders));
 }
 
 /// Records by stage and partition.
