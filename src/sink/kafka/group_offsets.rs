@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Nobody joins the group, so its offsets are those of a consumer that assigns its own partitions. Only a run whose log is silent
-//! reads them (`tail::remembered`).
+//! reads them (`resume::remembered`).
 
 mod committer;
 
