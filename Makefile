@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka test-far torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
+.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka test-kafka-versions test-far torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -44,6 +44,15 @@ test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat
 	cargo build --locked --tests
 	tests/kafka/broker with cargo test --locked --test kafka -- --ignored --skip far:: --test-threads=4
 	tests/kafka/broker with cargo test --locked --test cli kafka -- --ignored
+
+# Without those that need no real broker.
+test-kafka-versions: ## The live tests on older brokers, one after the other (VERSIONS="2.8.2 3.9.1"; takes half an hour)
+	cargo build --locked --tests
+	trap 'exit 130' INT; failed=; for version in $(or $(VERSIONS),2.8.2 3.9.1); do \
+	    echo "== Kafka $$version"; \
+	    KAFKA_VERSION=$$version tests/kafka/broker with cargo test --locked --test kafka -- --ignored \
+	        --skip far:: --skip errors:: --skip mock:: --test-threads=2 || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "failed on:$$failed"; exit 1; }
 
 test-far: ## Live tests of brokers that are far away, and of 4,000 partitions (needs Java 17, Maven, kcat; takes minutes)
 	cargo build --locked --tests

@@ -327,6 +327,12 @@ impl Kafka {
         Ok(begin.elapsed())
     }
 
+    /// Says now and then which partitions acknowledge nothing, or that none does, and why.
+    fn look_for_stalls(&self, now: Instant) {
+        let watched = Watched { layout: &self.layout, reports: self.producer.context(), metrics: &self.metrics };
+        self.stalls.borrow_mut().watch(watched, now);
+    }
+
     /// Says now and then that nothing is acknowledged any more, or nothing of some partitions.
     fn look_for_progress(&self) -> Result<(), KafkaError> {
         self.metrics.tick();
@@ -338,8 +344,7 @@ impl Kafka {
         } else if self.transactions.is_some() {
             self.replace_after(since)?;
         }
-        let watched = Watched { layout: &self.layout, reports: self.producer.context(), metrics: &self.metrics };
-        self.stalls.borrow_mut().watch(watched, now);
+        self.look_for_stalls(now);
         Ok(())
     }
 
@@ -481,6 +486,8 @@ impl Sink for Kafka {
         }
         if self.sent.is_multiple_of(POLL_EVERY) {
             self.take_reports()?;
+            // A run at full speed waits for nothing, and no pause looks.
+            self.look_for_stalls(Instant::now());
             self.commit_offsets_if_due();
         }
         Ok(())

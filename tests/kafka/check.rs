@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{bootstrap, create_topic, kafka_tool, run, stderr, topic_flags};
+use crate::support::{bootstrap, create_topic, kafka_tool, run, stderr, time_bound, topic_flags};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -47,13 +47,14 @@ fn check_says_what_is_there_and_creates_nothing() {
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn check_names_every_setting_that_does_not_fit_with_the_line_that_mends_it() {
     create_topic("misfit-impressions", 2, &["message.timestamp.type=LogAppendTime", "cleanup.policy=compact"]);
-    create_topic("misfit-clicks", 2, &["message.timestamp.before.max.ms=3600000", "retention.ms=604800000"]);
+    let bound = time_bound("message.timestamp.before.max.ms");
+    create_topic("misfit-clicks", 2, &[&format!("{bound}=3600000"), "retention.ms=604800000"]);
     let (code, _, stderr) = check("misfit", &[]);
     assert_eq!(code, Some(3), "{stderr}");
     let mends = [
         ("misfit-impressions", "message.timestamp.type=CreateTime"),
         ("misfit-impressions", "cleanup.policy=delete"),
-        ("misfit-clicks", "message.timestamp.before.max.ms=9223372036854775807"),
+        ("misfit-clicks", &format!("{bound}=9223372036854775807")),
         ("misfit-clicks", "retention.ms=-1"),
     ];
     for (topic, wanted) in mends {
@@ -74,7 +75,8 @@ fn check_names_every_setting_that_does_not_fit_with_the_line_that_mends_it() {
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn what_a_run_that_goes_on_will_not_write_is_no_problem() {
     // A live run never releases a record ahead of the clock, however far its end.
-    create_topic("ahead-clicks", 2, &["message.timestamp.after.max.ms=3600000", "retention.ms=-1"]);
+    let bound = time_bound("message.timestamp.after.max.ms");
+    create_topic("ahead-clicks", 2, &[&format!("{bound}=3600000"), "retention.ms=-1"]);
     let live = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
         command.args(["check", "--bootstrap-servers", &bootstrap()]).args(topic_flags("ahead")).args(more);

@@ -299,7 +299,8 @@ fn a_broker_that_is_killed_or_stands_still_is_gone_on_with() {
     let mut child = case.paced(&[]);
     case.wait_for_records(&mut child);
     broker.restart(Duration::from_secs(1));
-    sleep(Duration::from_secs(6));
+    broker.wait_until_back();
+    sleep(Duration::from_secs(2));
     broker.signal("-STOP");
     sleep(Duration::from_secs(12));
     broker.signal("-CONT");

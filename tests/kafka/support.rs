@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,20 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 
 pub(crate) fn kafka_tool(args: &[&str]) -> String {
     succeed(Command::new("tests/kafka/broker").arg("tool").args(args))
+}
+
+/// The setting that bounds records' times, on brokers before 3.6 one for the past and the future.
+pub(crate) fn time_bound(finer: &str) -> &str {
+    if is_before((3, 6)) { TIME_DIFFERENCE } else { finer }
+}
+
+const TIME_DIFFERENCE: &str = "message.timestamp.difference.max.ms";
+
+/// Whether the broker is older: `KAFKA_VERSION` is `tests/kafka/broker`'s.
+pub(crate) fn is_before(version: (u32, u32)) -> bool {
+    let asked = env::var("KAFKA_VERSION").unwrap_or_default();
+    let mut parts = asked.split('.').map_while(|part| part.parse().ok());
+    parts.next().zip(parts.next()).is_some_and(|asked| asked < version)
 }
 
 /// Topics of their own for a test, so that tests never meet.
@@ -167,10 +183,16 @@ pub(crate) fn create_topic(name: &str, partitions: u32, configs: &[&str]) {
     let (bootstrap, partitions) = (bootstrap(), partitions.to_string());
     let mut args = vec!["TopicCommand", "--bootstrap-server", &bootstrap, "--create", "--topic", name];
     args.extend(["--partitions", &partitions]);
-    for config in configs {
+    // The tool does not know settings that are gone, whatever the broker does.
+    let (gone, known): (Vec<&str>, Vec<&str>) = configs.iter().partition(|config| config.starts_with(TIME_DIFFERENCE));
+    for config in known {
         args.extend(["--config", config]);
     }
     kafka_tool(&args);
+    for config in gone {
+        let what = ["--entity-type", "topics", "--entity-name", name, "--add-config", config];
+        kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap, "--alter"], &what[..]].concat());
+    }
 }
 
 pub(crate) fn stderr(output: &Output) -> String {
@@ -193,7 +215,11 @@ pub(crate) fn wait_for_records(topic: &str, writer: &mut Child) {
 pub(crate) fn wait_for_records_at(bootstrap: &str, topic: &str, writer: &mut Child) {
     let begin = Instant::now();
     while begin.elapsed() < limit(30) {
-        assert!(writer.try_wait().unwrap().is_none(), "the writer ended too early");
+        if let Some(status) = writer.try_wait().unwrap() {
+            let mut said = String::new();
+            let _ = writer.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+            panic!("the writer ended too early: {status}\n{said}");
+        }
         let seen = run(Command::new("kcat").args([
             "-b",
             bootstrap,
@@ -254,10 +280,12 @@ impl OwnBroker {
         succeed(Command::new("kill").args([signal, &pid]));
     }
 
-    /// Kills the broker and, after a while, starts it on the same data and port.
+    /// Kills the broker and, after a while, starts it on the same data and port. ZooKeeper keeps its place for 6 s, and one that
+    /// comes earlier ends.
     pub(crate) fn restart(&mut self, away: Duration) {
         self.signal("-KILL");
-        std::thread::sleep(away);
+        let has_zookeeper = Path::new(&self.data).join("zookeeper.pid").exists();
+        std::thread::sleep(if has_zookeeper { Duration::from_secs(8) } else { away });
         let broker = Command::new("java")
             .args(["-Xmx512m", "-cp", &format!("{}/*", self.libs), "kafka.Kafka"])
             .arg(format!("{}/server.properties", self.data))
@@ -265,6 +293,15 @@ impl OwnBroker {
             .stderr(Stdio::null())
             .spawn();
         self.restarted = Some(broker.unwrap());
+    }
+
+    /// Waits until the broker that was started again answers.
+    pub(crate) fn wait_until_back(&mut self) {
+        let begin = Instant::now();
+        while !run(Command::new("kcat").args(["-b", &self.bootstrap, "-L"])).status.success() {
+            let ended = self.restarted.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none() && begin.elapsed() < limit(60), "the broker is not back: {ended:?}");
+        }
     }
 }
 

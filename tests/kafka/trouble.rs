@@ -151,15 +151,16 @@ fn a_record_that_is_refused_for_its_time_stops_the_run_and_leaves_no_gap() {
     let mut ours = play(&spec, "times", &[]);
     wait_for_records("times-bid-responses", &mut ours);
     // From now on the broker refuses every record as too old.
+    let bound = time_bound("message.timestamp.before.max.ms");
     let what = ["--entity-type", "topics", "--entity-name", "times-bid-responses", "--alter", "--add-config"];
     let tool = ["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap()];
-    kafka_tool(&[&tool[..], &what, &["message.timestamp.before.max.ms=1"]].concat());
+    kafka_tool(&[&tool[..], &what, &[&format!("{bound}=1")]].concat());
     let output = end_of(ours, Duration::from_secs(15));
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let message = stderr(&output);
     assert!(message.contains("topic `times-bid-responses`, partition"), "{message}");
     assert!(message.contains("was not stored: ") && message.contains("Broker: Invalid timestamp"), "{message}");
-    assert!(message.contains("widen the topic's message.timestamp.before.max.ms"), "{message}");
+    assert!(message.contains("widen the topic's ") && message.contains(bound), "{message}");
     let (acked, sent) = acknowledged(&output);
     assert!(acked < sent, "{message}");
     // What was under way when the run ended may have been stored all the same.
@@ -368,7 +369,14 @@ fn a_broker_that_names_an_unreachable_address_is_an_error_that_says_which() {
     // A name that only another network knows, a port that refuses, an address that swallows everything.
     for address in ["kafka-inside.invalid:9092", "127.0.0.1:1", "192.0.2.1:9092"] {
         let extra = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(extra.path(), format!("advertised.listeners=PLAINTEXT://{address}\n")).unwrap();
+        // With ZooKeeper the broker itself is told by its own listener which topics there are.
+        let properties = [
+            "listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER_PORT@,INSIDE://127.0.0.1:@SECOND_PORT@",
+            &format!("advertised.listeners=PLAINTEXT://{address},INSIDE://127.0.0.1:@SECOND_PORT@"),
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT",
+            "inter.broker.listener.name=INSIDE",
+        ];
+        std::fs::write(extra.path(), properties.join("\n") + "\n").unwrap();
         let mut script = Command::new("tests/kafka/broker");
         let broker = OwnBroker::start_by(script.env("KAFKA_EXTRA_PROPERTIES", extra.path()));
         // What the client finds out first differs from run to run.

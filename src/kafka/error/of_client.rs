@@ -84,8 +84,8 @@ impl KafkaError {
                 "\nraise the topic's max.message.bytes, then go on with the same command".to_owned()
             }
             _ if reason.contains("Invalid timestamp") => {
-                "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, then go on with the \
-                 same command"
+                "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms (before Kafka 3.6: \
+                 message.timestamp.difference.max.ms), then go on with the same command"
                     .to_owned()
             }
             _ => String::new(),
