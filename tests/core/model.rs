@@ -1,4 +1,4 @@
-//! The state machine of writing, crashing and resuming as a model: random schedules over a scripted log drive the shipped `tail`
+//! The state machine of writing, crashing and resuming as a model: random schedules over a scripted log drive the shipped `resume`
 //! and `run`, and the shipped bookkeeping of delivery offsets.
 //!
 //! Three invariants, which are the theorem of the design:
