@@ -38,7 +38,11 @@ impl Run {
         let said = Arc::new(Mutex::new(String::new()));
         let reader = thread::spawn({
             let said = Arc::clone(&said);
-            move || stderr.lines().for_each(|line| said.lock().unwrap().push_str(&format!("{}\n", line.unwrap())))
+            move || {
+                for line in stderr.lines() {
+                    said.lock().unwrap().push_str(&(line.unwrap() + "\n"));
+                }
+            }
         });
         Self { address: address.parse().unwrap(), child, said, reader: Some(reader) }
     }

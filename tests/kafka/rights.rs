@@ -36,7 +36,8 @@ struct Guarded {
 impl Guarded {
     fn start() -> Self {
         let users: Vec<&str> = GRANTS.iter().flat_map(|(.., users)| *users).copied().chain(["nobody"]).collect();
-        let users: String = users.iter().map(|user| format!(" user_{user}=\"secret\"")).collect();
+        let users: Vec<String> = users.iter().map(|user| format!("user_{user}=\"secret\"")).collect();
+        let users = users.join(" ");
         let extra = tempfile::NamedTempFile::new().unwrap();
         let properties = [
             "listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER_PORT@,USERS://127.0.0.1:@SECOND_PORT@",
@@ -46,7 +47,7 @@ impl Guarded {
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users=User:ANONYMOUS",
             &format!(
-                "listener.name.users.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required{users};"
+                "listener.name.users.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
             ),
         ];
         std::fs::write(extra.path(), properties.join("\n") + "\n").unwrap();

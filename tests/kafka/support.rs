@@ -2,7 +2,7 @@
 //! and what an independent reader finds in it, and brokers that may be killed.
 //!
 //! What a topic holds is read by Kafka's own console consumer and by kcat, never by our own client.
-#![allow(dead_code, reason = "no test file uses all of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::env;
