@@ -23,7 +23,7 @@ use hdrhistogram::Histogram;
 use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::log::count::grouped;
-use mock_data_gen::pace::wall_clock_us;
+use mock_data_gen::player::pace::wall_clock_us;
 use serde_json::{Value, json};
 
 const RATES: [u64; 4] = [10, 1_000, 20_000, 59_000];

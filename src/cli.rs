@@ -1,39 +1,16 @@
 //! The command line: options from flags and environment, commands, exit codes.
 
-mod again;
-mod answer_key;
-mod arguments;
-mod check;
-mod config_file;
-mod configuration;
-mod documents;
-mod ending;
-mod failure;
-mod health;
+mod args;
+mod commands;
+mod config;
+mod exit;
 #[cfg(any(test, fuzzing))]
-pub mod judge;
-mod listen;
-mod misspelt;
-mod options;
-mod origin;
-mod partitions;
-mod play;
-mod read_back;
-mod recreate;
-mod reports;
-mod resume;
-mod run;
-mod schema;
-mod show;
+pub mod fuzzing;
+mod http;
+mod output;
 mod signals;
-mod status;
-mod terminal;
-mod verify;
-mod window;
-mod written_with;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -41,9 +18,11 @@ use std::sync::LazyLock;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::configuration::Configuration;
-use self::failure::Failure;
-use self::terminal::{TerminalArgs, to_stderr};
+use self::args::run::RunArgs;
+use self::commands::{answer_key, check, documents, health, run, schema, show, verify};
+use self::config::Configuration;
+use self::exit::Failure;
+use self::output::terminal::{self, TerminalArgs, to_stderr};
 use crate::generator::version::STREAM_VERSION;
 use crate::sink::SinkError;
 
@@ -87,13 +66,13 @@ struct Cli {
     #[arg(long, env = "MDG_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(flatten)]
-    run: run::RunArgs,
+    run: RunArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play a window of the stream into a sink (the default command)
-    Run(Box<run::RunArgs>),
+    Run(Box<RunArgs>),
     /// Prove that topics or files hold exactly what the stream says; without window options the logs say which window it is
     Verify(Box<verify::VerifyArgs>),
     /// Write what every join, funnel and window over a window of the stream must give, and the list of its planned faults
@@ -103,7 +82,7 @@ enum Command {
     /// Print the JSON Schema of an event type, or the statement that creates a table of it in an engine
     Schema(schema::SchemaArgs),
     /// Say what a run with these options would do: each value with its origin, bounds, and what the brokers say
-    Check(Box<run::RunArgs>),
+    Check(Box<RunArgs>),
     /// Print a completion script for a shell
     Completions(documents::CompletionsArgs),
     /// Print the manual page
@@ -151,9 +130,9 @@ pub fn main() -> ExitCode {
         Some(Command::AnswerKey(args)) => answer_key::run(args),
         Some(Command::Show(args)) => show::show(args),
         Some(Command::Schema(args)) => schema::schema(args),
-        Some(Command::Check(args)) => check::check(args, &configuration, &matches),
-        Some(Command::Completions(args)) => documents::completions(args),
-        Some(Command::Man(args)) => documents::man(args),
+        Some(Command::Check(args)) => check::check(args, &configuration, (&command(), &matches)),
+        Some(Command::Completions(args)) => documents::completions(args, command()),
+        Some(Command::Man(args)) => documents::man(args, command()),
         Some(Command::Health(args)) => health::health(args),
     };
     match result {
@@ -170,7 +149,7 @@ fn advise(error: &mut clap::Error, arguments: &[OsString]) {
     }
     let root = command();
     let named = arguments.get(1).and_then(|word| root.find_subcommand(word.to_str()?));
-    let Some(advice) = misspelt::advice(flag, named.unwrap_or(&root)) else { return };
+    let Some(advice) = config::advice(flag, named.unwrap_or(&root)) else { return };
     for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::Suggested] {
         error.remove(kind);
     }
@@ -186,12 +165,12 @@ fn ended(failure: &Failure, configuration: &Configuration) -> ExitCode {
     if matches!(failure, Failure::Sink(SinkError::ReaderGone)) {
         return ExitCode::SUCCESS;
     }
-    terminal::error(&told(failure, configuration), failure.exit_code(), &failure.place());
+    terminal::error(&failure_message(failure, configuration), failure.exit_code(), &failure.place());
     ExitCode::from(failure.exit_code())
 }
 
 /// A failure, and where the options that it names come from.
-fn told(failure: &Failure, configuration: &Configuration) -> String {
+fn failure_message(failure: &Failure, configuration: &Configuration) -> String {
     let message = failure.to_string();
     // A window's error speaks of the times that follow from what was given.
     let typed = matches!(failure, Failure::Window(_));
@@ -233,13 +212,4 @@ fn parse(arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
     let command = if asks_for_help(arguments) { command() } else { without_variables(command()) };
     let matches = command.try_get_matches_from(arguments)?;
     Ok((Cli::from_arg_matches(&matches)?, matches))
-}
-
-/// Prints data.
-fn to_stdout(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => SinkError::ReaderGone.into(),
-        _ => SinkError::Stdout(error).into(),
-    })
 }

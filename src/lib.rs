@@ -50,10 +50,6 @@ pub mod kafka;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub mod pace;
-
-#[cfg(feature = "cli")]
-#[doc(hidden)]
 pub mod sink;
 
 #[cfg(feature = "cli")]
@@ -66,19 +62,15 @@ pub mod resume;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub mod run;
-
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod report;
-
-#[cfg(feature = "cli")]
-#[doc(hidden)]
 pub mod verify;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod answer_key;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod player;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -43,6 +43,8 @@ const SETTLE_ROUNDS: u32 = 10;
 /// An open transaction on the shard's partitions is waited for so long. Brokers end one whose writer is gone after that writer's
 /// `transaction.timeout.ms`; with other workers, or under another name, it was not ours to end.
 pub const OPEN_PATIENCE: Duration = Duration::from_secs(90);
+/// Where retention removes what is being read, bounds are taken again at most this many times.
+const BOUNDS_ROUNDS: u32 = 10;
 /// A window from now begins with a request that carries no planned fault, which is looked for among so many.
 const PLAIN_WITHIN: u64 = 1_000_000;
 
@@ -71,6 +73,17 @@ pub struct ResumePoint {
 /// If the log is not, partition by partition, a prefix of the window's sequence; the error names the first record that does not
 /// belong. Or if another writer is at work, a broker does not answer, or a signal comes.
 pub fn find_end(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<ResumePoint, ResumeError> {
+    for _ in 1..BOUNDS_ROUNDS {
+        match look(ask, log) {
+            Err(ResumeError::Removed) => {}
+            found => return found,
+        }
+    }
+    look(ask, log)
+}
+
+/// Looks once, within the bounds of this moment; [`ResumeError::Removed`] if retention has moved them meanwhile.
+fn look(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<ResumePoint, ResumeError> {
     let bounds = settle(ask, log)?;
     let end_offsets = bounds.each_ref().map(|partitions| partitions.iter().map(|bounds| bounds.log_end).collect());
     let mut tails = first_and_last::read_edges(ask, log, &bounds)?;

@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use libfuzzer_sys::fuzz_target;
-use mock_data_gen::cli::judge::judge;
+use mock_data_gen::cli::fuzzing::judge;
 
 /// Stands in no input by chance.
 const SECRET: &str = "QqXxZzhunter2zZxXqQ";

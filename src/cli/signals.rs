@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::failure::Place;
-use super::{Failure, terminal};
+use crate::cli::exit::Failure;
+use crate::cli::exit::Place;
+use crate::cli::output::terminal;
 use crate::log::shutdown::{Shutdown, Wish};
 
 /// Exit code of a process that a later signal ended.
@@ -36,7 +37,7 @@ fn end_in_time() {
 }
 
 /// Listens for signals on a thread of its own, until the process ends.
-pub(super) fn listen() -> Result<Arc<Shutdown>, Failure> {
+pub(crate) fn listen() -> Result<Arc<Shutdown>, Failure> {
     let failed = Failure::Signals;
     let stop = Arc::new(Shutdown::default());
     let asked = Arc::clone(&stop);

@@ -736,7 +736,7 @@ fn a_start_in_the_past_is_backfill_then_live_without_a_seam() {
 }
 
 fn wall_clock_ms() -> i64 {
-    mock_data_gen::pace::wall_clock_us() / 1_000
+    mock_data_gen::player::pace::wall_clock_us() / 1_000
 }
 
 fn timestamp(line: &str) -> i64 {

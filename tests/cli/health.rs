@@ -129,7 +129,7 @@ fn a_run_under_way_is_alive_and_ready_and_counts() {
     }
     let count = sample(metrics, "mdg_release_lateness_seconds_count").parse::<u64>().unwrap();
     assert!(count > 0 && sample(metrics, "mdg_release_lateness_seconds_bucket{le=\"+Inf\"}").parse() == Ok(count));
-    let now = mock_data_gen::pace::wall_clock_us() / 1_000_000;
+    let now = mock_data_gen::player::pace::wall_clock_us() / 1_000_000;
     let emitted = sample(metrics, "mdg_virtual_time_seconds").split('.').next().unwrap().parse::<i64>().unwrap();
     assert!((now - limit(10).as_secs().cast_signed()..=now).contains(&emitted), "{emitted} at {now}");
     run.signal("-TERM");

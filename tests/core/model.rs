@@ -1,4 +1,4 @@
-//! The state machine of writing, crashing and resuming as a model: random schedules over a scripted log drive the shipped `tail`
+//! The state machine of writing, crashing and resuming as a model: random schedules over a scripted log drive the shipped `resume`
 //! and `run`, and the shipped bookkeeping of delivery offsets.
 //!
 //! Three invariants, which are the theorem of the design:
@@ -30,9 +30,9 @@ use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partition
 use mock_data_gen::generator::stream::{Shard, Stream, Window, WindowEnd};
 use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::log::shutdown::Shutdown;
-use mock_data_gen::pace::{Pace, Pacer};
+use mock_data_gen::player::pace::{Pace, Pacer};
+use mock_data_gen::player::play::{self, PlayOptions};
 use mock_data_gen::resume::{Mismatch, ResumeError, ResumePoint, ResumeRequest, Start, find_end};
-use mock_data_gen::run::{Manner, Tally, run};
 use mock_data_gen::sink::SinkError;
 
 use self::world::{At, Script, ScriptedLog, Stored, World};
@@ -240,9 +240,17 @@ impl Schedule {
             return Err(format!("a damaged log is built upon: {damage}"));
         }
         let mut writer = Writer::new(&self.world, self.stream.layout(), &standing.end_offsets, epoch);
-        let manner = Manner { first_alone: standing.first_alone, threads: 1 };
+        let manner = PlayOptions { first_alone: standing.first_alone, threads: 1 };
         let mut pacer = Pacer::new(Pace::Fast, 0);
-        match run(&self.stream, &standing.part, &mut writer, &mut pacer, &self.stop, manner, &mut Tally::new(None)) {
+        match play::play(
+            &self.stream,
+            &standing.part,
+            &mut writer,
+            &mut pacer,
+            &self.stop,
+            manner,
+            &mut play::Totals::new(None),
+        ) {
             Ok(_) => {
                 self.world.borrow_mut().tell("the run says that all is done".to_owned());
                 // Offsets tell of damage where the run wrote; elsewhere the next start does.

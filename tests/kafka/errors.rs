@@ -20,8 +20,8 @@ use mock_data_gen::generator::stream::{Shard, Stream, Window};
 use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer};
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
-use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::run::{Manner, Tally, run};
+use mock_data_gen::player::pace::{Pace, Pacer};
+use mock_data_gen::player::play::{self, PlayOptions, Totals};
 use mock_data_gen::sink::kafka::Kafka;
 use mock_data_gen::sink::{Sink, SinkError};
 use mock_data_gen::source::topics::Topics;
@@ -196,7 +196,7 @@ fn play(case: Case) -> Ended {
         Kafka::new(&cluster, &stop, &metrics).unwrap()
     };
     let mut sink = Refused { sink, mock: &mock, case, submitted: 0, before };
-    let manner = Manner { first_alone: false, threads: 1 };
+    let manner = PlayOptions { first_alone: false, threads: 1 };
     let begin = Instant::now();
     let outcome = thread::scope(|scope| {
         if case.times > 1 {
@@ -205,7 +205,15 @@ fn play(case: Case) -> Ended {
                 stop.request();
             });
         }
-        run(&stream, &window.into(), &mut sink, &mut Pacer::new(Pace::Fast, 0), &stop, manner, &mut Tally::new(None))
+        play::play(
+            &stream,
+            &window.into(),
+            &mut sink,
+            &mut Pacer::new(Pace::Fast, 0),
+            &stop,
+            manner,
+            &mut Totals::new(None),
+        )
     });
     // What it still holds is dropped with it.
     drop(sink);

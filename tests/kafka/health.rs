@@ -117,7 +117,7 @@ fn acked(metrics: &str, topic: &str) -> (u64, u64) {
 /// A live run of one auction in a thousand seconds, which begins 23 days ago: two thousand auctions at once, and then so long a
 /// silence that what is counted stands still.
 fn backfill_then_silence(prefix: &str) -> Run {
-    let from = Timestamp(mock_data_gen::pace::wall_clock_us() / 1_000 - 2_000_000_000).to_string();
+    let from = Timestamp(mock_data_gen::player::pace::wall_clock_us() / 1_000 - 2_000_000_000).to_string();
     // So many clicks that their topic holds some too.
     let rates = ["--events-per-second", "0.001", "--click-rate", "0.5"];
     let run = Run::start(&bootstrap(), prefix, &[&["--from", &from], &rates[..]].concat());

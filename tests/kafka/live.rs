@@ -113,8 +113,9 @@ fn times_in_the_future_are_taken_by_topics_that_we_create() {
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_run_without_end_leaves_the_brokers_retention_where_its_start_fits() {
-    let from =
-        mock_data_gen::generator::timestamp::Timestamp(mock_data_gen::pace::wall_clock_us() / 1_000 - 30 * 86_400_000);
+    let from = mock_data_gen::generator::timestamp::Timestamp(
+        mock_data_gen::player::pace::wall_clock_us() / 1_000 - 30 * 86_400_000,
+    );
     for (prefix, from, keeps_all) in [("endless", "now".to_owned(), false), ("endless-old", from.to_string(), true)] {
         let topics = topic_flags(prefix);
         let mut args = vec!["--events-per-second", "1", "--from", &from];
@@ -368,7 +369,7 @@ fn partitions_are_those_of_javas_default_partitioner() {
 fn a_broker_that_is_killed_and_comes_back_loses_doubles_and_reorders_nothing() {
     let mut broker = OwnBroker::start();
     // Times of the last minutes: a broker forgets idempotent producers whose record times are older than a day.
-    let now_ms = mock_data_gen::pace::wall_clock_us() / 1_000;
+    let now_ms = mock_data_gen::player::pace::wall_clock_us() / 1_000;
     let spec = StreamSpec {
         events_per_second: "1000".parse().unwrap(),
         epoch: Epoch::from_ms(now_ms - 500_000).unwrap(),

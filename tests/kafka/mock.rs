@@ -18,8 +18,8 @@ use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSe
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
-use mock_data_gen::pace::{Pace, Pacer};
-use mock_data_gen::run::{Manner, Outcome, Tally, run};
+use mock_data_gen::player::pace::{Pace, Pacer};
+use mock_data_gen::player::play::{self, Outcome, PlayOptions, Totals};
 use mock_data_gen::sink::counted::Counted;
 use mock_data_gen::sink::kafka::Kafka;
 use mock_data_gen::sink::{Sink, SinkError};
@@ -78,9 +78,9 @@ fn play_counted(
     let mut sink = Troubled { sink: Kafka::new(cluster, stop, metrics).unwrap(), trouble };
     let mut sink = Counted::new(&mut sink, metrics);
     let mut pacer = Pacer::new(Pace::Fast, 0);
-    let manner = Manner { first_alone: false, threads: 2 };
-    let mut tally = Tally::new(Some(cluster.layout()));
-    run(stream, &Window::auctions(0, count).into(), &mut sink, &mut pacer, stop, manner, &mut tally)
+    let manner = PlayOptions { first_alone: false, threads: 2 };
+    let mut tally = Totals::new(Some(cluster.layout()));
+    play::play(stream, &Window::auctions(0, count).into(), &mut sink, &mut pacer, stop, manner, &mut tally)
 }
 
 /// A sink that tells the ordinal of each request that it has taken.

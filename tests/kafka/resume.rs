@@ -18,7 +18,7 @@ use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::generator::timestamp::Timestamp;
-use mock_data_gen::pace::wall_clock_us;
+use mock_data_gen::player::pace::wall_clock_us;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;

@@ -24,7 +24,7 @@ const REQUESTS: u64 = 60_000;
 
 /// A stream that begins now.
 fn spec(rate: &str) -> StreamSpec {
-    let now_ms = mock_data_gen::pace::wall_clock_us() / 1_000;
+    let now_ms = mock_data_gen::player::pace::wall_clock_us() / 1_000;
     StreamSpec {
         events_per_second: rate.parse().unwrap(),
         epoch: Epoch::from_ms(now_ms).unwrap(),
@@ -290,7 +290,7 @@ fn a_backfill_goes_on_as_live_data_without_a_seam() {
     wait_for_records("seam-clicks", &mut ours);
     sleep(Duration::from_secs(6));
     signal(&ours, "-INT");
-    let stopped_ms = mock_data_gen::pace::wall_clock_us() / 1_000;
+    let stopped_ms = mock_data_gen::player::pace::wall_clock_us() / 1_000;
     let output = end_of(ours, Duration::from_secs(5));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(count_prefixes(&spec, &layout("seam", [6; 4]), &Stage::ALL), report(&output)["acked"].as_u64().unwrap());
@@ -327,7 +327,7 @@ fn a_stall_is_repaid_at_full_speed_and_told() {
     signal(&ours, "-CONT");
     sleep(Duration::from_secs(3));
     signal(&ours, "-INT");
-    let stopped_ms = mock_data_gen::pace::wall_clock_us() / 1_000;
+    let stopped_ms = mock_data_gen::player::pace::wall_clock_us() / 1_000;
     let output = end_of(ours, Duration::from_secs(5));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let message = stderr(&output);

@@ -3,35 +3,36 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::Producer;
+use rdkafka::config::ClientConfig;
 
-use super::Kafka;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{Layout, Stage};
 use crate::kafka::{At, Ends, KafkaError, LastError};
+use crate::log::shutdown::Shutdown;
+use crate::metrics::Metrics;
 
 /// How long the control records of a committed transaction may take to reach its partitions.
 const MARKED: Duration = Duration::from_secs(30);
 /// So long that is waited for where a signal has ended the run.
 const SEEN: Duration = Duration::from_secs(1);
 
-impl Kafka {
-    /// Reports without an offset counted one each; the end offsets now say whether that was right. Where a window ended by itself all
-    /// partitions that it wrote to are asked: behind its last record in one, no delivery offset tells of another writer. Brokers that do not
-    /// answer are waited for: everything is stored by now.
-    pub(super) fn settle(&self, complete: bool) -> Result<(), KafkaError> {
-        if self.transactions.is_some() && !complete {
-            self.wait_until_seen();
-            return Ok(());
-        }
-        let ends = {
-            let deliveries = self.producer.context().deliveries();
-            if complete { deliveries.written() } else { deliveries.unsettled() }
-        };
-        self.require_ends(&ends)
-    }
+/// The last look at where partitions end.
+pub(super) struct LastLook<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) stop: &'a Shutdown,
+    pub(super) metrics: &'a Metrics,
+    /// Whether transactions were written, whose control records follow their commits.
+    pub(super) is_transactional: bool,
+    pub(super) ends: Ends,
+}
 
+/// A client that looks where partitions end: the producer would be asked one partition at a time.
+pub(super) fn ends(config: &ClientConfig, patience: Duration) -> Result<Ends, KafkaError> {
+    Ok(Ends::new(&Arc::new(config.create_with_context(LastError::default())?), patience))
+}
+
+impl LastLook<'_> {
     /// Partitions end where they should, at the latest once a transaction's control records are there.
-    fn require_ends(&self, expected: &[(Stage, i32, i64)]) -> Result<(), KafkaError> {
+    pub(super) fn require(&self, expected: &[(Stage, i32, i64)]) -> Result<(), KafkaError> {
         if expected.is_empty() {
             return Ok(());
         }
@@ -40,17 +41,16 @@ impl Kafka {
             self.metrics.tick();
             self.stop.drain_is_over()
         };
-        let patience = if self.transactions.is_some() { MARKED } else { Duration::ZERO };
+        let patience = if self.is_transactional { MARKED } else { Duration::ZERO };
         let topic = |stage| &self.layout.topic(stage).name;
         let partitions: Vec<At<'_>> = expected.iter().map(|&(stage, p, _)| (topic(stage), p)).collect();
         let offsets: Vec<i64> = expected.iter().map(|&(.., offset)| offset).collect();
-        let ends = self.ends()?;
         let found = loop {
-            match ends.at_least(&partitions, &offsets, patience, give_up) {
+            match self.ends.at_least(&partitions, &offsets, patience, give_up) {
                 Ok(found) => break found,
                 Err(KafkaError::Stopped) => {
                     let (topic, partition) = partitions[0];
-                    return Err(self.ended(KafkaError::Unsettled { topic: topic.clone(), partition }));
+                    return Err(KafkaError::Unsettled { topic: topic.clone(), partition });
                 }
                 Err(error) if error.is_silence() => {
                     let (seconds, (topic, partition)) = (begin.elapsed().as_secs(), partitions[0]);
@@ -59,24 +59,18 @@ impl Kafka {
                         "no answer for {seconds} s where `{topic}`, partition {partition} and others end: everything is acknowledged, this is the last look"
                     );
                 }
-                Err(error) => return Err(self.ended(error)),
+                Err(error) => return Err(error),
             }
         };
         let misplaced = partitions.iter().zip(offsets).zip(found).find(|((_, expected), found)| expected != found);
         misplaced.map_or(Ok(()), |((&(topic, partition), expected), found)| {
-            Err(self.ended(KafkaError::misplaced(topic.clone(), partition, expected, found)))
+            Err(KafkaError::misplaced(topic.clone(), partition, expected, found))
         })
-    }
-
-    /// A client of its own: the producer would be asked one partition at a time.
-    fn ends(&self) -> Result<Ends, KafkaError> {
-        Ok(Ends::new(&Arc::new(self.look.0.create_with_context(LastError::default())?), self.look.1))
     }
 
     /// Readers see what is committed once the control records are written, which follow the answer. Where they are late, or the brokers
     /// do not say, that is no failure.
-    fn wait_until_seen(&self) {
-        let written = self.producer.context().deliveries().written();
+    pub(super) fn wait_until_seen(&self, written: &[(Stage, i32, i64)]) {
         if written.is_empty() {
             return;
         }
@@ -85,6 +79,6 @@ impl Kafka {
         let partitions: Vec<At<'_>> =
             written.iter().map(|&(stage, p, _)| (&self.layout.topic(stage).name, p)).collect();
         let expected: Vec<i64> = written.iter().map(|&(.., offset)| offset).collect();
-        let _ = self.ends().and_then(|ends| ends.at_least(&partitions, &expected, SEEN, give_up));
+        let _ = self.ends.at_least(&partitions, &expected, SEEN, give_up);
     }
 }

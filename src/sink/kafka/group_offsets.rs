@@ -7,26 +7,25 @@
 //! ```
 //!
 //! Nobody joins the group, so its offsets are those of a consumer that assigns its own partitions. Only a run whose log is silent
-//! reads them (`tail::remembered`).
+//! reads them (`resume::remembered`).
 
 mod committer;
-mod of_run;
 
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
-use self::committer::Committer;
-use super::Deliveries;
+use self::committer::{Client, Committer};
+use super::deliveries::Deliveries;
 use crate::generator::record::Record;
 use crate::generator::spec::{Layout, Stage};
 use crate::generator::stream::{Assignment, Position, Progress};
-use crate::kafka::{Cluster, KafkaError, LastError, group_consumer};
+use crate::kafka::{Cluster, KafkaError, group_consumer};
 use crate::log::shutdown::Shutdown;
 
 /// Idempotent delivery commits this often. After a crash, records that were stored since are counted, where the log has lost them.
@@ -39,9 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers are looked for this often.
 const STEP: Duration = Duration::from_millis(20);
-
-/// Asks for nothing but the group's offsets.
-type Client = BaseConsumer<LastError>;
 
 /// Commits how far each partition of a run holds its sequence.
 pub(super) struct GroupOffsets {
@@ -223,4 +219,13 @@ impl std::fmt::Debug for GroupOffsets {
 fn owned<'a>(layout: &'a Layout, part: &'a Assignment) -> impl Iterator<Item = (Stage, u32)> + 'a {
     let of_stage = |stage| (0..layout.topic(stage).partitions.count()).map(move |partition| (stage, partition));
     Stage::ALL.into_iter().flat_map(of_stage).filter(|&(_, partition)| part.shard().owns(partition))
+}
+
+/// Says that the right to commit is missing.
+pub(super) fn tell_without(group: &str, error: &ClientError) {
+    tracing::warn!(
+        target: "kafka",
+        "offsets of group `{group}` cannot be committed ({error}): the run goes on without; once retention has cut these topics, \
+         it may be impossible to resume it"
+    );
 }

@@ -5,13 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::Producer;
-
-use super::Kafka;
 use super::causes::Causes;
 use super::deliveries::Deliveries;
+use super::reports::Reports;
 use super::waiting::PATIENCE;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{Layout, Stage};
+use crate::metrics::Metrics;
 
 /// Partitions are looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -20,9 +19,17 @@ const BLIND: Duration = Duration::from_secs(5);
 /// So many partitions are told by name.
 const NAMED_MAX: usize = 5;
 
+/// What is watched.
+#[derive(Clone, Copy)]
+pub(super) struct Watched<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) reports: &'a Reports,
+    pub(super) metrics: &'a Metrics,
+}
+
 /// What is on its way to each partition.
 #[derive(Debug)]
-pub(super) struct Stalls {
+pub(super) struct StallDetector {
     partitions: [Vec<Progress>; 4],
     looked: Instant,
     /// When anything was last acknowledged, or nothing was waited for.
@@ -48,7 +55,7 @@ struct Stalled {
     since: Instant,
 }
 
-impl Stalls {
+impl StallDetector {
     pub(super) fn new(partitions: [usize; 4], causes: Causes) -> Self {
         let now = Instant::now();
         let none = Progress { sent: 0, acked: 0, since: now };
@@ -100,50 +107,47 @@ impl Stalls {
         stalled.sort_by_key(|stalled| stalled.since);
         stalled
     }
-}
 
-impl Kafka {
     /// Says now and then which partitions acknowledge nothing, or that none does, and why.
-    pub(super) fn look_for_stalls(&self, now: Instant) {
-        let mut stalls = self.stalls.borrow_mut();
-        if now.saturating_duration_since(stalls.looked) < LOOK {
+    pub(super) fn watch(&mut self, run: Watched<'_>, now: Instant) {
+        if now.saturating_duration_since(self.looked) < LOOK {
             return;
         }
-        let waiting = stalls.look(&self.producer.context().deliveries(), now);
+        let waiting = self.look(&run.reports.deliveries(), now);
         let age = |stalled: &Stalled| now.saturating_duration_since(stalled.since);
         let long: Vec<Stalled> = waiting.iter().copied().filter(|stalled| age(stalled) >= PATIENCE).collect();
-        self.metrics.stalled(long.len(), long.first().map(|stalled| stalled.since));
+        run.metrics.stalled(long.len(), long.first().map(|stalled| stalled.since));
         // Asked before it is told, so that the answer is there by then.
         let soon: Vec<Stage> = waiting.iter().filter(|one| age(one) >= PATIENCE / 2).map(|one| one.stage).collect();
         if !soon.is_empty() {
             let topics = Stage::ALL.into_iter().filter(|stage| soon.contains(stage));
-            stalls.causes.ask(topics.map(|stage| self.layout.topic(stage).name.to_string()).collect(), now);
+            self.causes.ask(topics.map(|stage| run.layout.topic(stage).name.to_string()).collect(), now);
         }
-        if long.is_empty() || now.saturating_duration_since(stalls.told) < PATIENCE {
+        if long.is_empty() || now.saturating_duration_since(self.told) < PATIENCE {
             return;
         }
-        let stands = now.saturating_duration_since(stalls.went_on);
+        let stands = now.saturating_duration_since(self.went_on);
         if stands >= PATIENCE {
-            self.tell_all(&waiting, &stalls.causes, stands);
+            self.tell_all(run, &waiting, stands);
         } else if stands < PATIENCE / 2 {
-            self.tell_some(&long, &stalls.causes, age);
+            self.tell_some(run, &long, age);
         } else {
             // Whether the others go on is soon known.
             return;
         }
-        stalls.told = now;
+        self.told = now;
     }
 
-    fn reason(&self, stalled: Stalled, causes: &Causes) -> Option<String> {
-        let topic = self.layout.topic(stalled.stage).name.as_str();
-        causes.of(topic, stalled.partition).or_else(|| self.producer.context().last_trouble())
+    fn reason(&self, run: Watched<'_>, stalled: Stalled) -> Option<String> {
+        let topic = run.layout.topic(stalled.stage).name.as_str();
+        self.causes.of(topic, stalled.partition).or_else(|| run.reports.last_trouble())
     }
 
     /// Nothing at all is acknowledged.
-    fn tell_all(&self, stalled: &[Stalled], causes: &Causes, waited: Duration) {
+    fn tell_all(&self, run: Watched<'_>, stalled: &[Stalled], waited: Duration) {
         let records: u64 = stalled.iter().map(|stalled| stalled.records).sum();
         let mut reasons: Vec<String> = Vec::new();
-        for reason in stalled.iter().filter_map(|&stalled| self.reason(stalled, causes)) {
+        for reason in stalled.iter().filter_map(|&stalled| self.reason(run, stalled)) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -158,11 +162,11 @@ impl Kafka {
         );
     }
 
-    fn tell_some(&self, stalled: &[Stalled], causes: &Causes, age: impl Fn(&Stalled) -> Duration) {
+    fn tell_some(&self, run: Watched<'_>, stalled: &[Stalled], age: impl Fn(&Stalled) -> Duration) {
         for one in stalled.iter().take(NAMED_MAX) {
-            let (topic, partition) = (self.layout.topic(one.stage).name.as_str(), one.partition);
+            let (topic, partition) = (run.layout.topic(one.stage).name.as_str(), one.partition);
             let (seconds, records) = (age(one).as_secs(), one.records);
-            let reason = self.reason(*one, causes).unwrap_or_else(|| "the brokers do not say why".to_owned());
+            let reason = self.reason(run, *one).unwrap_or_else(|| "the brokers do not say why".to_owned());
             tracing::warn!(
                 target: "kafka", topic, partition, seconds, records, reason,
                 "`{topic}`, partition {partition}: no acknowledgement for {seconds} s while others go on: {records} records wait, \
@@ -180,8 +184,8 @@ impl Kafka {
 mod tests {
     use super::*;
 
-    fn stalls() -> (Stalls, Deliveries) {
-        (Stalls::new([2, 1, 1, 1], Causes::unknown()), Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]]))
+    fn stalls() -> (StallDetector, Deliveries) {
+        (StallDetector::new([2, 1, 1, 1], Causes::unknown()), Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]]))
     }
 
     #[test]
@@ -213,7 +217,7 @@ mod tests {
         let (mut stalls, deliveries) = stalls();
         let begin = stalls.looked;
         stalls.sent(Stage::Click, 0);
-        let since = |stalls: &mut Stalls, s| stalls.look(&deliveries, begin + Duration::from_secs(s))[0].since;
+        let since = |stalls: &mut StallDetector, s| stalls.look(&deliveries, begin + Duration::from_secs(s))[0].since;
         let first = since(&mut stalls, 1);
         assert_eq!(since(&mut stalls, 3_601), first + Duration::from_secs(3_600));
     }

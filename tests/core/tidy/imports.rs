@@ -65,6 +65,10 @@ impl File {
                     self.import(&tokens[at + 1..end - 1], &Vec::new());
                     at = end;
                 }
+                // `pub(in crate::cli)` uses nothing.
+                TokenTree::Ident(word) if word == "pub" => {
+                    at += 1 + usize::from(matches!(tokens.get(at + 1), Some(TokenTree::Group(_))));
+                }
                 TokenTree::Ident(word) if word == "impl" && starts_an_item(&tokens, at) => {
                     self.implemented.extend(implemented(&tokens[at + 1..]));
                     at += 1;

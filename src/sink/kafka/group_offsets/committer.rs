@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::Client;
+use crate::kafka::LastError;
+
+/// Asks for nothing but the group's offsets.
+pub(super) type Client = BaseConsumer<LastError>;
 
 /// Commits on a thread of its own: the client answers an asynchronous commit to nobody, and a synchronous one blocks for as long as
 /// the brokers are away.
