@@ -46,7 +46,7 @@ test-kafka: ## The live tests on a real Apache Kafka (needs Java 17, Maven, kcat
 	tests/kafka/broker with cargo test --locked --test cli kafka -- --ignored
 
 # Without those that need no real broker.
-test-kafka-versions: ## The live tests on older brokers, one after the other (VERSIONS="2.8.2 3.9.1"; takes half an hour)
+test-kafka-versions: ## The live tests on older brokers, one after the other (VERSIONS="2.8.2 3.9.1"; takes an hour)
 	cargo build --locked --tests
 	trap 'exit 130' INT; failed=; for version in $(or $(VERSIONS),2.8.2 3.9.1); do \
 	    echo "== Kafka $$version"; \
