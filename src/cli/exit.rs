@@ -39,7 +39,7 @@ pub(crate) enum Failure {
     Explained { error: Box<ResumeError>, explanation: String },
     /// In the middle of a run the log turned out to hold something else. What it advises is for starts, before anything is written.
     #[error(
-        "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …), or begin anew with --resume recreate, which deletes these",
+        "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …), or start over with --resume recreate, which deletes these",
         .0.to_string().lines().next().unwrap_or_default()
     )]
     Intruded(#[source] ResumeError),
@@ -94,10 +94,10 @@ fn with_explanation(error: &ResumeError, explanation: &str) -> String {
 /// A gap that is too large, and what to do about it.
 fn gap(gap: &Gap) -> String {
     let span = |ms: i64| humantime::format_duration(Duration::from_secs(ms.unsigned_abs() / 1_000));
-    let (hole, limit) = (span(gap.now_ms - gap.from_ms), span(gap.limit_ms));
+    let (age, limit) = (span(gap.now_ms - gap.from_ms), span(gap.limit_ms));
     format!(
-        "the topics end {hole} ago, at {}: the hole is larger than --catch-up {limit}\n\
-         nothing was written. To fill it at full speed give a larger --catch-up; to begin anew name other topics (--topic-bid-requests …) \
+        "the topics end {age} ago, at {}: the gap is larger than --catch-up {limit}\n\
+         nothing was written. To fill it at full speed give a larger --catch-up; to start over name other topics (--topic-bid-requests …) \
          or delete these",
         Timestamp(gap.from_ms)
     )

@@ -144,7 +144,7 @@ pub enum KafkaError {
     /// A topic is missing beside others that hold records.
     #[error(
         "topic `{missing}` does not exist, although `{held}` holds records: was it deleted?\n\
-         begin anew with --resume recreate, which deletes the others too, or name other topics (--topic-bid-requests …), or append a second \
+         start over with --resume recreate, which deletes the others too, or name other topics (--topic-bid-requests …), or append a second \
          stream with --resume never"
     )]
     Deleted {
@@ -175,7 +175,7 @@ pub enum KafkaError {
     /// A topic, or a partition of it, has gone.
     #[error(
         "topic `{topic}`, partition {partition} is there no more: the topic was deleted while it was written to\n\
-         begin anew with --resume recreate, which deletes the other topics too, or name other ones (--topic-bid-requests …)"
+         start over with --resume recreate, which deletes the other topics too, or name other ones (--topic-bid-requests …)"
     )]
     TopicGone {
         /// Which topic.
@@ -211,8 +211,8 @@ pub enum KafkaError {
     /// The partition does not hold what it held a moment ago: no writer can move an offset back.
     #[error(
         "topic `{topic}`, partition {partition} lost records: expected offset {expected}, got {found}: the topic was deleted and \
-         created anew, or its brokers lost what they had acknowledged\n\
-         begin anew with --resume recreate, which deletes these topics, or name other ones (--topic-bid-requests …)"
+         recreated, or its brokers lost what they had acknowledged\n\
+         start over with --resume recreate, which deletes these topics, or name other ones (--topic-bid-requests …)"
     )]
     LostRecords {
         /// Which topic.
@@ -238,7 +238,7 @@ pub enum KafkaError {
     },
     /// The client cannot go on.
     #[error(
-        "the Kafka client cannot go on: {reason} ({code})\nthe same command starts another, which goes on behind what is there"
+        "the Kafka client cannot go on: {reason} ({code})\nthe same command starts another, which resumes after what is there"
     )]
     Fatal {
         /// librdkafka's code.
@@ -248,23 +248,23 @@ pub enum KafkaError {
     },
     /// The run ended before everything was acknowledged.
     #[error(
-        "records were sent but not acknowledged: they may or may not be in Kafka\nthe same command looks at what is there, and goes on behind it"
+        "records were sent but not acknowledged: they may or may not be in Kafka\nthe same command looks at what is there, and resumes after it"
     )]
     NotAcked,
     /// A commit was not answered before the run had to end.
     #[error(
         "the last transaction is not known to be committed: its records are seen by read-committed readers altogether or not at all\n\
-         the same command goes on behind what is committed"
+         the same command resumes after what is committed"
     )]
     NotCommitted,
     /// A transaction ended nobody knows how, and this client cannot go on.
-    #[error("how the last transaction ended is uncertain: {reason}\nthe same command goes on behind what is committed")]
+    #[error("how the last transaction ended is uncertain: {reason}\nthe same command resumes after what is committed")]
     Uncertain {
         /// What happened.
         reason: String,
     },
     /// A client has waited in vain for long; another one may do better.
-    #[error("the brokers have acknowledged nothing for {seconds} s\nthe same command goes on behind what is committed")]
+    #[error("the brokers have acknowledged nothing for {seconds} s\nthe same command resumes after what is committed")]
     Standstill {
         /// How long was waited.
         seconds: u64,

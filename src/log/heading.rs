@@ -21,7 +21,7 @@ pub struct Heading {
     /// Where several workers share the partitions.
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<String>,
-    /// Where the run goes on behind records that are there already.
+    /// Where the run resumes after records that are there already.
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed: Option<Resumed>,
 }
@@ -78,7 +78,7 @@ impl fmt::Display for Heading {
         let is_nothing_left = records == Some(0);
         let records = records.map_or_else(|| "records".to_owned(), |records| counted(records, "record"));
         match from {
-            Some(from) => writeln!(f, "going on     behind {records} that are there already, from {from}"),
+            Some(from) => writeln!(f, "resumes      after {records} that are there already, from {from}"),
             None if is_nothing_left => {
                 writeln!(f, "nothing to do: the window is complete, and none of its records is left")
             }

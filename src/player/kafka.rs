@@ -1,4 +1,4 @@
-//! The start of a run into a real Kafka: look at the brokers, find out where the log ends, go on behind it.
+//! The start of a run into a real Kafka: look at the brokers, find out where the log ends, resume after it.
 
 use std::thread;
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl KafkaRun<'_> {
             if cluster.end_offsets().iter().flatten().any(|&end| end > 0) {
                 tracing::warn!(
                     target: "mock_data_gen::cli::resume",
-                    "--resume never begins anew behind what the topics hold: such topics can neither be gone on with nor verified as one stream"
+                    "--resume never appends a second stream to what the topics hold: such topics can neither be resumed nor verified as one stream"
                 );
             }
             return self.session.play(&stream, &mut Kafka::new(&cluster, stop, metrics)?);
@@ -235,7 +235,7 @@ impl KafkaRun<'_> {
         } else if furthest.is_none() {
             tracing::warn!(
                 target: "mock_data_gen::cli::resume",
-                "retention has left nothing in the topics: the run goes on behind as many records of this stream as each partition had, \
+                "retention has left nothing in the topics: the run resumes after as many records of this stream as each partition had, \
                  and nothing shows any more that they were this stream's, nor that none was written under --delivery exactly-once, whose ends of \
                  transactions would be counted as records"
             );

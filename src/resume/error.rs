@@ -52,7 +52,7 @@ pub enum ResumeError {
     },
     /// There is nothing to go on with.
     #[error(
-        "--resume require: the topics hold no records to go on behind\n\
+        "--resume require: the topics hold no records to resume after\n\
          give --resume auto to begin, or check the topics' names and --bootstrap-servers"
     )]
     NothingHeld,
@@ -85,7 +85,7 @@ pub enum ResumeError {
     },
 }
 
-const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or begin anew in \
+const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or start over in \
      these with --resume recreate, which deletes them and creates them again; or append a second stream with --resume never (idempotent delivery only; such topics can neither be resumed nor verified as one)";
 
 fn at(offset: Option<i64>) -> String {
@@ -218,7 +218,7 @@ pub enum Mismatch {
     },
     /// A topic is empty beside topics that are far.
     #[error(
-        "the topic is empty, although {expected} should be its first record and the others have come to {furthest}: was it deleted and created anew?"
+        "the topic is empty, although {expected} should be its first record and the others have come to {furthest}: was it deleted and recreated?"
     )]
     NewTopic {
         /// What should be there.

@@ -232,7 +232,7 @@ fn hints(counts: &Counts, logs: &[Log]) -> Vec<String> {
     let short = logs.iter().filter(|log| log.missing_at_end > 0).count();
     if short > 0 && counts.matched > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {
         let way_on = if logs.iter().any(|log| log.place.partition.is_none()) {
-            "was ended before (files are not gone on with: write them anew into another folder)"
+            "was ended before (files are not resumed: write them again into another folder)"
         } else {
             "was killed (the same run command goes on)"
         };

@@ -113,8 +113,8 @@ fn without_chance(text: &str) -> String {
     let address = Regex::new("(127.0.0.1|localhost):[0-9]+").unwrap();
     let text = speed.replace_all(text, "done in [seconds], [speed]");
     let text = address.replace_all(&text, "[address]");
-    let place = Regex::new("going on +behind .*").unwrap();
-    let text = place.replace_all(&text, "going on behind [records]");
+    let place = Regex::new("resumes +after .*").unwrap();
+    let text = place.replace_all(&text, "resumes after [records]");
     Regex::new("late by .*").unwrap().replace_all(&text, "late by [times]").into_owned()
 }
 

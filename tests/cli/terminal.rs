@@ -226,7 +226,7 @@ fn every_line_is_json_when_asked_for_after_a_success() {
 #[test]
 fn every_line_is_json_when_asked_for_after_an_error() {
     let usage = json_lines(&mut program(&["--sink", "null", "--out", "x"]), 2);
-    assert_eq!(messages(&usage, "ERROR"), ["--out is the folder of --sink files: add that, or leave --out away"]);
+    assert_eq!(messages(&usage, "ERROR"), ["--out is the folder of --sink files: add that, or omit --out"]);
     assert_eq!(usage.last().unwrap()["exit_code"], 2);
     let window = json_lines(&mut program(&["--sink", "null", "--fast", "--from", "2025-01-01T00:00:00Z"]), 2);
     assert_eq!(messages(&window, "ERROR").len(), 1);

@@ -185,7 +185,7 @@ const NAMES: [&str; 4] = ["bid-requests", "bid-responses", "impressions", "click
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_killed_run_with_faults_is_gone_on_with_to_the_same_log() {
     let report = play_with_kills("faults-killed", &["--threads", "2"], 3);
-    assert!(report.contains("going on     behind "), "{report}");
+    assert!(report.contains("resumes      after "), "{report}");
     assert_whole(&layout("faults-killed", [6; 4]));
     assert_printed_command_verifies(&report);
 }

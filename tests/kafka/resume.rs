@@ -83,7 +83,7 @@ impl Case {
     fn assert_goes_on(&self, more: &[&str]) -> String {
         let output = self.run(more);
         assert!(output.status.success(), "{}", stderr(&output));
-        assert!(stderr(&output).contains("going on     behind "), "{}", stderr(&output));
+        assert!(stderr(&output).contains("resumes      after "), "{}", stderr(&output));
         self.assert_whole();
         stderr(&output)
     }
@@ -300,7 +300,7 @@ fn a_window_from_now_is_found_again_within_its_first_seconds_and_after_hours() {
         play_live("now", &["--events-per-second", "200"], "-KILL", span);
     }
     let said = play_live("now", &["--events-per-second", "200"], "-INT", Duration::from_secs(4));
-    assert!(said.contains("going on     behind "), "{said}");
+    assert!(said.contains("resumes      after "), "{said}");
     assert_prefix_from_its_head(&spec("200"), &layout("now", [6; 4]));
 
     // Hours ago, by an earlier run that was stopped: two hours of one auction a second, from three hours ago.
@@ -325,7 +325,7 @@ fn a_window_from_now_is_found_again_within_its_first_seconds_and_after_hours() {
     }
     let before = earlier.iter().filter(|record| record.stage == Stage::Request).count();
     let said = play_live_until("hours", &live, "-INT", || wait_for_requests("hours", before + 3_600));
-    assert!(said.contains(&format!("going on     behind {} records", grouped(earlier.len()))), "{said}");
+    assert!(said.contains(&format!("resumes      after {} records", grouped(earlier.len()))), "{said}");
     assert_prefix_from_its_head(&spec("1"), &layout);
     let seen: usize = Stage::ALL
         .iter()
@@ -358,7 +358,7 @@ fn a_start_before_now_is_found_again_and_its_hole_is_filled_unasked() {
     let before = earlier.iter().filter(|record| record.stage == Stage::Request).count();
     // Two and a half days of an auction in twenty seconds.
     let said = play_live_until("before-now", &asked, "-INT", || wait_for_requests("before-now", before + 10_000));
-    assert!(said.contains(&format!("going on     behind {} records", grouped(earlier.len()))), "{said}");
+    assert!(said.contains(&format!("resumes      after {} records", grouped(earlier.len()))), "{said}");
     assert!(requests("before-now") >= before + 10_000);
     assert_prefix_from_its_head(&spec, &layout);
 }
@@ -579,7 +579,7 @@ fn topics_deleted_recreated_or_given_more_partitions_are_refused() {
         "{message}"
     );
     create(&clicks, 6);
-    case.assert_refuses(&[], &[&format!("topic `{clicks}`, partition "), "was it deleted and created anew?"]);
+    case.assert_refuses(&[], &[&format!("topic `{clicks}`, partition "), "was it deleted and recreated?"]);
 
     let case = Case::new("grown");
     assert!(case.run(&[]).status.success());
@@ -797,7 +797,7 @@ fn shards_fill_the_same_partitions_and_each_may_crash_and_resume() {
                 scope.spawn(move || {
                     let output = case.run(&["--shard", shard]);
                     assert!(output.status.success(), "{shard}: {}", stderr(&output));
-                    let goes_on = stderr(&output).contains("going on     behind");
+                    let goes_on = stderr(&output).contains("resumes      after");
                     assert_eq!(goes_on, shard.starts_with("0/"), "{shard}: {}", stderr(&output));
                 });
             }
@@ -841,7 +841,7 @@ fn a_backfill_that_goes_on_live_is_resumed_at_its_explicit_start() {
     // The backfill may be whole already: what is waited for is the second run's.
     let enough = requests("backfill").max(30_000) + 100;
     let said = play_live_until("backfill", &args, "-INT", || wait_for_requests("backfill", enough));
-    assert!(said.contains("going on     behind "), "{said}");
+    assert!(said.contains("resumes      after "), "{said}");
     let layout = layout("backfill", [6; 4]);
     let logs = Stage::ALL.map(|stage| read_by_kcat(layout.topic(stage).name.as_str()));
     assert!(logs[0].values().map(Vec::len).sum::<usize>() > 30_000, "the backfill is incomplete");

@@ -160,7 +160,7 @@ fn each_command_needs_its_rights_and_names_the_one_that_is_missing() {
     kafka.assert_done("writer", "run", "found", SHORT);
     kafka.assert_unread("writer", "run", "found", LONG);
     let said = kafka.assert_done("reader-too", "run", "found", LONG);
-    assert!(said.contains("behind 503 records") && said.contains(GROUPLESS), "{said}");
+    assert!(said.contains("after 503 records") && said.contains(GROUPLESS), "{said}");
 
     // Exactly once.
     let exactly = |args: &str| format!("{args} --delivery exactly-once");

@@ -22,7 +22,7 @@ pub(super) fn check(options: &RunOptions) -> Result<(), Failure> {
         options.folder()?;
     }
     if !files && options.out.is_some() {
-        return usage("--out is the folder of --sink files: add that, or leave --out away");
+        return usage("--out is the folder of --sink files: add that, or omit --out");
     }
     if !files && options.envelope {
         return usage("--envelope is for --sink files (standard output always has envelopes)");
@@ -33,12 +33,12 @@ pub(super) fn check(options: &RunOptions) -> Result<(), Failure> {
     let of_topics = options.replication_factor.is_some() || options.resume.is_some() || options.delivery.is_some();
     if !options.is_kafka() && of_topics {
         return usage(
-            "--replication-factor, --delivery and --resume are about the topics of a real Kafka: leave them away, or give its --bootstrap-servers (and --sink kafka)",
+            "--replication-factor, --delivery and --resume are about the topics of a real Kafka: omit them, or give its --bootstrap-servers (and --sink kafka)",
         );
     }
     if options.is_exactly_once() && options.resume == Some(Resume::Never) {
         return usage(
-            "--delivery exactly-once goes on behind what the topics hold, and --resume never does not look: leave one of them away",
+            "--delivery exactly-once resumes after what the topics hold, and --resume never does not look: omit one of them",
         );
     }
     if !options.shard.is_whole() && options.resume == Some(Resume::Recreate) {
@@ -50,14 +50,14 @@ pub(super) fn check(options: &RunOptions) -> Result<(), Failure> {
     let goes_on = !matches!(options.resume, Some(Resume::Never | Resume::Recreate));
     if options.catch_up.is_some() && !(options.is_kafka() && live && goes_on) {
         return usage(
-            "--catch-up bounds the hole that a live run fills after the records of a real Kafka, which --resume never or recreate does not look for: leave it out",
+            "--catch-up bounds the gap that a live run fills after the records of a real Kafka, which --resume never or recreate does not look for: omit it",
         );
     }
     if options.sink != SinkKind::Kafka && options.kafka.has_properties() {
-        return usage("-X sets properties of the Kafka client: leave it away, or use --sink kafka");
+        return usage("-X sets properties of the Kafka client: omit it, or use --sink kafka");
     }
     if !options.is_embedded() && options.hold {
-        return usage("--hold keeps the embedded broker up: add --bootstrap-servers embedded, or leave --hold away");
+        return usage("--hold keeps the embedded broker up: add --bootstrap-servers embedded, or omit --hold");
     }
     if !options.is_embedded() && options.embedded_port.is_some() {
         return usage(
@@ -72,7 +72,7 @@ pub(super) fn require_certain_commits(options: &RunOptions, properties: &[Proper
     let decides = |property: &&Property| matches!(property.key(), "retry.backoff.ms" | "retry.backoff.max.ms");
     match properties.iter().find(decides) {
         Some(property) if options.is_exactly_once() => Err(Failure::Usage(format!(
-            "-X {}: cannot be set with --delivery exactly-once, which knows by the client's own 1,000 ms whether a commit was asked for twice: leave it away",
+            "-X {}: cannot be set with --delivery exactly-once, which knows by the client's own 1,000 ms whether a commit was asked for twice: omit it",
             property.key()
         ))),
         _ => Ok(()),
@@ -89,7 +89,7 @@ pub(super) fn require_key(
     let Some(folder) = &options.answer_key else { return Ok(()) };
     let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
     if window.end().is_none() {
-        return usage("--answer-key is of a window that ends: give --count, --duration or --to, or leave it away");
+        return usage("--answer-key is of a window that ends: give --count, --duration or --to, or omit it");
     }
     if !options.shard.is_whole() {
         return usage(

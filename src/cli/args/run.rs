@@ -71,7 +71,7 @@ pub(crate) struct RunOptions {
     /// What to do with topics that hold records already [default: auto]
     #[arg(long, env = "MDG_RESUME", value_enum)]
     pub(crate) resume: Option<Resume>,
-    /// Live, behind records that are there: refuse to fill a hole that is larger [default: 24h where the window starts now]
+    /// Live, after records that are there: refuse to fill a gap that is larger [default: 24h where the window starts now]
     #[arg(long, env = "MDG_CATCH_UP", value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) catch_up: Option<Span>,
     /// Play only the partitions of one of several workers: INDEX/COUNT, counted from 0, partition p belongs to p mod COUNT
@@ -126,7 +126,7 @@ pub(crate) enum Resume {
     Require,
     /// Delete the four topics and whatever they hold, create them again as they were, and begin: give it once, by hand
     Recreate,
-    /// Append a second stream behind what is there: such topics can neither be resumed nor verified as one
+    /// Append a second stream after what is there: such topics can neither be resumed nor verified as one
     Never,
 }
 
@@ -207,7 +207,7 @@ impl RunOptions {
     pub(crate) fn way_on(&self) -> Option<&'static str> {
         match self.sink {
             SinkKind::Files => Some(
-                "files are not gone on with: add --overwrite to write them anew, or verify these as far as they go (--prefix)",
+                "files are not resumed: add --overwrite to write them again, or verify these as far as they go (--prefix)",
             ),
             _ if self.resume == Some(Resume::Recreate) => None,
             _ if self.is_kafka() && self.resume != Some(Resume::Never) => Some("the same command goes on"),

@@ -72,8 +72,8 @@ struct FaultArgs {
     /// Requests, responses and impressions never emitted: what follows from them has no parent
     #[arg(long, env = "MDG_ORPHANS", value_name = "SHARE", default_value_t, hide_default_value = true)]
     orphans: Rate,
-    /// Children put 1ms before a join's bound, on it, or 1ms behind it, what follows from them moved along [BOUNDS: 100ms,500ms,10s, of
-    /// response behind request, impression behind response, click behind impression]
+    /// Children put 1ms before a join's bound, on it, or 1ms after it, what follows from them moved along [BOUNDS: 100ms,500ms,10s, of
+    /// response after request, impression after response, click after impression]
     #[arg(long, env = "MDG_BOUNDARY", value_name = "SHARE:BOUNDS", default_value_t, hide_default_value = true)]
     boundary: Boundary,
     /// Extra records whose value is no JSON
@@ -85,7 +85,7 @@ struct FaultArgs {
     /// Extra records without a value
     #[arg(long, env = "MDG_TOMBSTONES", value_name = "SHARE", default_value_t, hide_default_value = true)]
     tombstones: Rate,
-    /// A stage that is silent for SPAN and then emits what was due: BEGIN is a time, or a span behind the epoch
+    /// A stage that is silent for SPAN and then emits what was due: BEGIN is a time, or a span after the epoch
     #[arg(long, env = "MDG_IDLE", value_name = "STAGE:BEGIN:SPAN")]
     idle: Option<Idle>,
     /// Auctions that belong to one and the same user; with --key-by user they fill one partition

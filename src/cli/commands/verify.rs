@@ -83,9 +83,7 @@ pub(crate) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
     let verdict = match &options.files {
         Some(folder) => {
             if options.kafka.has_properties() {
-                return Err(Failure::Usage(
-                    "-X sets properties of the Kafka client: leave it or --files away".to_owned(),
-                ));
+                return Err(Failure::Usage("-X sets properties of the Kafka client: omit it or --files".to_owned()));
             }
             if configuration.origin("bootstrap-servers") == Origin::Flag {
                 return Err(Failure::Usage(
@@ -95,7 +93,7 @@ pub(crate) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
             let mut files = Files::open(folder, &layout)?;
             if options.fingerprint && !files.has_envelopes() {
                 return Err(Failure::Usage(format!(
-                    "--fingerprint needs keys and timestamps, and {} holds bare values: leave it away, or write the files with --envelope",
+                    "--fingerprint needs keys and timestamps, and {} holds bare values: omit it, or write the files with --envelope",
                     folder.display()
                 )));
             }

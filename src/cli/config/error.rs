@@ -12,7 +12,7 @@ pub(crate) enum ConfigurationError {
     File(#[from] ConfigFileError),
     #[error("{path}, line {line}: there is no option `{key}`{tip}", path = .path.display())]
     UnknownKey { path: PathBuf, line: usize, key: String, tip: String },
-    #[error("{path}, line {line}: a file cannot name another: give --config or MDG_CONFIG, or leave `config` away", path = .path.display())]
+    #[error("{path}, line {line}: a file cannot name another: give --config or MDG_CONFIG, or omit `config`", path = .path.display())]
     OwnName { path: PathBuf, line: usize },
     #[error("the variable {0} is not UTF-8")]
     NotUtf8(String),

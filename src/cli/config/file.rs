@@ -36,7 +36,7 @@ pub(crate) struct Entry {
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigFileError {
-    #[error("cannot read {path}: {source}\ngive --config a TOML file, or leave it away", path = .path.display())]
+    #[error("cannot read {path}: {source}\ngive --config a TOML file, or omit it", path = .path.display())]
     Unreadable {
         path: PathBuf,
         #[source]

@@ -78,14 +78,14 @@ impl KafkaError {
             _ if cause.is_some_and(is_denied) => format!(
                 "\nthe right Write on topic `{topic}` is missing\n\
                  grant it with: kafka-acls.sh --bootstrap-server … --add --allow-principal User:… --operation Write --topic {topic} \
-                 (brokers before 2.8 also want --operation IdempotentWrite --cluster), then go on with the same command"
+                 (brokers before 2.8 also want --operation IdempotentWrite --cluster), then run the same command again"
             ),
             Some(MessageSizeTooLarge) => {
-                "\nraise the topic's max.message.bytes, then go on with the same command".to_owned()
+                "\nraise the topic's max.message.bytes, then run the same command again".to_owned()
             }
             _ if reason.contains("Invalid timestamp") => {
                 "\nwiden the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms (before Kafka 3.6: \
-                 message.timestamp.difference.max.ms), then go on with the same command"
+                 message.timestamp.difference.max.ms), then run the same command again"
                     .to_owned()
             }
             _ => String::new(),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::limit::delay;
 use crate::generator::spec::{Rate, Span, SpecError};
 
-/// The bounds of the three joins that a funnel has: response behind request, impression behind response, click behind
+/// The bounds of the three joins that a funnel has: response after request, impression after response, click after
 /// impression. Without faults each child lies within: the largest delays are 80 ms, 495 ms and 10 s.
 pub const JOIN_BOUNDS: [Span; 3] = [Span::from_ms(100), Span::from_ms(500), Span::from_ms(10_000)];
 

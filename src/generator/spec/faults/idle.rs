@@ -28,7 +28,7 @@ enum Begin {
 
 impl Idle {
     const FORM: SpecError = SpecError::Form(
-        "STAGE:BEGIN:SPAN, where STAGE is request, response, impression or click and BEGIN is a time or a span behind the epoch, such as impression:10m:2m",
+        "STAGE:BEGIN:SPAN, where STAGE is request, response, impression or click and BEGIN is a time or a span after the epoch, such as impression:10m:2m",
     );
 
     /// When it is silent, in milliseconds since 1970: from the first on, up to and without the second.
