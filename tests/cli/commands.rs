@@ -686,7 +686,7 @@ fn a_signal_stops_an_unfinished_window_with_code_5() {
     assert!(stderr(&output).contains("stopped after"));
     let manifest: Value = serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["complete"], false);
-    assert!(stderr(&output).contains("add --overwrite to write them anew"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("add --overwrite to write them again"), "{}", stderr(&output));
     // What was to be there is not; what is there is as it should be.
     let verify = |more: &[&str]| run(&[&["verify", "--files", &out.display().to_string()], more].concat());
     let short = verify(&[]);
