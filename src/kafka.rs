@@ -28,8 +28,8 @@ pub(crate) use self::consumer::{
     LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, consumer, consumer_config, even_share_kbytes, fill, unless_passing,
 };
 pub use self::embedded::Embedded;
-pub(crate) use self::error::is_silence;
 pub use self::error::{KafkaError, Obstacle, Reading, RecreationError};
+pub(crate) use self::error::{is_denied, is_silence};
 pub(crate) use self::group::group_consumer;
 pub use self::group::{Committed, GroupCommitted, group_name, read_group_offsets};
 pub(crate) use self::offsets::{At, Edge, Ends};

@@ -38,7 +38,9 @@ pub(crate) fn unless_passing<'a, 'b>(
                 AllBrokersDown | BrokerTransportFailure | Resolve | GroupAuthorizationFailed,
             ),
         ) => Ok(None),
-        Err(ClientError::MessageConsumption(TopicAuthorizationFailed)) => Err(Obstacle::on_reading(topics).into()),
+        Err(ClientError::MessageConsumption(TopicAuthorizationFailed)) => {
+            Err(Obstacle::on_one_of("reading the topics", "Read", topics).into())
+        }
         Err(error) => Err(error.into()),
     }
 }

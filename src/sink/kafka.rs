@@ -43,7 +43,9 @@ use super::{Sink, SinkError};
 use crate::generator::record::Record;
 use crate::generator::spec::Layout;
 use crate::generator::stream::{Assignment, Shard};
-use crate::kafka::{Cluster, KafkaError, POLL_WAIT, READY, REASON_WAIT, Target, is_silence, read_group_offsets};
+use crate::kafka::{
+    Cluster, KafkaError, Obstacle, POLL_WAIT, READY, REASON_WAIT, Target, is_denied, is_silence, read_group_offsets,
+};
 use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
 
@@ -156,7 +158,13 @@ impl Kafka {
             return Err(self.ended(KafkaError::from_transaction_error(&error)));
         }
         self.first_problem()?;
-        fatal.map_or(Ok(()), |(code, reason)| Err(self.ended(KafkaError::Fatal { code, reason })))
+        let Some((code, reason)) = fatal else { return Ok(()) };
+        Err(self.ended(if is_denied(code) {
+            let topics = self.layout.topics().iter().map(|topic| &topic.name);
+            Obstacle::on_one_of("writing records", "Write", topics).into()
+        } else {
+            KafkaError::Fatal { code, reason }
+        }))
     }
 
     /// Takes what the client has to report, a batch of records at a time.

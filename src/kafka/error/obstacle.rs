@@ -45,16 +45,20 @@ impl Obstacle {
         }
     }
 
-    /// Records of some of these topics may not be read; the client does not say of which.
-    pub(crate) fn on_reading<'a>(topics: impl Iterator<Item = &'a TopicName> + Clone) -> Self {
+    /// A right on one of these topics is missing; the client does not say on which.
+    pub(crate) fn on_one_of<'a>(
+        action: &str,
+        operation: &str,
+        topics: impl Iterator<Item = &'a TopicName> + Clone,
+    ) -> Self {
         let names: Vec<String> = topics.clone().map(|topic| format!("`{topic}`")).collect();
         Self::Denied {
-            action: "reading the topics".to_owned(),
+            action: action.to_owned(),
             right: match &names[..] {
-                [name] => format!("Read on topic {name}"),
-                names => format!("Read on one of {}", names.join(", ")),
+                [name] => format!("{operation} on topic {name}"),
+                names => format!("{operation} on one of {}", names.join(", ")),
             },
-            grant: topics.fold("--operation Read".to_owned(), |grant, topic| format!("{grant} --topic {topic}")),
+            grant: topics.fold(format!("--operation {operation}"), |grant, topic| format!("{grant} --topic {topic}")),
         }
     }
 
