@@ -52,13 +52,19 @@ impl Obstacle {
         topics: impl Iterator<Item = &'a TopicName> + Clone,
     ) -> Self {
         let names: Vec<String> = topics.clone().map(|topic| format!("`{topic}`")).collect();
+        let grant = topics.fold(format!("--operation {operation}"), |grant, topic| format!("{grant} --topic {topic}"));
+        let older = if operation == "Write" {
+            " (brokers before 2.8 also want --operation IdempotentWrite --cluster)"
+        } else {
+            ""
+        };
         Self::Denied {
             action: action.to_owned(),
             right: match &names[..] {
                 [name] => format!("{operation} on topic {name}"),
                 names => format!("{operation} on one of {}", names.join(", ")),
             },
-            grant: topics.fold(format!("--operation {operation}"), |grant, topic| format!("{grant} --topic {topic}")),
+            grant: grant + older,
         }
     }
 

@@ -75,11 +75,10 @@ impl KafkaError {
             Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition) => {
                 return Self::TopicGone { topic, partition };
             }
-            _ if cause.is_some_and(is_denied) => format!(
-                "\nthe right Write on topic `{topic}` is missing\n\
-                 grant it with: kafka-acls.sh --bootstrap-server … --add --allow-principal User:… --operation Write --topic {topic} \
-                 (brokers before 2.8 also want --operation IdempotentWrite --cluster), then run the same command again"
-            ),
+            _ if cause.is_some_and(is_denied) => {
+                let denied = Obstacle::on_one_of("writing records", "Write", std::iter::once(&topic));
+                format!("\n{denied}\nthen run the same command again")
+            }
             Some(MessageSizeTooLarge) => {
                 "\nraise the topic's max.message.bytes, then run the same command again".to_owned()
             }
