@@ -9,15 +9,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::patience::limit;
+use crate::program;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// The program with none of our variables set.
-fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
-    command.args(args).env_clear().stdin(Stdio::null());
-    command
-}
 
 fn run(args: &[&str]) -> Output {
     program(args).output().unwrap()

@@ -9,14 +9,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::patience::limit;
+use crate::program;
 use serde_json::Value;
-
-/// The program with none of our variables set.
-fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
-    command.args(args).env_clear().stdin(Stdio::null());
-    command
-}
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

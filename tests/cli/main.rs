@@ -17,3 +17,10 @@ mod readme;
 mod terminal;
 mod verify;
 mod verify_memory;
+
+/// The program with none of our variables set.
+fn program(args: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
+    command.args(args).env_clear().stdin(std::process::Stdio::null());
+    command
+}

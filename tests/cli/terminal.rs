@@ -7,16 +7,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::patience::limit;
+use crate::program;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mock-data-gen");
-
-/// The program with none of our variables set.
-fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.args(args).env_clear().stdin(Stdio::null());
-    command
-}
 
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();

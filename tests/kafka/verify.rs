@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::patience::limit;
+use crate::support::run;
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::kafka::Cluster;
@@ -135,10 +136,6 @@ fn generator(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-data-gen"));
     command.args(args);
     command
-}
-
-fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 fn text(bytes: &[u8]) -> String {
