@@ -52,6 +52,8 @@ pub enum Notice<'a> {
         /// Whether they are what was sent.
         equal: bool,
     },
+    /// A signal came before all of it was read back.
+    NotReadBack,
     /// The first auction that was clicked, if any was.
     FirstFunnel(&'a Stream, u64),
 }

@@ -6,11 +6,11 @@ use crate::generator::digest::Digest;
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Stream, Window};
-use crate::kafka::Cluster;
+use crate::kafka::{Cluster, KafkaError};
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
-use crate::source::Source;
 use crate::source::topics::Topics;
+use crate::source::{Source, SourceError};
 
 /// What a plain consumer found.
 pub(super) struct ReadBack {
@@ -21,7 +21,21 @@ pub(super) struct ReadBack {
 }
 
 impl ReadBack {
-    pub(super) fn read(cluster: &Cluster, stream: &Stream, window: Window, stop: &Shutdown) -> Result<Self, RunError> {
+    /// Reads what the topics hold, or nothing if a signal ends that: what was sent is acknowledged by then, and stays so.
+    pub(super) fn read(
+        cluster: &Cluster,
+        stream: &Stream,
+        window: Window,
+        stop: &Shutdown,
+    ) -> Result<Option<Self>, RunError> {
+        match Self::read_all(cluster, stream, window, stop) {
+            Ok(read) => Ok(Some(read)),
+            Err(SourceError::Stopped | SourceError::Kafka(KafkaError::Stopped)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read_all(cluster: &Cluster, stream: &Stream, window: Window, stop: &Shutdown) -> Result<Self, SourceError> {
         let mut counts = [Count::default(); 4];
         let mut fingerprints = Fingerprints::new(cluster.layout());
         let mut topics = Topics::open(cluster, stop)?;

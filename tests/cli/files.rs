@@ -7,9 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::patience::limit;
 
 /// A folder to work in, where the program runs with none of our variables set.
 struct Place(TempDir);
@@ -384,7 +386,7 @@ fn the_embedded_broker_is_reached_at_a_port_of_ones_choice_and_says_so() {
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for report in ["", " --report json"] {
         let (place, port) = (Place::new(), free());
-        let line = format!("--bootstrap-servers embedded --embedded-port {port} --fast -n 100 --hold --quiet{report}");
+        let line = format!("-b embedded --embedded-port {port} --fast -n 100 --hold --quiet{report}");
         let mut held = place.program(&line).stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         let mut out = std::io::BufReader::new(held.stdout.take().unwrap());
@@ -405,6 +407,26 @@ fn the_embedded_broker_is_reached_at_a_port_of_ones_choice_and_says_so() {
     let place = Place::new();
     let (code, _, said) = place.run(&format!("--bootstrap-servers embedded --embedded-port {port} --fast -n 1"));
     assert!(code == 3 && said.contains("give --embedded-port another port"), "{said}");
+}
+
+/// Whatever the run does when the signal comes: a window that is acknowledged is complete, whether or not it was read back.
+#[test]
+fn a_signal_while_an_embedded_run_is_read_back_ends_a_complete_window() {
+    for after_ms in [0, 5, 20, 80, 300] {
+        let place = Place::new();
+        let line = "-b embedded --fast -n 4000 --hold --report json --report-file report.json";
+        let held = place.program(line).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while !fs::read(place.path("report.json")).is_ok_and(|report| !report.is_empty()) {
+            assert!(begun.elapsed() < limit(20), "no report");
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(after_ms));
+        Command::new("kill").args(["-INT", &held.id().to_string()]).status().unwrap();
+        let ended = held.wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.success() && said.contains("read back") && !said.contains("error"), "{said}");
+    }
 }
 
 #[test]

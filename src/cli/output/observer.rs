@@ -56,6 +56,7 @@ impl Observer for RunObserver<'_> {
                 let records = grouped(records);
                 to_stderr(&format!("read back    {records} records, fingerprint {fingerprint}: {verdict}\n"));
             }
+            Notice::NotReadBack => to_stderr("read back    not to its end: a signal came first\n"),
             Notice::FirstFunnel(stream, ordinal) if self.options.reports.is_text() && self.terminal.is_for_people() => {
                 to_stderr(&format!("\nThe first funnel with a click:\n{}", funnel::outline(stream, ordinal)));
             }
