@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::patience::limit;
-use crate::specs::faulty_spec_and_window;
+use crate::specs::{faulty_spec_and_window, faulty_spec_and_window_from_now};
 
 /// Partitions by stage. Of each, retention has removed the records before an offset.
 #[derive(Debug, Clone)]
@@ -441,14 +441,14 @@ proptest! {
     /// heads, it is gone on with as an uninterrupted run would, or refused.
     #[test]
     fn a_window_from_now_is_found_again_over_any_faults(
-        (spec, start, _) in faulty_spec_and_window(),
+        (spec, start, _) in faulty_spec_and_window_from_now(),
         ends in prop::collection::vec(any::<Index>(), 24),
         lows in prop::option::of(prop::collection::vec(any::<Index>(), 24)),
     ) {
         let stream = stream(&spec);
         let stop = Shutdown::default();
         let ask = ResumeRequest { stream: &stream, start: Start::Now(start, WindowEnd::Never), shard: Shard::WHOLE, require: false, fresh: true, transactional: false, stop: &stop };
-        prop_assume!(stream.auctions().first_plain_request(start, 2_000).is_some());
+        prop_assume!(stream.auctions().first_plain_request(start, 5_000).is_some());
         let mut empty = Held::of(&stream, Window::auctions(start, 0), 0);
         let begun = find_end(&ask, &mut empty).unwrap();
         prop_assert!(begun.first_alone);
@@ -474,14 +474,14 @@ proptest! {
     /// retention has removed: a window from now is resumed as if nobody had interrupted it, whatever retention has left.
     #[test]
     fn a_window_from_now_is_resumed_by_group_offsets_whatever_retention_has_left(
-        (spec, start, _) in faulty_spec_and_window(),
+        (spec, start, _) in faulty_spec_and_window_from_now(),
         commit in 1_usize..400,
         ends in prop::collection::vec(any::<Index>(), 24),
         lows in prop::collection::vec(any::<Index>(), 24),
         is_exact in any::<bool>(),
     ) {
         let stream = stream(&spec);
-        let Some(start) = stream.auctions().first_plain_request(start, 2_000) else { return Err(TestCaseError::reject("no plain request")) };
+        let Some(start) = stream.auctions().first_plain_request(start, 5_000) else { return Err(TestCaseError::reject("no plain request")) };
         let window = Window::unbounded(start);
         let whole = Held::of(&stream, window, 400);
         let mut held = Held::of(&stream, window, commit);

@@ -51,19 +51,21 @@ pub(crate) fn plain_spec() -> impl Strategy<Value = StreamSpec> {
     )
 }
 
-/// A share that is often off and often large.
-fn share() -> impl Strategy<Value = Rate> {
-    prop_oneof![3 => Just(0u64), 1 => Just(1_000_000_000), 3 => 0..=1_000_000_000u64]
+const ALWAYS: u64 = 1_000_000_000;
+
+/// A share that is often off and often the largest, in billionths.
+fn share(most: u64) -> impl Strategy<Value = Rate> {
+    prop_oneof![3 => Just(0), 1 => Just(most), 3 => 0..=most]
         .prop_map(|n| format!("{}.{:09}", n / 1_000_000_000, n % 1_000_000_000).parse().unwrap())
 }
 
-fn spread(ms_max: u32) -> impl Strategy<Value = Spread> {
-    (share(), 1..=ms_max).prop_map(|(share, ms)| format!("{share}:{ms}ms").parse().unwrap())
+fn spread(most: u64, ms_max: u32) -> impl Strategy<Value = Spread> {
+    (share(most), 1..=ms_max).prop_map(|(share, ms)| format!("{share}:{ms}ms").parse().unwrap())
 }
 
 fn boundary() -> impl Strategy<Value = Boundary> {
     let bound = || prop_oneof![1..=100u32, 1..=20_000u32];
-    (share(), bound(), bound(), bound())
+    (share(ALWAYS), bound(), bound(), bound())
         .prop_map(|(share, a, b, c)| format!("{share}:{a}ms,{b}ms,{c}ms").parse().unwrap())
 }
 
@@ -74,7 +76,13 @@ fn idle() -> impl Strategy<Value = Option<Idle>> {
 
 /// Plans of all faults.
 pub(crate) fn faults() -> impl Strategy<Value = FaultPlan> {
-    let spreads = (spread(30_000), spread(5_000), spread(5_000));
+    faults_up_to(ALWAYS)
+}
+
+/// Plans of all faults, none of which meets more than this share.
+fn faults_up_to(most: u64) -> impl Strategy<Value = FaultPlan> {
+    let spreads = (spread(most, 30_000), spread(most, 5_000), spread(most, 5_000));
+    let share = || share(most);
     let shares = (share(), share(), share(), share(), share());
     (spreads, shares, boundary(), idle()).prop_map(
         |((late, duplicates, conflicts), (orphans, malformed, invalid, tombstones, hot_user), boundary, idle)| {
@@ -113,8 +121,18 @@ pub(crate) fn plain_spec_and_window() -> impl Strategy<Value = (StreamSpec, u64,
 
 /// The same with planned faults and at most 200 auctions a second, so that what can stand at a time is searched fast.
 pub(crate) fn faulty_spec_and_window() -> impl Strategy<Value = (StreamSpec, u64, u64)> {
+    slow_spec_and_window(faults())
+}
+
+/// The same where some request is plain among any few thousand, so that a window can start there: a fault that meets every request
+/// would leave none.
+pub(crate) fn faulty_spec_and_window_from_now() -> impl Strategy<Value = (StreamSpec, u64, u64)> {
+    slow_spec_and_window(faults_up_to(ALWAYS / 2))
+}
+
+fn slow_spec_and_window(faults: impl Strategy<Value = FaultPlan>) -> impl Strategy<Value = (StreamSpec, u64, u64)> {
     let rates = prop::sample::select(vec!["0.5", "3", "10", "50.5", "200"]);
-    let spec = (plain_spec(), rates, faults()).prop_map(|(spec, rate, faults)| StreamSpec {
+    let spec = (plain_spec(), rates, faults).prop_map(|(spec, rate, faults)| StreamSpec {
         events_per_second: rate.parse().unwrap(),
         faults,
         ..spec
