@@ -1,7 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 SHELL := bash
 
-.PHONY: help run test lint deny lint-deploy lint-docker kafka test-kafka test-kafka-versions test-far torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
+.PHONY: help run test test-levels lint deny lint-deploy lint-docker kafka test-kafka test-kafka-versions test-far torture torture-specs torture-signals torture-exactly-once torture-copies torture-cluster torture-month torture-long soak test-linux test-oracles test-soft-sha1 test-instructions fuzz bench bench-peers bench-hot bench-live bench-delivery bench-sweep verify-memory verify-memory-kafka fixtures test-fixtures test-engines test-guide-engines build
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
@@ -19,10 +19,17 @@ run: ## Play 10,000 auctions of seed 42 into a broker inside the program, and re
 test: ## All hermetic tests: bytes, laws, distributions, documents, what the user sees
 	cargo test --locked --no-fail-fast
 
+# Without any feature they run as `make test-soft-sha1`.
+test-levels: ## The library's unit tests with the features `verify` and `kafka` alone
+	cargo test --locked --no-default-features --features verify --lib
+	cargo test --locked --no-default-features --features kafka --lib
+
 lint: ## Formatting, clippy, documentation, shell scripts
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features -- -D warnings
+	cargo clippy --locked --lib --no-default-features --features verify -- -D warnings
+	cargo clippy --locked --lib --no-default-features --features kafka -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	shellcheck .ci/run fixtures/make tests/deny/check tests/deploy/check tests/docker/check tests/docker/contained tests/docker/restarts findings/*.sh fuzz/run tests/engines/guide tests/engines/jars tests/engines/run tests/kafka/broker tests/oracles/run
 

@@ -32,43 +32,43 @@ pub use self::generator::stream::{Position, Stream, Window};
 #[doc(hidden)]
 pub mod generator;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod metrics;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod log;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod files;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "kafka")]
 #[doc(hidden)]
 pub mod kafka;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod sink;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod source;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "kafka")]
 #[doc(hidden)]
 pub mod resume;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod verify;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod answer_key;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "kafka")]
 #[doc(hidden)]
 pub mod player;
 

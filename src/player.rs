@@ -13,6 +13,7 @@ pub mod report;
 mod session;
 
 pub use self::error::{Gap, ReportError, RunError};
+#[cfg(feature = "cli")]
 pub(crate) use self::kafka::Course;
 pub use self::kafka::{KafkaRun, require_partitions, uneven_topics};
 pub use self::observer::{Bar, Notice, Observer, Shown};

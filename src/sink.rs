@@ -5,6 +5,7 @@
 
 pub mod counted;
 pub mod files;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod null;
 pub mod stdout;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use crate::files::FilesError;
 use crate::generator::record::Record;
-
+#[cfg(feature = "kafka")]
 use crate::kafka::KafkaError;
 
 /// A place that takes records.
@@ -65,6 +66,7 @@ pub enum SinkError {
     #[error(transparent)]
     Files(FilesError),
     /// Kafka.
+    #[cfg(feature = "kafka")]
     #[error(transparent)]
     Kafka(#[from] KafkaError),
 }

@@ -5,10 +5,12 @@
 
 pub mod files;
 pub mod memory;
+#[cfg(feature = "kafka")]
 pub mod topics;
 
 use crate::files::ReadError;
 use crate::generator::spec::{Layout, Stage};
+#[cfg(feature = "kafka")]
 use crate::kafka::KafkaError;
 use crate::log::record::LogRecord;
 
@@ -51,6 +53,7 @@ pub struct LogPlace {
 #[non_exhaustive]
 pub enum SourceError {
     /// Kafka.
+    #[cfg(feature = "kafka")]
     #[error(transparent)]
     Kafka(#[from] KafkaError),
     /// A folder.

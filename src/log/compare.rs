@@ -51,6 +51,7 @@ pub(crate) fn divergence(found: &LogRecord, expected: &Record, topic: &TopicName
 }
 
 /// Whether a record that was read is, byte for byte, the expected one: otherwise the part that differs.
+#[cfg(feature = "kafka")]
 pub(crate) fn altered_part(found: &LogRecord, expected: &Record) -> Option<&'static str> {
     if found.timestamp_ms != expected.timestamp_ms {
         Some("time")

@@ -23,6 +23,7 @@ pub(crate) struct Identifier<'a> {
 
 /// Where the stream has records with this time and key. Headers, where the stream has them, name the ordinal; without them the
 /// auctions around the time are searched.
+#[cfg(feature = "kafka")]
 pub(crate) fn locate(stream: &Stream, stage: Stage, found: &LogRecord) -> Vec<Position> {
     let Some(key) = found.key.as_deref() else { return Vec::new() };
     let by_headers = || {

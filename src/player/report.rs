@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use crate::generator::digest::Digest;
@@ -173,11 +172,11 @@ impl fmt::Display for Report {
         for stage in &self.stages {
             let rate = stage.rate.map_or(String::new(), |rate| format!("{:.2} %", rate * 100.0));
             let configured = stage.configured_rate.as_deref().map_or(String::new(), percent);
-            let (records, bytes) = (grouped(stage.records), DecimalBytes(stage.bytes).to_string());
+            let (records, bytes) = (grouped(stage.records), size(stage.bytes));
             let (topic, partitions) = (&stage.topic, stage.partitions);
             writeln!(f, "{topic:width$}  {partitions:>10}  {records:>13}  {rate:>10}  {configured:>10}  {bytes:>10}")?;
         }
-        let (records, bytes) = (grouped(self.records), DecimalBytes(self.bytes).to_string());
+        let (records, bytes) = (grouped(self.records), size(self.bytes));
         writeln!(f, "{:width$}  {:>10}  {records:>13}  {:>10}  {:>10}  {bytes:>10}", "", "", "", "")?;
         writeln!(f)?;
         let per_second = grouped(self.records_per_second);
@@ -210,6 +209,21 @@ fn per_second(outcome: &Outcome) -> u64 {
     per_second as u64
 }
 
+/// A number of bytes in the largest unit that it fills: `1.50 kB`.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1_000.0;
+    let mut units = UNITS.into_iter();
+    let mut unit = units.next();
+    while size >= 1_000.0 {
+        (size, unit) = (size / 1_000.0, units.next());
+    }
+    format!("{size:.2} {}", unit.unwrap_or_default())
+}
+
 /// An exact decimal share as a percentage: `0.15` is `15 %`.
 fn percent(rate: &str) -> String {
     let (whole, fraction) = rate.split_once('.').unwrap_or((rate, ""));
@@ -223,6 +237,12 @@ fn percent(rate: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_read_in_decimal_units() {
+        let shown = [0, 999, 1_000, 12_345, 1_500_000, 999_999_999, u64::MAX].map(size);
+        assert_eq!(shown, ["0 B", "999 B", "1.00 kB", "12.35 kB", "1.50 MB", "1000.00 MB", "18.45 EB"]);
+    }
 
     #[test]
     fn rates_read_as_percentages() {

@@ -1,6 +1,6 @@
 //! What needs no program and no broker: bytes, laws, logs in memory, the rules of the house.
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "kafka")]
 #[path = "../support/patience.rs"]
 mod patience;
 #[path = "../support/specs.rs"]

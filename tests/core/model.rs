@@ -14,7 +14,7 @@
 //! transactions.
 //!
 //! `MODEL_SEED=n` plays schedule n alone and prints what happened; `MODEL_SCHEDULES=n` plays so many, from `MODEL_FIRST` on.
-#![cfg(feature = "cli")]
+#![cfg(feature = "kafka")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a failing schedule is told")]
 

@@ -1,5 +1,5 @@
 //! Where a log ends, and what is refused, over logs in memory: the odd cases that a broker takes hours to come to.
-#![cfg(feature = "cli")]
+#![cfg(feature = "kafka")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};

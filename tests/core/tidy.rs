@@ -180,17 +180,28 @@ fn nothing_is_left_unfinished() {
     }
 }
 
+/// The features, each of which holds those before it, and what it must not bring.
+const LEVELS: [(&str, &[&str]); 3] = [
+    ("", &["rdkafka", "tokio", "tracing", "clap", "schemars", "indicatif", "toml"]),
+    ("verify", &["rdkafka", "tokio", "tracing", "clap", "schemars", "indicatif", "toml"]),
+    ("kafka", &["clap", "schemars", "indicatif", "toml", "hyper", "tracing-subscriber"]),
+];
+
 #[test]
-fn the_fixture_library_is_light() {
-    let tree = Command::new(env!("CARGO"))
-        .args(["tree", "-e", "normal", "--no-default-features", "--offline", "--prefix", "none", "--manifest-path"])
-        .arg(root().join("Cargo.toml"))
-        .output()
-        .unwrap();
-    let tree = String::from_utf8(tree.stdout).unwrap();
-    assert!(tree.contains("rand_chacha"), "cargo tree printed nothing useful:\n{tree}");
-    for heavy in ["rdkafka", "tokio", "clap", "schemars", "indicatif", "tracing"] {
-        assert!(!tree.lines().any(|line| line.starts_with(heavy)), "{heavy} is in the light library:\n{tree}");
+fn each_level_of_features_brings_only_what_it_needs() {
+    for (features, banned) in LEVELS {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "-e", "normal", "--offline", "--prefix", "none", "--manifest-path"])
+            .arg(root().join("Cargo.toml"))
+            .args(["--no-default-features", "--features", features])
+            .output()
+            .unwrap();
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        assert!(tree.contains("rand_chacha"), "cargo tree printed nothing useful:\n{tree}");
+        for heavy in banned {
+            let is_there = tree.lines().any(|line| line.split(' ').next() == Some(heavy));
+            assert!(!is_there, "{heavy} comes with the features `{features}`:\n{tree}");
+        }
     }
 }
 
