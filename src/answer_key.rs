@@ -73,8 +73,8 @@ pub fn is_written(folder: &Path, stream: &Stream, window: Option<Window>, settin
 ///
 /// # Errors
 /// If it is in use, or cannot be read.
-pub fn require_room(folder: &Path, option: &'static str) -> Result<(), FilesError> {
-    if is_unfinished(folder) { Ok(()) } else { require_empty(folder, option) }
+pub fn require_room(folder: &Path) -> Result<(), FilesError> {
+    if is_unfinished(folder) { Ok(()) } else { require_empty(folder) }
 }
 
 /// Makes all rows.

@@ -1,5 +1,6 @@
 //! The command line: options from flags and environment, commands, exit codes.
 
+mod advice;
 mod args;
 mod commands;
 mod config;

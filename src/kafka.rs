@@ -28,7 +28,7 @@ pub(crate) use self::consumer::{
     LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, consumer, consumer_config, even_share_kbytes, fill, unless_passing,
 };
 pub use self::embedded::Embedded;
-pub use self::error::{KafkaError, Obstacle, Reading, RecreationError};
+pub use self::error::{KafkaError, Obstacle, Reading, RecreationError, RefusalCause};
 pub(crate) use self::error::{is_denied, is_silence};
 pub(crate) use self::group::group_consumer;
 pub use self::group::{Committed, GroupCommitted, group_name, read_group_offsets};

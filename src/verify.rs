@@ -23,10 +23,10 @@ mod verdict;
 use self::comparison::Comparison;
 use self::edge::{Edge, End};
 use self::expected_range::{Begin, ExpectedRange};
-pub use self::explain::explain;
+pub use self::explain::{Explanation, explain};
 pub use self::finding::{Class, Counts, Difference, Shown};
 use self::log::{LOOK, Log};
-pub use self::verdict::{LogVerdict, Outcome, Verdict};
+pub use self::verdict::{Hint, LogVerdict, Outcome, Verdict};
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
 use crate::generator::spec::Stage;
@@ -58,7 +58,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// They hold nothing, and nothing says what they should hold.
-    #[error("there are no records: say by --from and --count, --to or --duration what should be there")]
+    #[error("there are no records, and nothing says what should be there")]
     Empty,
 }
 

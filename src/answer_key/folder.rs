@@ -83,7 +83,7 @@ impl Folder {
         if is_unfinished(path) {
             remove_files(path)?;
         }
-        require_empty(path, "--out")?;
+        require_empty(path)?;
         fs::create_dir_all(path).map_err(|source| FilesError::File { path: path.to_owned(), source })?;
         let begun = path.join(BEGUN);
         fs::write(&begun, "").map_err(|source| FilesError::File { path: begun, source })?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::advice;
 use crate::cli::config::ConfigurationError;
 use crate::files::{FilesError, ReadError};
 use crate::generator::stream::{Shard, WindowError};
@@ -14,7 +15,7 @@ use crate::player::{Gap, ReportError, RunError};
 use crate::resume::ResumeError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
-use crate::verify::VerifyError;
+use crate::verify::{Explanation, VerifyError};
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -25,18 +26,18 @@ pub(crate) enum Failure {
     Configuration(#[from] ConfigurationError),
     #[error("{0}\nchange --from, --to, --count or --duration (or --epoch)")]
     Window(#[from] WindowError),
-    #[error(transparent)]
+    #[error("{}", advice::sink(.0))]
     Sink(#[from] SinkError),
-    #[error(transparent)]
+    #[error("{}", advice::kafka(.0))]
     Kafka(#[from] KafkaError),
     /// What `check` found.
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
-    #[error(transparent)]
+    #[error("{}", resume(.0, None))]
     Resume(#[from] ResumeError),
     /// The log holds something else, and one option explains it.
-    #[error("{}", with_explanation(.error, .explanation))]
-    Explained { error: Box<ResumeError>, explanation: String },
+    #[error("{}", resume(.error, Some(.explanation)))]
+    Explained { error: Box<ResumeError>, explanation: Explanation },
     /// In the middle of a run the log turned out to hold something else. What it advises is for starts, before anything is written.
     #[error(
         "another writer is at work: {}\nstop it; what it wrote is there to stay, so name other topics (--topic-bid-requests …), or start over with --resume recreate, which deletes these",
@@ -45,10 +46,10 @@ pub(crate) enum Failure {
     Intruded(#[source] ResumeError),
     #[error("{}", gap(.0))]
     Gap(Gap),
-    #[error(transparent)]
+    #[error("{}", advice::source(.0))]
     Source(SourceError),
-    #[error("{0}")]
-    Empty(VerifyError),
+    #[error("there are no records: say by --from and --count, --to or --duration what should be there")]
+    Empty,
     #[error("what was read is not what the stream says")]
     Different,
     #[error(
@@ -85,10 +86,11 @@ pub(crate) enum Failure {
 }
 
 /// What is wrong, why, and then the ways out.
-fn with_explanation(error: &ResumeError, explanation: &str) -> String {
-    let text = error.to_string();
-    let (what, ways_out) = text.split_once('\n').unwrap_or((&text, ""));
-    format!("{what}\n{explanation}\n{ways_out}").trim_end().to_owned()
+fn resume(error: &ResumeError, explanation: Option<&Explanation>) -> String {
+    let (what, ways_out) = advice::resume(error);
+    let why = explanation.map(advice::explanation);
+    let lines = [Some(what), why, Some(ways_out.to_owned())];
+    lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// A gap that is too large, and what to do about it.
@@ -172,7 +174,7 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Source(error) => error.into(),
-            error @ VerifyError::Empty => Self::Empty(error),
+            VerifyError::Empty => Self::Empty,
         }
     }
 }
@@ -240,7 +242,7 @@ impl Failure {
             | Self::Resume(_)
             | Self::Gap(_)
             | Self::Source(_)
-            | Self::Empty(_)
+            | Self::Empty
             | Self::Explained { .. }
             | Self::NothingCompared
             | Self::ReadBack

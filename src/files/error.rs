@@ -13,7 +13,7 @@ pub enum FilesError {
     #[error("stopped by a signal")]
     Stopped,
     /// A file or folder cannot be written.
-    #[error("cannot write {path}: {source}\ngive --out or --answer-key a folder that can be written, with room enough", path = .path.display())]
+    #[error("cannot write {path}: {source}", path = .path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -25,18 +25,13 @@ pub enum FilesError {
     #[error("topic `{0}` has too long a name for a file: 248 characters fit beside .ndjson")]
     LongName(TopicName),
     /// The output folder is in use.
-    #[error("{path} is not empty: give {option} a folder that is new or empty", path = .path.display())]
+    #[error("{path} is not empty", path = .path.display())]
     NotEmpty {
         /// Which.
         path: PathBuf,
-        /// The option that names it.
-        option: &'static str,
     },
     /// The output folder holds something that no run wrote.
-    #[error(
-        "{path} holds `{entry}`, which no run wrote: give --out a folder that is new or empty (--overwrite replaces only what a run wrote)",
-        path = .path.display()
-    )]
+    #[error("{path} holds `{entry}`, which no run wrote", path = .path.display())]
     Foreign {
         /// Which.
         path: PathBuf,
@@ -44,7 +39,7 @@ pub enum FilesError {
         entry: String,
     },
     /// The output folder holds what another run wrote.
-    #[error("{path} holds {what}: add --overwrite to replace that, or give --out another folder", path = .path.display())]
+    #[error("{path} holds {what}", path = .path.display())]
     Other {
         /// Which.
         path: PathBuf,
@@ -67,7 +62,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// A topic has no file.
-    #[error("{path} does not exist: give the folder of a run with --sink files, and the topic options of that run", path = .0.display())]
+    #[error("{path} does not exist", path = .0.display())]
     NoFile(PathBuf),
     /// A line has no end.
     #[error("{path}, line {line}: longer than {max} bytes: no line of this program", path = .path.display())]

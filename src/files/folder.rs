@@ -39,10 +39,10 @@ pub(crate) fn require_short_names(layout: &Layout) -> Result<(), FilesError> {
 ///
 /// # Errors
 /// If it is not empty, or cannot be read.
-pub(crate) fn require_empty(folder: &Path, option: &'static str) -> Result<(), FilesError> {
+pub(crate) fn require_empty(folder: &Path) -> Result<(), FilesError> {
     let at_folder = |source| FilesError::File { path: folder.to_owned(), source };
     if folder.exists() && fs::read_dir(folder).map_err(at_folder)?.next().is_some() {
-        return Err(FilesError::NotEmpty { path: folder.to_owned(), option });
+        return Err(FilesError::NotEmpty { path: folder.to_owned() });
     }
     Ok(())
 }

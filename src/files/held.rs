@@ -21,8 +21,8 @@ const DIFFERENCES: [(&str, &str); 7] = [
     ("spec", "another stream"),
     ("layout", "other topics or partition counts"),
     ("window", "another window"),
-    ("shard", "another --shard"),
-    ("lines", "another form of lines (--envelope)"),
+    ("shard", "another shard"),
+    ("lines", "another form of lines (with envelopes, or without)"),
 ];
 
 /// A folder that a run wrote, or began to.
@@ -44,7 +44,7 @@ impl Held {
         if entries.is_empty() {
             return Ok(None);
         }
-        let not_empty = || FilesError::NotEmpty { path: folder.to_owned(), option: "--out" };
+        let not_empty = || FilesError::NotEmpty { path: folder.to_owned() };
         let is_finished = entries.contains(MANIFEST);
         let text = fs::read(folder.join(if is_finished { MANIFEST } else { BEGUN })).map_err(|_| not_empty())?;
         let manifest: Value = serde_json::from_slice(&text).map_err(|_| not_empty())?;

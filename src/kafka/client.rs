@@ -99,7 +99,7 @@ impl Client {
             .set_log_level(self.log_level());
     }
 
-    /// The client tells of connections that break at `Info`; its debugging, where the user asks for it by `-X debug=…`, at `Debug`.
+    /// The client tells of connections that break at `Info`; its debugging, where the property `debug` asks for it, at `Debug`.
     fn log_level(&self) -> RDKafkaLogLevel {
         let debugs = self.properties.iter().any(|property| property.key() == "debug");
         if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info }
@@ -142,13 +142,6 @@ impl Client {
     }
 
     fn unreachable(&self, client: &Looker, error: Option<&ClientError>, waited: Duration) -> KafkaError {
-        let advice = if self.brokers == DEFAULT_BROKERS {
-            "kafka:9092 is the default, for use inside docker compose. From the host try --bootstrap-servers localhost:29092; \
-             without any Kafka try --bootstrap-servers embedded"
-        } else {
-            "check --bootstrap-servers (KAFKA_BOOTSTRAP_SERVERS) and that the broker runs; without any Kafka try \
-             --bootstrap-servers embedded"
-        };
         let silent = || error.map_or_else(|| "no answer".to_owned(), ToString::to_string);
         let detail = last_error(client).unwrap_or_else(silent);
         let (brokers, seconds) = (self.brokers.clone(), waited.as_secs());
@@ -156,7 +149,7 @@ impl Client {
             let action = format!("asking {brokers} for its topics");
             return KafkaError::Unanswered { action, seconds, detail: format!(": {detail}") };
         }
-        KafkaError::Unreachable { brokers, seconds, detail, advice }
+        KafkaError::Unreachable { brokers, seconds, detail }
     }
 
     /// The topics' partition counts; 0 where a topic does not exist, or is not ready.

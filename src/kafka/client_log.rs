@@ -8,7 +8,7 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(target: "librdkafka", "{facility}: {message}");
         }
-        // Nothing has that level but what was asked for by `-X debug=…`.
+        // Nothing has that level but what the property `debug` asks for.
         RDKafkaLogLevel::Debug => tracing::info!(target: "librdkafka::debug", "{facility}: {message}"),
         _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
     }

@@ -1,10 +1,11 @@
-//! What can go wrong with Kafka, and what to do about it.
+//! What can go wrong with Kafka.
 
 mod codes;
 mod obstacle;
 mod of_client;
 mod reading;
 mod recreation;
+mod refusal_cause;
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
@@ -12,6 +13,7 @@ pub(crate) use self::codes::{is_denial, is_denied, is_silence};
 pub use self::obstacle::Obstacle;
 pub use self::reading::Reading;
 pub use self::recreation::RecreationError;
+pub use self::refusal_cause::RefusalCause;
 use crate::generator::spec::TopicName;
 
 /// Why Kafka could not be written or read.
@@ -22,10 +24,10 @@ pub enum KafkaError {
     #[error("Kafka client: {0}")]
     Client(#[source] Box<ClientError>),
     /// librdkafka cannot work with the properties that it was given.
-    #[error("the Kafka client cannot work with its properties (-X, [kafka] of the file, MDG_KAFKA_*): {0}")]
+    #[error("the Kafka client cannot work with its properties: {0}")]
     Properties(String),
     /// No broker answered.
-    #[error("no Kafka broker answered at {brokers} within {seconds} s ({detail})\n{advice}")]
+    #[error("no Kafka broker answered at {brokers} within {seconds} s ({detail})")]
     Unreachable {
         /// The addresses tried.
         brokers: String,
@@ -33,18 +35,14 @@ pub enum KafkaError {
         seconds: u64,
         /// What the client saw last.
         detail: String,
-        /// Ways out.
-        advice: &'static str,
     },
     /// A broker answered, and let nobody in.
-    #[error("{headline}: {reason}\n{advice}")]
+    #[error("{cause}: {reason}")]
     NotLetIn {
         /// What that means.
-        headline: &'static str,
+        cause: RefusalCause,
         /// The address, and what the client says.
         reason: String,
-        /// Ways out.
-        advice: &'static str,
     },
     /// A signal came before anything was written.
     #[error("stopped by a signal before anything was written")]
@@ -74,14 +72,12 @@ pub enum KafkaError {
     #[error(transparent)]
     Obstacle(#[from] Obstacle),
     /// A topic could not be created.
-    #[error("topic `{topic}` could not be created: {reason}\n{advice}")]
+    #[error("topic `{topic}` could not be created: {code}")]
     CreateTopic {
         /// Which.
         topic: TopicName,
         /// Why not.
-        reason: String,
-        /// A way out.
-        advice: &'static str,
+        code: RDKafkaErrorCode,
     },
     /// A topic would not keep the records as they are.
     #[error("topic `{topic}` has {setting}, which would not keep these records as they are\nmend it with: {mend}")]
@@ -107,9 +103,7 @@ pub enum KafkaError {
         detail: String,
     },
     /// A topic that is to be read is not there.
-    #[error(
-        "there is no topic `{topic}` at {brokers}, or it has no leaders\nname the run's topics by --topic-bid-requests …"
-    )]
+    #[error("there is no topic `{topic}` at {brokers}, or it has no leaders")]
     NoTopic {
         /// Which.
         topic: TopicName,
@@ -142,11 +136,7 @@ pub enum KafkaError {
         source: Box<ClientError>,
     },
     /// A topic is missing beside others that hold records.
-    #[error(
-        "topic `{missing}` does not exist, although `{held}` holds records: was it deleted?\n\
-         start over with --resume recreate, which deletes the others too, or name other topics (--topic-bid-requests …), or append a second \
-         stream with --resume never"
-    )]
+    #[error("topic `{missing}` does not exist, although `{held}` holds records: was it deleted?")]
     Deleted {
         /// The topic that does not exist.
         missing: TopicName,
@@ -173,10 +163,7 @@ pub enum KafkaError {
         code: Option<RDKafkaErrorCode>,
     },
     /// A topic, or a partition of it, has gone.
-    #[error(
-        "topic `{topic}`, partition {partition} is there no more: the topic was deleted while it was written to\n\
-         start over with --resume recreate, which deletes the other topics too, or name other ones (--topic-bid-requests …)"
-    )]
+    #[error("topic `{topic}`, partition {partition} is there no more: the topic was deleted while it was written to")]
     TopicGone {
         /// Which topic.
         topic: TopicName,
@@ -188,8 +175,7 @@ pub enum KafkaError {
         "topic `{topic}`, partition {partition}: expected offset {expected}, got {found}: another writer is at work, or a batch was stored twice\n\
          if another one writes, stop one of the two, or give each its own topics. If none does, a broker stored twice what the client sent \
          again: after a change of the partition's leader (librdkafka issue 4953), or because it had forgotten the producer, whose record times \
-         are older than its producer.id.expiration.ms (one day)\n\
-         --delivery exactly-once undoes such a batch. --resume recreate deletes these topics and begins anew"
+         are older than its producer.id.expiration.ms (one day)"
     )]
     AnotherWriter {
         /// Which topic.
@@ -211,8 +197,7 @@ pub enum KafkaError {
     /// The partition does not hold what it held a moment ago: no writer can move an offset back.
     #[error(
         "topic `{topic}`, partition {partition} lost records: expected offset {expected}, got {found}: the topic was deleted and \
-         recreated, or its brokers lost what they had acknowledged\n\
-         start over with --resume recreate, which deletes these topics, or name other ones (--topic-bid-requests …)"
+         recreated, or its brokers lost what they had acknowledged"
     )]
     LostRecords {
         /// Which topic.
@@ -284,16 +269,13 @@ pub enum KafkaError {
     #[error(transparent)]
     Reading(#[from] Reading),
     /// The embedded broker is for a look, not for large layouts.
-    #[error("the embedded broker takes at most {max} partitions a topic: give a smaller --partitions")]
+    #[error("the embedded broker takes at most {max} partitions a topic")]
     TooManyPartitions {
         /// The most it takes.
         max: u32,
     },
     /// The window is too large for the embedded broker.
-    #[error(
-        "the window does not fit into the embedded broker, which keeps 5 MiB a partition: from this start --count {count_max} does{}",
-        if *.count_max == 0 { " nothing: give more --partitions" } else { " (or give more --partitions)" }
-    )]
+    #[error("the window does not fit into the embedded broker, which keeps 5 MiB a partition")]
     TooLarge {
         /// A count that fits for sure, however the client batches.
         count_max: u64,

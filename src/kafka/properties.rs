@@ -183,7 +183,7 @@ impl FromStr for Property {
             return Err(PropertyError::Form);
         }
         if key.starts_with("test.mock.") {
-            return Err(PropertyError::Refused { key: "test.mock.*", reason: "give --bootstrap-servers embedded" });
+            return Err(PropertyError::Refused { key: "test.mock.*", reason: "the embedded broker takes its place" });
         }
         if let Some(plain) = prefixed(key) {
             return Err(PropertyError::Prefixed { plain: plain.to_owned() });

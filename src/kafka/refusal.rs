@@ -1,14 +1,13 @@
 //! Brokers that are reached and let nobody in: asking again does not help, so nobody waits.
 
 use super::client_log;
-use super::error::KafkaError;
+use super::error::{KafkaError, RefusalCause};
 
-/// Why a broker lets nobody in.
+/// Why a broker lets nobody in, and what the client says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    headline: &'static str,
+    cause: RefusalCause,
     reason: String,
-    advice: &'static str,
 }
 
 /// How sure a reason is.
@@ -26,50 +25,24 @@ impl Refusal {
     pub(crate) fn of(text: &str) -> Option<(Self, Certainty)> {
         use Certainty::{Certain, Likely};
         let is_closed = text.contains("Disconnected");
-        let (certainty, headline, advice) = if text.contains("certificate verify failed") {
-            (
-                Certain,
-                "the broker's certificate is not trusted",
-                "name the CA that signed it by -X ssl.ca.location=FILE, and the broker by a name that stands in its certificate \
-                 (-X ssl.endpoint.identification.algorithm=none does not compare names)",
-            )
+        let (certainty, cause) = if text.contains("certificate verify failed") {
+            (Certain, RefusalCause::Certificate)
         } else if text.contains("PLAINTEXT broker listener") {
-            (
-                Likely,
-                "the broker does not speak TLS at this address",
-                "leave -X security.protocol out, or give the address of its TLS listener",
-            )
+            (Likely, RefusalCause::NoTls)
         } else if text.contains("SSL handshake failed") && !is_closed {
-            (
-                Certain,
-                "the broker makes no TLS connection with this client",
-                "check -X security.protocol, and for a client's own certificate ssl.certificate.location and ssl.key.location",
-            )
+            (Certain, RefusalCause::Handshake)
         } else if text.contains("SASL") && (text.contains("authentication error") || text.contains("handshake failed"))
         {
-            (
-                Certain,
-                "the broker refused to authenticate this client",
-                "check -X sasl.mechanisms, sasl.username and sasl.password (MDG_KAFKA_SASL_PASSWORD_FILE), and -X security.protocol",
-            )
+            (Certain, RefusalCause::Authentication)
         } else if is_closed && text.contains("in state APIVERSION_QUERY") {
-            (
-                Likely,
-                "the broker closed the connection before it answered",
-                "is this the address of a TLS listener? Then give -X security.protocol=SSL, or SASL_SSL with a password",
-            )
+            (Likely, RefusalCause::ClosedUnanswered)
         } else if is_closed && is_young(text) {
-            (
-                Likely,
-                "the broker closed the connection at its first request",
-                "does this listener want a password? Then give -X security.protocol=SASL_PLAINTEXT or SASL_SSL, sasl.mechanisms, \
-                 sasl.username and sasl.password",
-            )
+            (Likely, RefusalCause::ClosedAtFirstRequest)
         } else {
             return None;
         };
         let reason = client_log::without_statistics(text).to_owned();
-        Some((Self { headline, reason, advice }, certainty))
+        Some((Self { cause, reason }, certainty))
     }
 }
 
@@ -81,8 +54,8 @@ fn is_young(text: &str) -> bool {
 }
 
 impl From<Refusal> for KafkaError {
-    fn from(Refusal { headline, reason, advice }: Refusal) -> Self {
-        Self::NotLetIn { headline, reason, advice }
+    fn from(Refusal { cause, reason }: Refusal) -> Self {
+        Self::NotLetIn { cause, reason }
     }
 }
 
@@ -91,37 +64,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_of_refusal_has_its_own_headline() {
+    fn each_kind_of_refusal_has_its_own_cause() {
         use Certainty::{Certain, Likely};
         // As librdkafka 2.12.1 said them to real brokers.
         let cases = [
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified, verify that ssl.ca.location is correctly configured or root CA certificates are installed (install ca-certificates package) (after 11ms in state SSL_HANDSHAKE)",
-                Some(("the broker's certificate is not trusted", Certain)),
+                Some((RefusalCause::Certificate, Certain)),
             ),
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: Disconnected: SSL connection closed by peer: connecting to a PLAINTEXT broker listener? (after 4ms in state SSL_HANDSHAKE)",
-                Some(("the broker does not speak TLS at this address", Likely)),
+                Some((RefusalCause::NoTls, Likely)),
             ),
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: error:0A000410:SSL routines::ssl/tls alert handshake failure (after 4ms in state SSL_HANDSHAKE)",
-                Some(("the broker makes no TLS connection with this client", Certain)),
+                Some((RefusalCause::Handshake, Certain)),
             ),
             (
                 "sasl_plaintext://b:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password (after 8ms in state AUTH_REQ)",
-                Some(("the broker refused to authenticate this client", Certain)),
+                Some((RefusalCause::Authentication, Certain)),
             ),
             (
                 "sasl_plaintext://b:1/bootstrap: SASL PLAIN mechanism handshake failed: Broker: Request not valid in current SASL state: broker's supported mechanisms:  (after 8ms in state AUTH_HANDSHAKE)",
-                Some(("the broker refused to authenticate this client", Certain)),
+                Some((RefusalCause::Authentication, Certain)),
             ),
             (
                 "b:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 3ms in state APIVERSION_QUERY)",
-                Some(("the broker closed the connection before it answered", Likely)),
+                Some((RefusalCause::ClosedUnanswered, Likely)),
             ),
             (
                 "b:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 1ms in state UP, 1 identical error(s) suppressed)",
-                Some(("the broker closed the connection at its first request", Likely)),
+                Some((RefusalCause::ClosedAtFirstRequest, Likely)),
             ),
             (
                 "b:1/1: Disconnected: connection closed by peer: receive 0 after POLLIN (after 60001ms in state UP)",
@@ -134,7 +107,7 @@ mod tests {
         ];
         for (text, wanted) in cases {
             let found = Refusal::of(text);
-            assert_eq!(found.as_ref().map(|(refusal, certainty)| (refusal.headline, *certainty)), wanted, "{text}");
+            assert_eq!(found.as_ref().map(|(refusal, certainty)| (refusal.cause, *certainty)), wanted, "{text}");
             assert!(found.is_none_or(|(refusal, _)| !refusal.reason.contains("in state")), "{text}");
         }
     }

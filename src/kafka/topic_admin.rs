@@ -80,7 +80,7 @@ pub(crate) fn create(
                     return Err(Obstacle::on_topic(&action, "Create", topic.name.as_str()).into());
                 }
                 Err((_, code)) => {
-                    return Err(KafkaError::cannot_create(topic.name.clone(), code));
+                    return Err(KafkaError::CreateTopic { topic: topic.name.clone(), code });
                 }
             }
         }

@@ -9,6 +9,7 @@ use crate::kafka::KafkaError;
 use crate::resume::ResumeError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
+use crate::verify::Explanation;
 
 /// Why a run did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum RunError {
         /// What does not fit.
         error: Box<ResumeError>,
         /// What explains it.
-        explanation: String,
+        explanation: Explanation,
     },
     /// In the middle of the run the topics turned out to hold something else.
     #[error("another writer is at work: {0}")]

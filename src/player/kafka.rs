@@ -92,7 +92,7 @@ impl KafkaRun<'_> {
             if cluster.end_offsets().iter().flatten().any(|&end| end > 0) {
                 tracing::warn!(
                     target: "mock_data_gen::cli::resume",
-                    "--resume never appends a second stream to what the topics hold: such topics can neither be resumed nor verified as one stream"
+                    "a second stream is appended to what the topics hold: such topics can neither be resumed nor verified as one stream"
                 );
             }
             return self.session.play(&stream, &mut Kafka::new(&cluster, stop, metrics)?);
@@ -236,7 +236,7 @@ impl KafkaRun<'_> {
             tracing::warn!(
                 target: "mock_data_gen::cli::resume",
                 "retention has left nothing in the topics: the run resumes after as many records of this stream as each partition had, \
-                 and nothing shows any more that they were this stream's, nor that none was written under --delivery exactly-once, whose ends of \
+                 and nothing shows any more that they were this stream's, nor that none was written by exactly-once delivery, whose ends of \
                  transactions would be counted as records"
             );
         }
@@ -325,7 +325,7 @@ pub fn uneven_topics(spec: &StreamSpec, layout: &Layout) -> Option<String> {
     let shown: Vec<String> =
         layout.topics().iter().map(|topic| format!("{} {}", topic.name, topic.partitions)).collect();
     Some(format!(
-        "--key-by {} co-partitions topics of equal partition counts, and these differ: {}. Joins have to repartition",
+        "records keyed by {} are co-partitioned in topics of equal partition counts, and these differ: {}. Joins have to repartition",
         spec.key_by,
         shown.join(", ")
     ))

@@ -116,6 +116,12 @@ impl Report {
         Self { empty_stages, ..self }
     }
 
+    /// The stages of which the window holds nothing, where something asked for some.
+    #[must_use]
+    pub fn empty_stages(&self) -> &[EmptyStage] {
+        &self.empty_stages
+    }
+
     /// Adds the address of the broker inside the program.
     #[must_use]
     pub fn embedded(self, address: String) -> Self {
@@ -193,12 +199,6 @@ impl fmt::Display for Report {
         }
         if let Some(command) = &self.verify {
             writeln!(f, "verify with  {command}")?;
-        }
-        for EmptyStage { stage, count } in &self.empty_stages {
-            writeln!(
-                f,
-                "note         no {stage}s in this window, which engines may fail on: --count {count} has some"
-            )?;
         }
         Ok(())
     }

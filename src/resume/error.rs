@@ -1,4 +1,4 @@
-//! Why a log is not gone on with, and the ways out.
+//! Why a log is not resumed.
 
 use crate::generator::spec::{Stage, TopicName};
 use crate::generator::stream::{Position, WindowError};
@@ -51,19 +51,15 @@ pub enum ResumeError {
         seconds: u64,
     },
     /// There is nothing to go on with.
-    #[error(
-        "--resume require: the topics hold no records to resume after\n\
-         give --resume auto to begin, or check the topics' names and --bootstrap-servers"
-    )]
+    #[error("the topics hold no records to resume after")]
     NothingHeld,
     /// Planned faults leave no request by which the window's start could be told afterwards.
     #[error(
-        "a window from now begins with a request that no planned fault touches, and none of the next million is one\n\
-         lower the faults' shares, or give --from a time"
+        "a window from now begins with a request that no planned fault touches, and none of the next million is one"
     )]
     NoPlainRequest,
     /// A partition holds something that does not fit.
-    #[error("topic `{topic}`, partition {partition}{}: {why}\n{WAYS_OUT}", at(*.offset))]
+    #[error("topic `{topic}`, partition {partition}{}: {why}", at(*.offset))]
     Refused {
         /// Which topic.
         topic: TopicName,
@@ -76,17 +72,13 @@ pub enum ResumeError {
     },
     /// The log no longer shows where a window from `now` began, and something depends on that.
     #[error(
-        "the topics' first records are removed already, so where a window from `now` began cannot be told, nor {what}\n\
-         nothing was written. Give the --from that it began with, with --to in place of --count or --duration"
+        "the topics' first records are removed already, so where a window from `now` began cannot be told, nor {what}"
     )]
     StartUnknown {
         /// What depends on it.
         what: &'static str,
     },
 }
-
-const WAYS_OUT: &str = "nothing was written. Ways out: give the options of the run that wrote these topics; or name other topics (--topic-bid-requests …); or start over in \
-     these with --resume recreate, which deletes them and creates them again; or append a second stream with --resume never (idempotent delivery only; such topics can neither be resumed nor verified as one)";
 
 fn at(offset: Option<i64>) -> String {
     offset.map_or_else(String::new, |offset| format!(", offset {offset}"))
@@ -126,7 +118,9 @@ pub enum Mismatch {
         part: &'static str,
     },
     /// A record from before the window.
-    #[error("{found} stands before the window, which starts with auction {start}: an earlier --from wrote it")]
+    #[error(
+        "{found} stands before the window, which starts with auction {start}: a run with an earlier start wrote it"
+    )]
     BeforeWindow {
         /// The record.
         found: RecordRef,
@@ -143,7 +137,7 @@ pub enum Mismatch {
     },
     /// The log begins with another record than the window.
     #[error(
-        "it begins with {found}, but the window begins there with {expected}: another --from wrote it, or other rates or planned faults, or its first records are lost"
+        "it begins with {found}, but the window begins there with {expected}: a run with another start, other rates or other planned faults wrote it, or its first records are lost"
     )]
     OtherStart {
         /// The first record.
@@ -191,7 +185,7 @@ pub enum Mismatch {
     /// A record stands twice, or too late.
     #[error(
         "{found} stands here although the log has gone past it: it is repeated, or out of order. A second writer does that, and under idempotent \
-         delivery a broker that stores a batch twice after a change of leaders (librdkafka issue 4953; --delivery exactly-once undoes such a batch)"
+         delivery a broker that stores a batch twice after a change of leaders (librdkafka issue 4953; exactly-once delivery undoes such a batch)"
     )]
     Repeated {
         /// The record.
@@ -199,7 +193,7 @@ pub enum Mismatch {
     },
     /// Retention removed everything, and the start is not known.
     #[error(
-        "retention has removed all of its records, and a window from `now` cannot tell how many they were meant to be: give the --from of the first run"
+        "retention has removed all of its records, and a window from `now` cannot tell how many they were meant to be"
     )]
     Emptied,
     /// Retention removed everything, and its offsets count more than records.

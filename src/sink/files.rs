@@ -81,7 +81,7 @@ impl Files {
     pub fn create(folder: &Path, envelope: bool, stream: &Stream, part: &Assignment) -> Result<Self, FilesError> {
         let layout = stream.layout();
         require_short_names(layout)?;
-        require_empty(folder, "--out")?;
+        require_empty(folder)?;
         fs::create_dir_all(folder).map_err(|source| FilesError::File { path: folder.to_owned(), source })?;
         // What a killed run leaves is known to be a run's: the files are named before they are there.
         let spec = stream.auctions().spec();

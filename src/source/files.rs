@@ -1,4 +1,4 @@
-//! A folder as `--sink files` writes it: one file a topic, bare values or envelopes.
+//! A folder as the sink for files writes it: one file a topic, bare values or envelopes.
 
 mod line;
 

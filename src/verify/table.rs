@@ -31,10 +31,10 @@ impl Display for Verdict {
             write_log(f, log)?;
         }
         if different.len() > LOGS_MAX {
-            writeln!(f, "\n{} more logs differ; --report json has them all", different.len() - LOGS_MAX)?;
+            writeln!(f, "\n{} more logs differ; the report as JSON has them all", different.len() - LOGS_MAX)?;
         }
         writeln!(f)?;
-        for hint in &self.hints {
+        for hint in &self.hint_texts {
             writeln!(f, "{hint}")?;
         }
         if let Some(fingerprint) = &self.fingerprint {
@@ -82,7 +82,7 @@ fn write_not_compared(verdict: &Verdict, f: &mut Formatter<'_>) -> fmt::Result {
     }
     match cut.len().saturating_sub(CUT_MAX) {
         0 => Ok(()),
-        more => writeln!(f, "not compared {more} more partitions; --report json has them all"),
+        more => writeln!(f, "not compared {more} more partitions; the report as JSON has them all"),
     }
 }
 

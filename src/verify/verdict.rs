@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::comparison::Comparison;
 use super::expected_range::Known;
 use super::log::Log;
-use super::{Counts, Difference};
+use super::{Counts, Difference, Explanation};
 use crate::generator::digest::Digest;
 use crate::generator::spec::{Stage, TopicName};
 use crate::generator::timestamp::Timestamp;
@@ -40,9 +40,51 @@ pub struct Verdict {
     /// Of what the logs hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fingerprint: Option<Digest>,
+    #[serde(skip)]
+    hints: Vec<Hint>,
     /// What might explain the differences.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) hints: Vec<String>,
+    #[serde(rename = "hints", skip_serializing_if = "Vec::is_empty")]
+    pub(super) hint_texts: Vec<String>,
+}
+
+/// What might explain many differences at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Hint {
+    /// Another value of one option explains them.
+    #[error(transparent)]
+    Explained(Explanation),
+    /// All records are foreign.
+    #[error("none of the records is of this stream: another seed, or other stream options than the run's?")]
+    OtherStream,
+    /// Each record differs from the expected one in its headers alone.
+    #[error("every record differs in its headers: was the run with, or without them?")]
+    Headers,
+    /// Each record differs in its timestamp alone.
+    #[error("every record differs in its timestamp: is the topic's message.timestamp.type LogAppendTime?")]
+    Timestamp,
+    /// Each record differs in the same other part.
+    #[error("every record differs in its {0}: are these the stream options of the run?")]
+    Part(&'static str),
+    /// Nothing is missing but at the end of some logs.
+    #[error("nothing is missing but at the end of {short} of {logs} logs: a run that still goes on, or that {}", ended(*.are_files))]
+    Short {
+        /// How many logs end early.
+        short: usize,
+        /// How many there are.
+        logs: usize,
+        /// Whether the logs are files, which no run resumes.
+        are_files: bool,
+    },
+}
+
+/// How a run ended whose logs end early, and what is done about that.
+fn ended(are_files: bool) -> &'static str {
+    if are_files {
+        "was ended before (files are not resumed: write them again into another folder)"
+    } else {
+        "was killed (the same run command goes on)"
+    }
 }
 
 /// What comparing came to.
@@ -123,6 +165,7 @@ impl Verdict {
             (0, _) => Outcome::Verified,
             _ => Outcome::Different,
         };
+        let hints = hints(&counts, logs);
         let last =
             span.last.map(|last| Last { ordinal: last.ordinal, stage: last.stage, time: Timestamp(last.emit_ms) });
         Self {
@@ -136,14 +179,22 @@ impl Verdict {
             not_compared,
             logs: logs.iter().map(|log| LogVerdict::new(with, log)).collect(),
             fingerprint: with.fingerprints.as_ref().map(crate::generator::fingerprint::Fingerprints::total),
-            hints: hints(&counts, logs),
+            hint_texts: hints.iter().map(ToString::to_string).collect(),
+            hints,
         }
     }
 
     /// The same, with what explains the differences.
     #[must_use]
-    pub fn explained(mut self, explanation: String) -> Self {
-        self.hints.insert(0, explanation);
+    pub fn explained(mut self, explanation: Explanation) -> Self {
+        self.hints.insert(0, Hint::Explained(explanation));
+        self.worded(ToString::to_string)
+    }
+
+    /// The same, with the hints in other words: those of a command line name its options.
+    #[must_use]
+    pub fn worded(mut self, word: impl Fn(&Hint) -> String) -> Self {
+        self.hint_texts = self.hints.iter().map(word).collect();
         self
     }
 
@@ -209,37 +260,24 @@ impl Known {
     }
 }
 
-/// What explains many differences at once.
-fn hints(counts: &Counts, logs: &[Log]) -> Vec<String> {
+/// What might explain many differences at once.
+fn hints(counts: &Counts, logs: &[Log]) -> Vec<Hint> {
     let mut hints = Vec::new();
     if counts.records > 0 && counts.foreign == counts.records {
-        hints.push(
-            "none of the records is of this stream: another --seed, or other stream options than the run's?".to_owned(),
-        );
+        hints.push(Hint::OtherStream);
     }
-    let parts: BTreeSet<&str> = logs.iter().flat_map(|log| log.altered_in.iter().copied()).collect();
+    let parts: BTreeSet<&'static str> = logs.iter().flat_map(|log| log.altered_in.iter().copied()).collect();
     if let (0, Some(part), 1) = (counts.matched, parts.first(), parts.len()) {
         hints.push(match *part {
-            "headers" | "header" => {
-                "every record differs in its headers: was the run with, or without --headers?".to_owned()
-            }
-            "timestamp" => {
-                "every record differs in its timestamp: is the topic's message.timestamp.type LogAppendTime?".to_owned()
-            }
-            part => format!("every record differs in its {part}: are these the stream options of the run?"),
+            "headers" | "header" => Hint::Headers,
+            "timestamp" => Hint::Timestamp,
+            part => Hint::Part(part),
         });
     }
     let short = logs.iter().filter(|log| log.missing_at_end > 0).count();
     if short > 0 && counts.matched > 0 && counts.missing == logs.iter().map(|log| log.missing_at_end).sum::<u64>() {
-        let way_on = if logs.iter().any(|log| log.place.partition.is_none()) {
-            "was ended before (files are not resumed: write them again into another folder)"
-        } else {
-            "was killed (the same run command goes on)"
-        };
-        hints.push(format!(
-            "nothing is missing but at the end of {short} of {} logs: a run that still goes on (--prefix accepts that), or that {way_on}",
-            logs.len()
-        ));
+        let are_files = logs.iter().any(|log| log.place.partition.is_none());
+        hints.push(Hint::Short { short, logs: logs.len(), are_files });
     }
     hints
 }

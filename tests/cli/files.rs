@@ -95,10 +95,10 @@ fn what_is_not_exactly_this_window_is_refused_and_replaced_when_that_is_asked_fo
         ("--seed 43", nothing, "holds another stream:"),
         ("--count 301", nothing, "holds another window:"),
         ("--from 2026-01-01T00:00:01Z", nothing, "holds another window:"),
-        ("--envelope", nothing, "holds another form of lines (--envelope):"),
+        ("--envelope", nothing, "holds another form of lines (with envelopes, or without):"),
         ("--partitions 7", nothing, "holds other topics or partition counts:"),
         ("--topic-clicks c", nothing, "holds other topics or partition counts:"),
-        ("--shard 1/2", nothing, "holds another --shard:"),
+        ("--shard 1/2", nothing, "holds another shard:"),
         (
             "",
             |place| {

@@ -12,7 +12,9 @@ use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::sink::Sink;
 use mock_data_gen::source::memory::Memory;
 use mock_data_gen::source::{LogPlace, Source, SourceError};
-use mock_data_gen::verify::{Class, Counts, Outcome, Verdict, VerifyError, VerifyOptions, explain, verify};
+use mock_data_gen::verify::{
+    Class, Counts, Explanation, Outcome, Verdict, VerifyError, VerifyOptions, explain, verify,
+};
 
 /// Places at which each damage is done.
 const PLACES: u64 = 100;
@@ -847,23 +849,23 @@ fn the_one_option_that_explains_the_logs_is_named() {
         explain(spec, &mut Memory::new(stream.layout(), logs.clone()), Some(0)).unwrap()
     };
     assert_eq!(explained(&written, &logs), None);
-    let text = |option: &str, found: &str, given: &str| {
-        Some(format!("what is there are the records of --{option} {found}, and this command says {given}"))
+    let is = |option: &'static str, found: &str, given: &str| {
+        Some(Explanation { option, found: found.to_owned(), given: given.to_owned() })
     };
     let win_rate = |rate: &str| StreamSpec { win_rate: rate.parse().unwrap(), ..written.clone() };
-    assert_eq!(explained(&win_rate("0.6"), &logs), text("win-rate", "0.5", "0.6"));
-    assert_eq!(explained(&win_rate("0.150"), &logs), text("win-rate", "0.5", "0.15"));
+    assert_eq!(explained(&win_rate("0.6"), &logs), is("win-rate", "0.5", "0.6"));
+    assert_eq!(explained(&win_rate("0.150"), &logs), is("win-rate", "0.5", "0.15"));
     let other = StreamSpec { bid_response_rate: "1".parse().unwrap(), ..written.clone() };
-    assert_eq!(explained(&other, &logs), text("bid-response-rate", "0.6", "1"));
+    assert_eq!(explained(&other, &logs), is("bid-response-rate", "0.6", "1"));
     let other = StreamSpec { headers: true, ..written.clone() };
-    assert_eq!(explained(&other, &logs), text("headers", "false", "true"));
+    assert_eq!(explained(&other, &logs), is("headers", "false", "true"));
     let other = StreamSpec { key_by: KeyBy::User, ..written.clone() };
-    assert_eq!(explained(&other, &logs), text("key-by", "id", "user"));
+    assert_eq!(explained(&other, &logs), is("key-by", "id", "user"));
     let other = StreamSpec { events_per_second: "50".parse().unwrap(), ..written.clone() };
-    assert_eq!(explained(&other, &logs), text("events-per-second", "10", "50"));
+    assert_eq!(explained(&other, &logs), is("events-per-second", "10", "50"));
     let faults = Faults { duplicates: "0.1".parse().unwrap(), ..Faults::default() };
     let other = StreamSpec { faults: faults.try_into().unwrap(), ..written.clone() };
-    assert_eq!(explained(&other, &logs), text("duplicates", "0", "0.1:1s"));
+    assert_eq!(explained(&other, &logs), is("duplicates", "0", "0.1:1s"));
     // Two options at once, another seed, a lost record: nothing is made up.
     assert_eq!(explained(&StreamSpec { seed: 8, ..written.clone() }, &logs), None);
     assert_eq!(explained(&StreamSpec { headers: true, ..win_rate("0.2") }, &logs), None);

@@ -170,6 +170,32 @@ fn only_one_file_names_the_rng() {
     }
 }
 
+/// A library's error may end in somebody else's log: what to type is said by `cli`.
+#[cfg(feature = "cli")]
+#[test]
+fn only_the_command_line_names_its_options() {
+    let root = mock_data_gen::cli::command();
+    let commands = root.get_subcommands().chain([&root]);
+    let longs: BTreeSet<&str> =
+        commands.flat_map(clap::Command::get_arguments).filter_map(clap::Arg::get_long).collect();
+    assert!(longs.contains("seed") && longs.contains("fingerprint"), "{longs:?}");
+    let named =
+        regex::Regex::new(r"(?:^|[^\w-])--([a-z][a-z-]*[a-z])|(?:^|[ (`])(-X) |\b(MDG_[A-Z_]*)|\b(clap)::").unwrap();
+    for file in sources().files().filter(|file| file.room() != "cli") {
+        for (line, number) in file.text.lines().zip(1..) {
+            for found in named.captures_iter(line) {
+                let is_ours = found.get(1).is_none_or(|long| longs.contains(long.as_str()));
+                assert!(
+                    !is_ours,
+                    "{}:{number}: `{}` is the command line's to say",
+                    file.path.display(),
+                    found[0].trim()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_is_left_unfinished() {
     let marks = ["todo!(", "unimplemented!(", concat!("FIX", "ME"), concat!("TO", "DO:")];

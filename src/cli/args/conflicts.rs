@@ -6,6 +6,7 @@ use super::run::{Resume, RunOptions, SinkKind};
 use crate::answer_key::{self, Settings, is_written};
 use crate::cli::exit::Failure;
 use crate::cli::signals;
+use crate::files::FilesError;
 use crate::generator::stream::{Stream, Window};
 use crate::kafka::{Embedded, Property};
 use crate::player::{FilesPlan, RunPlan, SinkPlan};
@@ -109,7 +110,12 @@ pub(super) fn require_key(
     if is_written(folder, stream, window, Settings::of(stream), !options.is_kafka()) {
         return Ok(());
     }
-    Ok(answer_key::require_room(folder, "--answer-key")?)
+    answer_key::require_room(folder).map_err(|error| match error {
+        FilesError::NotEmpty { .. } => {
+            Failure::Usage(format!("{error}: give --answer-key a folder that is new or empty"))
+        }
+        error => error.into(),
+    })
 }
 
 /// Refuses bare values that are none: a line cannot hold them.

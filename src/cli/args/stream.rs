@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use crate::cli::advice;
 use crate::cli::exit::Failure;
 use crate::generator::spec::{
     Boundary, Epoch, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, LagError, Layout, LayoutError, Partitions,
@@ -99,7 +100,7 @@ impl FaultArgs {
         let Self { malformed, invalid, tombstones, idle, hot_user, .. } = *self;
         let faults =
             Faults { late, duplicates, conflicts, orphans, boundary, malformed, invalid, tombstones, idle, hot_user };
-        faults.try_into().map_err(|error: LagError| Failure::Usage(error.to_string()))
+        faults.try_into().map_err(|error: LagError| Failure::Usage(advice::lag(error)))
     }
 }
 
@@ -242,7 +243,7 @@ impl KafkaArgs {
     pub(crate) fn properties(&self) -> Result<Vec<Property>, Failure> {
         let parse = |text: &String| {
             let key = text.split_once('=').map_or("…", |(key, _)| key);
-            text.parse().map_err(|error| Failure::Usage(format!("-X {key}: {error}")))
+            text.parse().map_err(|error| Failure::Usage(format!("-X {key}: {}", advice::property(&error))))
         };
         self.properties.iter().map(parse).collect()
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use self::effective::effective;
 use self::outlook::{Outlook, count_records, outlook};
+use crate::cli::advice;
 use crate::cli::args::conflicts::require_room;
 use crate::cli::args::run::{Resume, RunArgs};
 use crate::cli::config::Configuration;
@@ -186,7 +187,7 @@ impl Findings {
                 let records = counted(records, "record");
                 self.warnings.push(format!("--resume recreate deletes topic {} with {at_most}{records}", state.topic));
             }
-            self.problems.extend(state.misfits.iter().map(ToString::to_string));
+            self.problems.extend(state.misfits.iter().map(advice::kafka));
             self.warnings.extend(state.warnings.iter().cloned());
             let (topic, partitions) = (state.topic.to_string(), state.partitions.map(Partitions::count));
             self.topics.push(TopicFinding { topic, partitions, records, is_exact });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Command};
 
+use crate::cli::advice;
 use crate::cli::args::stream::{KafkaArgs, LayoutArgs, StreamArgs, ThreadArgs};
 use crate::cli::args::window::WindowArgs;
 use crate::cli::config::{Configuration, Origin};
@@ -117,6 +118,7 @@ pub(crate) fn run(args: &VerifyArgs, configuration: &Configuration) -> Result<()
             explained(verdict, &spec, demand, || Ok(Topics::open(&cluster, &stop)?))
         }
     };
+    let verdict = verdict.worded(advice::hint);
     options.reports.give(&verdict, StandardOutput::IsFree)?;
     if options.reports.is_text() {
         to_stdout(&verdict.to_string())?;

@@ -17,7 +17,7 @@ use crate::generator::stream::{Stream, Window};
 use crate::log::count::grouped;
 use crate::log::heading::Heading;
 use crate::metrics::Metrics;
-use crate::player::report::Report;
+use crate::player::report::{EmptyStage, Report};
 use crate::player::{Bar, Notice, Observer, ReportError, RunPlan, Shown};
 use crate::sink::SinkError;
 
@@ -67,7 +67,7 @@ impl Observer for RunObserver<'_> {
     fn report(&self, report: &Report) -> Result<(), ReportError> {
         let reports = &self.options.reports;
         if reports.is_text() && self.terminal.is_for_people() {
-            to_stderr(&report.to_string());
+            to_stderr(&format!("{report}{}", empty_stages(report)));
         } else if reports.is_text() && !self.terminal.is_quiet() {
             // A table has no place among JSON lines.
             terminal::write(&line_of(report)?);
@@ -114,6 +114,14 @@ impl Observer for RunObserver<'_> {
 }
 
 impl Shown for Status {}
+
+/// Which count of auctions has records of the stages that a window has none of.
+fn empty_stages(report: &Report) -> String {
+    let note = |EmptyStage { stage, count }: &EmptyStage| {
+        format!("note         no {stage}s in this window, which engines may fail on: --count {count} has some\n")
+    };
+    report.empty_stages().iter().map(note).collect()
+}
 
 /// A bar over the auctions of a window, until it is dropped.
 #[derive(Debug)]

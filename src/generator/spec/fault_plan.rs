@@ -30,12 +30,19 @@ impl TryFrom<Faults> for FaultPlan {
 /// Faults that hold a record back for more than an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the spans of --late, --duplicates, --conflicts, --boundary and --idle add up to a record that is emitted {} behind its auction, and an hour is the most: shorten them",
-    Span::from_ms((*.lag_ms).max(1))
+    "the spans of the planned faults add up to a record that is emitted {} after its auction, and an hour is the most",
+    self.lag()
 )]
 pub struct LagError {
-    /// The largest lag, in milliseconds.
     lag_ms: i64,
+}
+
+impl LagError {
+    /// The largest lag of a record after its auction.
+    #[must_use]
+    pub fn lag(self) -> Span {
+        Span::from_ms(self.lag_ms.max(1))
+    }
 }
 
 #[cfg(test)]

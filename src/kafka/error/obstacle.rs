@@ -25,7 +25,7 @@ pub enum Obstacle {
          (message.timestamp.type=LogAppendTime), so they are not what the stream says\n\
          mend it with: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name {topic} --add-config \
          message.timestamp.type=CreateTime\n\
-         what is there already keeps the wrong times: start over with --resume recreate, or in other topics"
+         what is there already keeps the wrong times"
     )]
     Restamped {
         /// Which topic.

@@ -31,18 +31,6 @@ impl KafkaError {
         }
     }
 
-    /// A topic that could not be created.
-    pub(crate) fn cannot_create(topic: TopicName, code: RDKafkaErrorCode) -> Self {
-        let advice = match code {
-            RDKafkaErrorCode::InvalidTopic => {
-                "a topic whose name differs from it only by `.` and `_` is there already, or is created with it: the two would be one in Kafka's \
-                 metrics. Choose another name (--topic-bid-requests …), with only one of the two characters"
-            }
-            _ => "create it yourself, or change --partitions or --replication-factor",
-        };
-        Self::CreateTopic { topic, reason: code.to_string(), advice }
-    }
-
     /// A record, or a partition's end, is not where it should be. Another writer moves offsets on, and only a lost log moves
     /// them back.
     pub(crate) fn misplaced(topic: TopicName, partition: i32, expected: i64, found: i64) -> Self {

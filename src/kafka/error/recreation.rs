@@ -9,16 +9,16 @@ use crate::generator::spec::TopicName;
 #[non_exhaustive]
 pub enum RecreationError {
     /// It could not be deleted.
-    #[error("topic `{topic}` could not be deleted: {reason}{deleted}\n{advice}")]
+    #[error("topic `{topic}` could not be deleted: {code}{}", told(.deleted))]
     Undeletable {
         /// Which.
         topic: TopicName,
         /// Why not.
-        reason: String,
-        /// What was deleted all the same, behind a semicolon.
-        deleted: String,
-        /// A way out.
-        advice: String,
+        code: RDKafkaErrorCode,
+        /// The topics that were deleted all the same.
+        deleted: Vec<TopicName>,
+        /// The brokers that were asked.
+        brokers: String,
     },
     /// A deleted topic did not go in time.
     #[error(
@@ -32,21 +32,8 @@ pub enum RecreationError {
     },
 }
 
-impl RecreationError {
-    /// A topic that could not be deleted, beside others that are deleted now.
-    pub(crate) fn cannot_delete(topic: TopicName, code: RDKafkaErrorCode, deleted: &[String], brokers: &str) -> Self {
-        let advice = match code {
-            RDKafkaErrorCode::TopicAuthorizationFailed => format!(
-                "grant the right to delete it: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:… --operation Delete --topic {topic}"
-            ),
-            RDKafkaErrorCode::TopicDeletionDisabled => {
-                "its brokers allow that only with delete.topic.enable=true: name other topics (--topic-bid-requests …)"
-                    .to_owned()
-            }
-            _ => "delete it yourself, or name other topics (--topic-bid-requests …)".to_owned(),
-        };
-        let gone = format!("; deleted are {}", deleted.join(", "));
-        let deleted = if deleted.is_empty() { "; none was".to_owned() } else { gone };
-        Self::Undeletable { topic, reason: code.to_string(), deleted, advice }
-    }
+/// What was deleted all the same.
+fn told(deleted: &[TopicName]) -> String {
+    let names: Vec<String> = deleted.iter().map(|topic| format!("`{topic}`")).collect();
+    if names.is_empty() { "; none was".to_owned() } else { format!("; deleted are {}", names.join(", ")) }
 }

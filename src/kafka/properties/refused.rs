@@ -2,8 +2,8 @@
 
 /// Properties that are refused, and why.
 pub(super) const REFUSED: [(&str, &str); 26] = [
-    ("bootstrap.servers", "give --bootstrap-servers"),
-    ("metadata.broker.list", "give --bootstrap-servers"),
+    ("bootstrap.servers", "the addresses of the brokers are given by themselves"),
+    ("metadata.broker.list", "the addresses of the brokers are given by themselves"),
     ("enable.idempotence", "delivery is idempotent, always: without it a retry can double or reorder records"),
     ("acks", "a record counts as delivered when all in-sync replicas have it"),
     ("request.required.acks", "a record counts as delivered when all in-sync replicas have it"),
@@ -26,7 +26,7 @@ pub(super) const REFUSED: [(&str, &str); 26] = [
     ("compression.codec", "give it as compression.type, its other name"),
     ("queuing.strategy", "records are delivered in the stream's order"),
     ("queue.buffering.max.ms", "give it as linger.ms, its other name"),
-    ("queue.buffering.max.kbytes", "the queue is bounded, at 64 MiB with --fast and else at 16 MiB"),
+    ("queue.buffering.max.kbytes", "the queue is bounded, at 64 MiB at full speed and else at 16 MiB"),
     ("queue.buffering.max.messages", "the queue is bounded by its bytes, not by a count"),
 ];
 

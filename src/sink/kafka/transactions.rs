@@ -107,7 +107,7 @@ impl Transactions {
 pub(super) fn taking_over(error: &ClientError) -> &'static str {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::InvalidTransactionTimeout) => {
-            "taking over the topics' transactions (lower -X transaction.timeout.ms to the brokers' transaction.max.timeout.ms)"
+            "taking over the topics' transactions (lower transaction.timeout.ms to the brokers' transaction.max.timeout.ms)"
         }
         _ => "taking over the topics' transactions",
     }

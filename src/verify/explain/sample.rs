@@ -1,6 +1,5 @@
 //! The first records of logs, and how a stream agrees with them.
 
-use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::generator::record::{HEADER_NAMES, Record};
@@ -37,11 +36,6 @@ pub(super) enum Fit {
     TooMany,
     /// The logs have a record that it does not have.
     TooFew,
-}
-
-/// Says which value of an option explains the logs, beside the one that was given.
-pub(super) fn said(option: &str, found: impl Display, given: impl Display) -> String {
-    format!("what is there are the records of --{option} {found}, and this command says {given}")
 }
 
 impl Sample {

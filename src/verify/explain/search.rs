@@ -1,6 +1,7 @@
 //! Streams that differ from another one in a single option.
 
-use super::sample::{Fit, Sample, said};
+use super::explanation::Explanation;
+use super::sample::{Fit, Sample};
 use crate::generator::spec::{FaultPlan, Faults, KeyBy, Rate, Stage, StreamSpec};
 
 /// A rate that fewer records speak for is not said to be the cause: one lost record would look the same.
@@ -10,10 +11,10 @@ const RECORDS_MIN: usize = 3;
 type RateOf = fn(&mut StreamSpec) -> &mut Rate;
 
 /// The option that explains a sample with its other value, and that value.
-pub(super) fn single(spec: &StreamSpec, sample: &Sample) -> Option<String> {
+pub(super) fn single(spec: &StreamSpec, sample: &Sample) -> Option<Explanation> {
     for (option, other, value, given) in others(spec) {
         if sample.fit(&other)? == Fit::Whole {
-            return Some(said(option, value, given));
+            return Some(Explanation::new(option, value, given));
         }
     }
     let rates: [(&str, Stage, RateOf); 3] = [
@@ -30,7 +31,7 @@ pub(super) fn single(spec: &StreamSpec, sample: &Sample) -> Option<String> {
         if sample.count(stage) >= RECORDS_MIN
             && let Some(found) = infer(&with, sample)
         {
-            return Some(said(option, of_billionths(found)?, *rate(&mut spec.clone())));
+            return Some(Explanation::new(option, of_billionths(found)?, *rate(&mut spec.clone())));
         }
     }
     None
