@@ -3,22 +3,24 @@
 mod embedded;
 mod error;
 mod files;
-mod kafka;
+mod gap;
 mod observer;
 pub mod pace;
-mod plan;
 pub mod play;
 mod read_back;
 pub mod report;
+mod run_plan;
 mod session;
+mod start_kafka;
 
-pub use self::error::{Gap, ReportError, RunError};
-#[cfg(feature = "cli")]
-pub(crate) use self::kafka::Course;
-pub use self::kafka::{KafkaRun, require_partitions, uneven_topics};
+pub use self::error::{ReportError, RunError};
+pub use self::gap::Gap;
 pub use self::observer::{Bar, Notice, Observer, Shown};
-pub use self::plan::{Delivery, EmbeddedPlan, FilesPlan, KafkaPlan, ResumeMode, RunPlan, SinkPlan};
+pub use self::run_plan::{Delivery, EmbeddedPlan, FilesPlan, KafkaPlan, ResumeMode, RunPlan, SinkPlan};
 pub use self::session::Session;
+#[cfg(feature = "cli")]
+pub(crate) use self::start_kafka::Course;
+pub use self::start_kafka::{KafkaRun, require_partitions, uneven_topics};
 use crate::sink::null::Null;
 use crate::sink::stdout::Stdout;
 

@@ -10,22 +10,22 @@
 //! record is identified: by its timestamp and key, by what its value says, by its headers. So one lost record is one difference,
 //! however much follows, and what is read ahead stays small.
 
-mod comparison;
+mod classify;
+mod context;
 mod edge;
 mod expected_range;
 mod explain;
 mod finding;
-mod log;
 mod missing;
 mod table;
 mod verdict;
 
-use self::comparison::Comparison;
+use self::classify::{LOOK, Log};
+use self::context::Context;
 use self::edge::{Edge, End};
 use self::expected_range::{Begin, ExpectedRange};
 pub use self::explain::{Explanation, explain};
 pub use self::finding::{Class, Counts, Difference, Shown};
-use self::log::{LOOK, Log};
 pub use self::verdict::{Hint, LogVerdict, Outcome, Verdict};
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
@@ -101,7 +101,7 @@ pub fn verify(
     let index = LogIndex::new(&places);
     let prefix = demand.prefix;
     let (found, other) = (None, Record::default());
-    let mut with = Comparison { stream, identifier, span, found, index, source, prefix, fingerprints, stop, other };
+    let mut with = Context { stream, identifier, span, found, index, source, prefix, fingerprints, stop, other };
     compare(&mut with, &mut logs, demand.threads, &mut progress)?;
     with.span.settle(stream, with.found);
     for log in &mut logs {
@@ -140,7 +140,7 @@ fn span(
 }
 
 fn compare(
-    with: &mut Comparison<'_>,
+    with: &mut Context<'_>,
     logs: &mut [Log],
     threads: usize,
     progress: &mut impl FnMut(Window, u64),
@@ -171,7 +171,7 @@ fn compare(
     logs.iter_mut().try_for_each(|log| log.finish(with))
 }
 
-fn have_ended(with: &mut Comparison<'_>, logs: &mut [Log]) -> Result<bool, SourceError> {
+fn have_ended(with: &mut Context<'_>, logs: &mut [Log]) -> Result<bool, SourceError> {
     for log in logs {
         if !log.has_ended(with)? {
             return Ok(false);

@@ -1,7 +1,7 @@
 //! Flags and variables as types.
 
 pub(crate) mod conflicts;
-mod plan;
+mod resolve;
 pub(crate) mod run;
 pub(crate) mod stream;
 pub(crate) mod window;

@@ -5,12 +5,7 @@ use std::time::Duration;
 use rdkafka::metadata::Metadata;
 
 use super::error::KafkaError;
-use super::timeouts::CONNECT;
-
-/// A further answer may take so many times as long as the first one: it may come by a connection of its own, to another broker.
-const SLOWER: u32 = 5;
-/// No answer is waited for longer.
-const PATIENCE_MAX: Duration = Duration::from_secs(60);
+use super::timeouts::{FIRST_ANSWER, FURTHER_ANSWER_MAX, FURTHER_ANSWER_TIMES};
 
 /// Brokers by their own word.
 #[derive(Debug, Default)]
@@ -46,7 +41,7 @@ impl Advertised {
 
     /// How long a further answer is waited for: the longer the slower the first ones were.
     pub(super) fn patience(&self) -> Duration {
-        self.took_max.saturating_mul(SLOWER).clamp(CONNECT, PATIENCE_MAX)
+        self.took_max.saturating_mul(FURTHER_ANSWER_TIMES).clamp(FIRST_ANSWER, FURTHER_ANSWER_MAX)
     }
 
     /// Adds to the error of a silent broker where it was asked.

@@ -17,7 +17,7 @@ use super::error::{KafkaError, Obstacle};
 use super::offsets::Ends;
 use super::properties::{self, Property};
 use super::refusal::Refusal;
-use super::timeouts::{CONNECT, CONNECT_FAR, CONNECTION, READY, SETTLING_WAIT};
+use super::timeouts::{CONNECTION, FIRST_ANSWER, FIRST_ANSWER_FAR, READY, SETTLING_WAIT};
 use crate::generator::spec::{Layout, LayoutError, Partitions, Stage};
 use crate::log::shutdown::Shutdown;
 
@@ -114,9 +114,9 @@ impl Client {
     pub(crate) fn metadata(&mut self, client: &Looker, stop: &Shutdown) -> Result<Metadata, KafkaError> {
         let begin = Instant::now();
         // Where something failed, no more is to be expected; a connection that is still being made may be to a broker that is far away.
-        let has_failed = || begin.elapsed() >= CONNECT && last_error(client).is_some();
+        let has_failed = || begin.elapsed() >= FIRST_ANSWER && last_error(client).is_some();
         loop {
-            let left = CONNECT_FAR.saturating_sub(begin.elapsed());
+            let left = FIRST_ANSWER_FAR.saturating_sub(begin.elapsed());
             let asking = Arc::clone(client);
             let give_up = || stop.is_requested() || has_failed() || refusal(client).is_some();
             let error = match beside(left, give_up, move || asking.fetch_metadata(None, left)) {
@@ -134,7 +134,7 @@ impl Client {
             if let Some(refusal) = refusal(client) {
                 return Err(refusal.into());
             }
-            if has_failed() || begin.elapsed() >= CONNECT_FAR {
+            if has_failed() || begin.elapsed() >= FIRST_ANSWER_FAR {
                 return Err(self.unreachable(client, error.as_ref(), begin.elapsed()));
             }
             thread::sleep(SETTLING_WAIT);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::client::{Client, Looker};
+use super::create_topics::{self, Existing, TopicSettings};
 use super::error::KafkaError;
+use super::judge_settings::{self, BrokerSettings, Judged, Times};
 use super::offsets::{At, Edge, Ends, partitions};
 use super::properties::Property;
 use super::timeouts::{CREATION, READY};
-use super::topic_admin::{self, BrokerSettings, Existing, Judged, Times, TopicSettings};
 use super::topic_state::TopicState;
 use crate::generator::spec::{Layout, Partitions, Stage, Topic, TopicName};
 use crate::log::shutdown::Shutdown;
@@ -85,7 +86,7 @@ impl Cluster {
             );
         }
         self.takes_batches_of(broker.batch_bytes_max);
-        self.created = topic_admin::create(&config, &missing, target.topics, broker.retention_ms, target.stop)?;
+        self.created = create_topics::create(&config, &missing, target.topics, broker.retention_ms, target.stop)?;
         let missing: Vec<&Topic> = missing.into_iter().filter(|topic| !self.created.contains(&topic.name)).collect();
         let counts = self.client.wait_for_leaders(&self.layout, &client, target.stop)?;
         // Topics that were there without leaders are looked at now.
@@ -242,7 +243,7 @@ impl Cluster {
         let Some(broker) = self.client.first_broker().filter(|_| !missing.is_empty()) else {
             return Ok(BrokerSettings::default());
         };
-        topic_admin::of_broker(&self.client.config(), broker, self.client.patience(), stop)
+        judge_settings::of_broker(&self.client.config(), broker, self.client.patience(), stop)
     }
 
     /// Refuses topics whose settings would not keep records as they are, and a topic that is gone beside others that are to be gone
@@ -302,7 +303,7 @@ impl Cluster {
     }
 
     pub(crate) fn judge(&self, topics: &[&Topic], times: Times, stop: &Shutdown) -> Result<Judged, KafkaError> {
-        topic_admin::judge(&self.client.config(), self.client.brokers(), topics, times, self.client.patience(), stop)
+        judge_settings::judge(&self.client.config(), self.client.brokers(), topics, times, self.client.patience(), stop)
     }
 
     /// Takes over how large a batch some topics take at most.

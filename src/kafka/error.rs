@@ -1,8 +1,8 @@
 //! What can go wrong with Kafka.
 
+mod classify;
 mod codes;
 mod obstacle;
-mod of_client;
 mod reading;
 mod recreation;
 mod refusal_cause;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::error::RunError;
 use super::observer::Notice;
-use super::plan::EmbeddedPlan;
 use super::read_back::ReadBack;
+use super::run_plan::EmbeddedPlan;
 use super::session::Session;
 use crate::kafka::{Cluster, Embedded, Existing, Target, Transfer};
 use crate::metrics::State;

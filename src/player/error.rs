@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::gap::Gap;
 use crate::files::FilesError;
 use crate::generator::stream::Shard;
 use crate::kafka::KafkaError;
@@ -97,17 +98,6 @@ impl RunError {
     pub fn is_silence(&self) -> bool {
         self.kafka().is_some_and(KafkaError::is_silence)
     }
-}
-
-/// A gap that is too large to be filled unasked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// When the first record after what is there is due, in milliseconds since 1970.
-    pub from_ms: i64,
-    /// The wall clock, likewise.
-    pub now_ms: i64,
-    /// The largest gap that is filled, in milliseconds.
-    pub limit_ms: i64,
 }
 
 /// Why a report could not be given.

@@ -1,8 +1,8 @@
 //! A run into a folder, which may hold what it would write already.
 
 use super::error::RunError;
-use super::plan::FilesPlan;
 use super::play::Outcome;
+use super::run_plan::FilesPlan;
 use super::session::{Beginning, Session};
 use crate::log::heading::Resumed;
 use crate::sink::files::Files;

@@ -3,7 +3,7 @@
 //! Pacing is open-loop: a record's due time follows from its place on the timeline alone, so nothing drifts and nothing is
 //! dropped. What is overdue goes at once, at full speed.
 
-mod backlog;
+mod lag_notice;
 mod lateness;
 mod log;
 
@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::backlog::Backlog;
+use self::lag_notice::Backlog;
 pub use self::lateness::Lateness;
 use self::log::{tell, tell_step};
 use crate::generator::spec::DecimalError;

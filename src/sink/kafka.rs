@@ -9,12 +9,13 @@
 //! Partition and timestamp are the record's own. Nothing ever times out inside the client, so a broker that is away leaves no
 //! hole: the run waits, and says so.
 
-mod causes;
 mod deliveries;
 mod final_offsets;
 mod group_offsets;
+mod in_flight;
 mod producer;
 mod reports;
+mod stall_causes;
 mod stalls;
 mod throttle;
 mod transactions;
@@ -30,12 +31,12 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use self::causes::Causes;
 pub use self::deliveries::Deliveries;
 use self::final_offsets::{LastLook, ends};
 use self::group_offsets::{GroupOffsets, tell_without};
-pub use self::producer::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
+pub use self::in_flight::IN_FLIGHT_MAX;
 use self::reports::{Reports, sent_as};
+use self::stall_causes::Causes;
 use self::stalls::{StallDetector, Watched};
 use self::transactions::{ASKED_AGAIN, ENDING, STEP, Transactions, is_retriable, taking_over};
 use self::waiting::{PATIENCE, STANDSTILL, Waiting};

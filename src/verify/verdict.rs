@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::comparison::Comparison;
+use super::classify::Log;
+use super::context::Context;
 use super::expected_range::Known;
-use super::log::Log;
 use super::{Counts, Difference, Explanation};
 use crate::generator::digest::Digest;
 use crate::generator::spec::{Stage, TopicName};
@@ -151,7 +151,7 @@ pub struct LogVerdict {
 }
 
 impl Verdict {
-    pub(super) fn new(with: &Comparison<'_>, logs: &[Log]) -> Self {
+    pub(super) fn new(with: &Context<'_>, logs: &[Log]) -> Self {
         let span = &with.span;
         let mut counts = Counts::default();
         for log in logs {
@@ -230,7 +230,7 @@ impl Verdict {
 }
 
 impl LogVerdict {
-    fn new(with: &Comparison<'_>, log: &Log) -> Self {
+    fn new(with: &Context<'_>, log: &Log) -> Self {
         let topic = &with.stream.layout().topic(log.place.stage).name;
         let of_this = |(name, partition, digest): (&TopicName, u32, Digest)| {
             (name == topic && Some(partition) == log.place.partition).then_some(digest)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::backlog::Notice;
+use super::lag_notice::Notice;
 
 /// Says what a step of the wall clock means: it releases records, whatever it shows, and changes none.
 pub(super) fn tell_step(by_us: i64) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
 
+use super::in_flight::{BATCH_RECORDS_MAX, REQUESTS_IN_FLIGHT};
 use super::reports::Reports;
 use super::transactions;
 use super::waiting::PATIENCE;
@@ -13,16 +14,11 @@ use crate::generator::stream::Shard;
 use crate::kafka::{Cluster, KafkaError};
 use crate::metrics::Metrics;
 
-/// Most records of one produce request. A writer can have [`REQUESTS_IN_FLIGHT`] such requests a partition under way, which bounds
-/// how far an earlier writer's last requests can reach.
-pub const BATCH_RECORDS_MAX: u32 = 2_000;
 /// The client's own bound of a batch's bytes. A topic may take less (`max.message.bytes`), and refuses whole batches then.
 const BATCH_BYTES: u64 = 1_000_000;
 /// A broker that is silent for longer is asked at another connection. By the client's own 60 s a run would wait as long for a leader that stands still,
 /// though another one was elected after 10.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
-/// Most produce requests that idempotent delivery has in flight to a partition.
-pub const REQUESTS_IN_FLIGHT: u32 = 5;
 
 /// A client that appends behind the end offsets that a cluster had when it was looked at; with transactions where it is a shard's.
 pub(super) fn producer(

@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::causes::Causes;
 use super::deliveries::Deliveries;
 use super::reports::Reports;
+use super::stall_causes::Causes;
 use super::waiting::PATIENCE;
 use crate::generator::spec::{Layout, Stage};
 use crate::metrics::Metrics;

@@ -3,14 +3,15 @@
 use std::thread;
 use std::time::Duration;
 
-use super::error::{Gap, RunError};
+use super::error::RunError;
+use super::gap::Gap;
 use super::observer::Notice;
-use super::pace::{Pace, wall_clock_us};
-use super::plan::{KafkaPlan, ResumeMode};
+use super::pace::wall_clock_us;
 use super::play::Outcome;
+use super::run_plan::{KafkaPlan, ResumeMode};
 use super::session::{Beginning, Session};
 use crate::generator::record::Record;
-use crate::generator::spec::{KeyBy, Layout, Span, StreamSpec};
+use crate::generator::spec::{KeyBy, Layout, StreamSpec};
 use crate::generator::stream::{Assignment, Shard, Step, Stream, Window};
 use crate::generator::timestamp::Timestamp;
 use crate::kafka::{Cluster, Existing, Former, KafkaError, Recreation, Target, group_name};
@@ -20,8 +21,6 @@ use crate::sink::kafka::Kafka;
 use crate::source::topics::Topics;
 use crate::verify::explain;
 
-/// A gap that a live run fills without being asked, where the window starts now.
-const CATCH_UP_MS: i64 = 24 * 3_600_000;
 /// The next record is looked for over at most this many of other parts.
 const NEXT_WITHIN: u32 = 50_000_000;
 /// Meanwhile a signal is looked for this often.
@@ -250,7 +249,11 @@ impl KafkaRun<'_> {
         let resumed = Resumed { records, from };
         match next {
             Next::Due(from_ms) => {
-                self.require_small_gap(from_ms)?;
+                if let Some(gap) =
+                    Gap::too_large(from_ms, wall_clock_us() / 1_000, self.plan.catch_up, self.session.plan)
+                {
+                    return Err(RunError::Gap(gap));
+                }
                 let mut times = self.session.times(stream);
                 times.first_ms = from_ms;
                 cluster.check(times, self.session.stop)?;
@@ -291,19 +294,6 @@ impl KafkaRun<'_> {
             }
         }
         Ok(Next::NotFound)
-    }
-
-    /// Refuses a larger gap than is to be filled: as given, or the default where the window starts now.
-    fn require_small_gap(&self, from_ms: i64) -> Result<(), RunError> {
-        let now = self.session.plan.pace == Pace::Live && self.session.plan.now_until.is_some();
-        // A start before now has asked for what lies between.
-        let unasked = now.then_some(CATCH_UP_MS.saturating_sub(self.session.plan.from_now_ms.min(0)));
-        let Some(limit_ms) = self.plan.catch_up.map(Span::ms).or(unasked) else { return Ok(()) };
-        let now_ms = wall_clock_us() / 1_000;
-        if now_ms.saturating_sub(from_ms) > limit_ms {
-            return Err(RunError::Gap(Gap { from_ms, now_ms, limit_ms }));
-        }
-        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
-//! One log against its expected records.
+//! Classifying what one log holds against its expected records: missing, extra, duplicated, reordered, altered or foreign.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::comparison::{Comparison, Held, Placement};
+use super::context::{Context, Held, Placement};
 use super::finding::{Class, Counts, Difference, Shown};
 use super::missing::Missing;
 use crate::generator::fingerprint::Fingerprints;
@@ -89,7 +89,7 @@ impl Log {
         Ok(self.held.len() >= count)
     }
 
-    fn hold_for(&mut self, with: &mut Comparison<'_>, count: usize) -> Result<bool, SourceError> {
+    fn hold_for(&mut self, with: &mut Context<'_>, count: usize) -> Result<bool, SourceError> {
         if with.stop.is_requested() {
             return Err(SourceError::Stopped);
         }
@@ -97,12 +97,12 @@ impl Log {
     }
 
     /// Whether nothing is left to be read.
-    pub(super) fn has_ended(&mut self, with: &mut Comparison<'_>) -> Result<bool, SourceError> {
+    pub(super) fn has_ended(&mut self, with: &mut Context<'_>) -> Result<bool, SourceError> {
         Ok(!self.hold_for(with, 1)?)
     }
 
     /// Takes the next record of the log as the expected one, or says what stands there instead. False if the log has ended.
-    pub(super) fn expect(&mut self, with: &mut Comparison<'_>, expected: &Record) -> Result<bool, SourceError> {
+    pub(super) fn expect(&mut self, with: &mut Context<'_>, expected: &Record) -> Result<bool, SourceError> {
         let position = Position::from(expected);
         let was_early = self.early.remove(&position);
         if was_early {
@@ -128,12 +128,7 @@ impl Log {
     }
 
     /// What the next record is, if not the expected one. True if the expected one is dealt with.
-    fn settle(
-        &mut self,
-        with: &mut Comparison<'_>,
-        expected: &Record,
-        position: Position,
-    ) -> Result<bool, SourceError> {
+    fn settle(&mut self, with: &mut Context<'_>, expected: &Record, position: Position) -> Result<bool, SourceError> {
         let standing = self.standing(with, 0, Some(position));
         if let Placement::Here(found) = standing {
             with.find(found);
@@ -168,7 +163,7 @@ impl Log {
     /// The same where the next record belongs behind the expected one: it came early, or the expected one is missing.
     fn settle_one_to_come(
         &mut self,
-        with: &mut Comparison<'_>,
+        with: &mut Context<'_>,
         expected: &Record,
         position: Position,
         found: Position,
@@ -197,7 +192,7 @@ impl Log {
     }
 
     /// Names what is left when all that was expected is through.
-    pub(super) fn finish(&mut self, with: &mut Comparison<'_>) -> Result<(), SourceError> {
+    pub(super) fn finish(&mut self, with: &mut Context<'_>) -> Result<(), SourceError> {
         while self.hold_for(with, 1)? {
             match self.standing(with, 0, None) {
                 Placement::Here(found) => {
@@ -213,7 +208,7 @@ impl Log {
 
     /// Where one of the held records belongs. Where it can be several of the stream's, it is taken for the one that is expected, then for
     /// one that is missing, then for the next to come.
-    fn standing(&mut self, with: &Comparison<'_>, at: usize, next: Option<Position>) -> Placement {
+    fn standing(&mut self, with: &Context<'_>, at: usize, next: Option<Position>) -> Placement {
         let (number, stage) = (self.number, self.place.stage);
         let Held { record, known } = &mut self.held[at];
         let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
@@ -229,20 +224,20 @@ impl Log {
     }
 
     /// Where the next record stands if it is one that was passed already, equal to one to come.
-    fn passed(&self, with: &Comparison<'_>, next: Position) -> Option<Position> {
+    fn passed(&self, with: &Context<'_>, next: Position) -> Option<Position> {
         let known = self.held[0].known.iter().flatten().copied();
         known.filter(|&p| p < next && with.is_here(self.number, self.place.stage, p)).max()
     }
 
     /// Of a held record that can be several of the stream's, the next behind a position.
-    fn equal_behind(&self, with: &Comparison<'_>, at: usize, position: Position) -> Option<Position> {
+    fn equal_behind(&self, with: &Context<'_>, at: usize, position: Position) -> Option<Position> {
         let known = self.held[at].known.iter().flatten().copied();
         known.filter(|&p| p > position && with.is_here(self.number, self.place.stage, p)).min()
     }
 
     /// The next position that decides: of the first record behind the next one that belongs here, and was not passed yet. One that can be
     /// before the next one as well as behind it decides only where no other does.
-    fn following(&mut self, with: &mut Comparison<'_>, from: Position) -> Result<Option<Position>, SourceError> {
+    fn following(&mut self, with: &mut Context<'_>, from: Position) -> Result<Option<Position>, SourceError> {
         let first = self.standing(with, 0, Some(from));
         let mut undecided = None;
         for at in 1..=LOOK {
@@ -280,7 +275,7 @@ impl Log {
     }
 
     /// Counts the expected record as missing, where it has to be there.
-    fn record_missing(&mut self, with: &Comparison<'_>, expected: &Record, position: Position) {
+    fn record_missing(&mut self, with: &Context<'_>, expected: &Record, position: Position) {
         let is_end = self.held.is_empty();
         if is_end && with.prefix {
             return;
@@ -308,7 +303,7 @@ impl Log {
     }
 
     /// Counts what turned out to be missing once all logs were read.
-    pub(super) fn conclude(&mut self, with: &mut Comparison<'_>) {
+    pub(super) fn conclude(&mut self, with: &mut Context<'_>) {
         for (position, behind) in std::mem::take(&mut self.unsure) {
             if !with.span.is_sure(position) {
                 continue;
@@ -330,13 +325,13 @@ impl Log {
         }
     }
 
-    fn altered(&mut self, with: &Comparison<'_>, expected: &Record) {
+    fn altered(&mut self, with: &Context<'_>, expected: &Record) {
         self.missing.end_run();
         self.note(with, Class::Altered, Some(expected), None);
     }
 
     /// A record whose turn is over.
-    fn on_late(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) {
+    fn on_late(&mut self, with: &mut Context<'_>, found: Position, expected: Option<&Record>) {
         if self.unsure.remove(&found).is_some() {
             self.misplaced(with, found, expected);
             return;
@@ -359,7 +354,7 @@ impl Log {
     }
 
     /// A record before its turn.
-    fn on_early(&mut self, with: &mut Comparison<'_>, found: Position, expected: &Record) {
+    fn on_early(&mut self, with: &mut Context<'_>, found: Position, expected: &Record) {
         if self.misplaced(with, found, Some(expected)) == Class::Reordered {
             self.reordered.insert(found);
             if self.reordered.len() > EARLY_MAX {
@@ -369,7 +364,7 @@ impl Log {
     }
 
     /// The position that the next record has too, if another record was said to stand there too early.
-    fn came_early(&self, with: &mut Comparison<'_>) -> Option<Position> {
+    fn came_early(&self, with: &mut Context<'_>) -> Option<Position> {
         let Held { record, known } = &self.held[0];
         let is_it = |&position: &Position| {
             self.reordered.contains(&position) && {
@@ -396,7 +391,7 @@ impl Log {
     }
 
     /// A record out of place, which may be altered as well.
-    fn misplaced(&mut self, with: &mut Comparison<'_>, found: Position, expected: Option<&Record>) -> Class {
+    fn misplaced(&mut self, with: &mut Context<'_>, found: Position, expected: Option<&Record>) -> Class {
         let mut other = std::mem::take(&mut with.other);
         with.stream.fill(found, &mut other);
         let class = if is_same(&self.held[0].record, &other) { Class::Reordered } else { Class::Altered };
@@ -409,7 +404,7 @@ impl Log {
     }
 
     /// Counts the next record as something else than the expected one, and passes it.
-    fn note(&mut self, with: &Comparison<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
+    fn note(&mut self, with: &Context<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
         let topic = &with.stream.layout().topic(self.place.stage).name;
         let found = &self.held[0].record;
         let divergence = expected.and_then(|expected| divergence(found, expected, topic));

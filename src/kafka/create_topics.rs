@@ -1,17 +1,13 @@
 //! Creating the topics that are missing, with settings that fit the window.
 
-mod settings;
-
 use rdkafka::admin::{AdminClient, NewTopic, TopicReplication};
 use rdkafka::config::ClientConfig;
 use rdkafka::types::RDKafkaErrorCode;
 
-pub use self::settings::Times;
-use self::settings::{AFTER, BEFORE, DIFFERENCE, FAR};
-pub(crate) use self::settings::{BrokerSettings, Judged, judge, of_broker};
 use super::admin::{ask, options};
 use super::client_context::LastError;
 use super::error::{KafkaError, Obstacle, is_denied};
+use super::judge_settings::{AFTER, BEFORE, DIFFERENCE, FAR, Times};
 use super::timeouts::READY;
 use crate::generator::spec::{Topic, TopicName};
 use crate::log::shutdown::Shutdown;

@@ -11,7 +11,7 @@ use crate::log::shutdown::Shutdown;
 use crate::source::{LogIndex, Source};
 
 /// What all logs share while they are compared.
-pub(super) struct Comparison<'a> {
+pub(super) struct Context<'a> {
     pub(super) stream: &'a Stream,
     pub(super) identifier: Identifier<'a>,
     pub(super) span: ExpectedRange,
@@ -47,7 +47,7 @@ pub(super) struct Held {
     pub(super) known: Option<Vec<Position>>,
 }
 
-impl Comparison<'_> {
+impl Context<'_> {
     /// Takes note of an auction that was found.
     pub(super) fn find(&mut self, position: Position) {
         if !self.span.is_sure(position) {
