@@ -26,7 +26,10 @@
 pub use self::generator::digest::Digest;
 pub use self::generator::fingerprint::Fingerprints;
 pub use self::generator::record::{Header, Record};
-pub use self::generator::spec::{Faults, KeyBy, Layout, SpecError, Stage, StreamSpec};
+pub use self::generator::spec::{
+    Epoch, EventsPerSecond, FaultPlan, Faults, KeyBy, Layout, Partitions, Rate, SpecError, Spread, Stage, StreamSpec,
+    Users,
+};
 pub use self::generator::stream::{Position, Stream, Window};
 
 #[doc(hidden)]

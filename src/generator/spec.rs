@@ -5,24 +5,32 @@
 pub mod delays;
 
 mod decimal;
+mod epoch;
 mod error;
 mod fault_plan;
 mod faults;
+mod key_by;
 mod layout;
+mod profile;
+mod rate;
 mod span;
 mod stage;
-mod values;
+mod users;
 
 use serde::{Serialize, Serializer};
 
 pub use self::decimal::{DecimalError, parse_decimal, parse_scaled, write_decimal};
+pub use self::epoch::Epoch;
 pub use self::error::SpecError;
 pub use self::fault_plan::{FaultPlan, LagError};
 pub use self::faults::{Boundary, Faults, Idle, JOIN_BOUNDS, LAG_MS_LIMIT, Spread};
+pub use self::key_by::KeyBy;
 pub use self::layout::{Layout, LayoutError, Partitions, Topic, TopicName};
+pub use self::profile::Profile;
+pub use self::rate::{EventsPerSecond, Rate};
 pub use self::span::{Span, SpanError};
 pub use self::stage::Stage;
-pub use self::values::{Epoch, EventsPerSecond, KeyBy, Profile, Rate, Users};
+pub use self::users::Users;
 use crate::generator::digest::Digest;
 use crate::generator::version::STREAM_VERSION;
 
@@ -31,11 +39,10 @@ use crate::generator::version::STREAM_VERSION;
 /// Two equal specs describe the same stream on every machine; [`StreamSpec::stream_id`] names it.
 ///
 /// ```
-/// use mock_data_gen::generator::spec::StreamSpec;
+/// use mock_data_gen::{EventsPerSecond, StreamSpec};
 ///
-/// let spec = StreamSpec { seed: 42, events_per_second: "50".parse()?, ..StreamSpec::default() };
+/// let spec = StreamSpec { seed: 42, events_per_second: EventsPerSecond::new(50), ..StreamSpec::default() };
 /// assert_eq!(spec.stream_id().to_string().len(), 64);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSpec {

@@ -10,14 +10,14 @@
 use mock_data_gen::generator::auction::Auctions;
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{
-    Boundary, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, Layout, Rate, Spread, Stage, StreamSpec,
+    Boundary, EventsPerSecond, FaultPlan, Faults, Idle, KeyBy, Layout, Rate, Span, Spread, Stage, StreamSpec, Users,
 };
 use mock_data_gen::generator::stream::{Stream, Window};
 use proptest::prelude::*;
 
 pub(crate) fn rate() -> impl Strategy<Value = Rate> {
     let billionths = prop_oneof![Just(0u64), Just(1_000_000_000), 0..=1_000_000_000u64, 400_000_000..=1_000_000_000u64];
-    billionths.prop_map(|n| format!("{}.{:09}", n / 1_000_000_000, n % 1_000_000_000).parse().unwrap())
+    billionths.prop_map(Rate::from_billionths)
 }
 
 pub(crate) fn events_per_second() -> impl Strategy<Value = EventsPerSecond> {
@@ -25,7 +25,7 @@ pub(crate) fn events_per_second() -> impl Strategy<Value = EventsPerSecond> {
     // thousands are pending.
     let micros =
         prop_oneof![1_000..=1_000_000_000_000u64, 1_000..=10_000_000u64, Just(10_000_000), Just(1_000_000_000_000)];
-    micros.prop_map(|n| format!("{}.{:06}", n / 1_000_000, n % 1_000_000).parse().unwrap())
+    micros.prop_map(EventsPerSecond::from_micros)
 }
 
 /// Specs without planned faults.
@@ -42,7 +42,7 @@ pub(crate) fn plain_spec() -> impl Strategy<Value = StreamSpec> {
                 bid_response_rate,
                 win_rate,
                 click_rate,
-                users: users.to_string().parse().unwrap(),
+                users: Users::new(users),
                 key_by,
                 headers,
                 ..StreamSpec::default()
@@ -55,12 +55,11 @@ const ALWAYS: u64 = 1_000_000_000;
 
 /// A share that is often off and often the largest, in billionths.
 fn share(most: u64) -> impl Strategy<Value = Rate> {
-    prop_oneof![3 => Just(0), 1 => Just(most), 3 => 0..=most]
-        .prop_map(|n| format!("{}.{:09}", n / 1_000_000_000, n % 1_000_000_000).parse().unwrap())
+    prop_oneof![3 => Just(0), 1 => Just(most), 3 => 0..=most].prop_map(Rate::from_billionths)
 }
 
 fn spread(most: u64, ms_max: u32) -> impl Strategy<Value = Spread> {
-    (share(most), 1..=ms_max).prop_map(|(share, ms)| format!("{share}:{ms}ms").parse().unwrap())
+    (share(most), 1..=ms_max).prop_map(|(share, ms)| Spread::new(share, Span::from_ms(ms.into())))
 }
 
 fn boundary() -> impl Strategy<Value = Boundary> {

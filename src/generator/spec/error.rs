@@ -19,6 +19,9 @@ pub enum SpecError {
         /// The largest value.
         max: &'static str,
     },
+    /// Not a share: less than 0 or more than 1.
+    #[error("out of range: give 0 to 1, or a percentage such as 15%")]
+    Share,
     /// Outside the range of the field.
     #[error("out of range: give {min} to {max}")]
     Range {

@@ -14,7 +14,7 @@ pub use self::limit::LAG_MS_LIMIT;
 pub use self::spread::Spread;
 use super::{Rate, Stage};
 
-/// Which faults a stream has. All are off by default.
+/// The planned faults of a stream, all of them off by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Faults {
     /// Records that are emitted later than their event time, by 1 ms up to a span.

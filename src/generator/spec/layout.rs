@@ -87,7 +87,7 @@ pub struct Topic {
     pub partitions: Partitions,
 }
 
-/// The four topics, all different.
+/// Where records go: the four topics, all different, each with its partition count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     topics: [Topic; 4],

@@ -2,7 +2,7 @@
 
 use super::explanation::Explanation;
 use super::sample::{Fit, Sample};
-use crate::generator::spec::{FaultPlan, Faults, KeyBy, Rate, Stage, StreamSpec};
+use crate::generator::spec::{EventsPerSecond, FaultPlan, Faults, KeyBy, Rate, Stage, StreamSpec};
 
 /// A rate that fewer records speak for is not said to be the cause: one lost record would look the same.
 const RECORDS_MIN: usize = 3;
@@ -25,13 +25,13 @@ pub(super) fn single(spec: &StreamSpec, sample: &Sample) -> Option<Explanation> 
     for (option, stage, rate) in rates {
         let with = |billionths: u64| {
             let mut other = spec.clone();
-            *rate(&mut other) = of_billionths(billionths)?;
-            Some(other)
+            *rate(&mut other) = Rate::from_billionths(billionths);
+            other
         };
         if sample.count(stage) >= RECORDS_MIN
             && let Some(found) = infer(&with, sample)
         {
-            return Some(Explanation::new(option, of_billionths(found)?, *rate(&mut spec.clone())));
+            return Some(Explanation::new(option, Rate::from_billionths(found), *rate(&mut spec.clone())));
         }
     }
     None
@@ -49,11 +49,9 @@ fn others(spec: &StreamSpec) -> Vec<(&'static str, StreamSpec, String, String)> 
         others.push((option, other, value, given));
     };
     add("seed", StreamSpec { seed: usual.seed, ..spec.clone() }, |spec| spec.seed.to_string());
-    for rate in ["10", "1", "5", "20", "50", "100", "500", "1000"] {
-        if let Ok(events_per_second) = rate.parse() {
-            let other = StreamSpec { events_per_second, ..spec.clone() };
-            add("events-per-second", other, |spec| spec.events_per_second.to_string());
-        }
+    for events_per_second in [10, 1, 5, 20, 50, 100, 500, 1_000].map(EventsPerSecond::new) {
+        let other = StreamSpec { events_per_second, ..spec.clone() };
+        add("events-per-second", other, |spec| spec.events_per_second.to_string());
     }
     add("epoch", StreamSpec { epoch: usual.epoch, ..spec.clone() }, |spec| spec.epoch.to_string());
     add("users", StreamSpec { users: usual.users, ..spec.clone() }, |spec| spec.users.to_string());
@@ -85,14 +83,10 @@ fn without(faults: &Faults, fault: &str) -> Option<FaultPlan> {
     less.try_into().ok()
 }
 
-fn of_billionths(billionths: u64) -> Option<Rate> {
-    format!("{}.{:09}", billionths / 1_000_000_000, billionths % 1_000_000_000).parse().ok()
-}
-
 /// The shortest rate of which the logs hold the records: a higher rate only adds some.
-fn infer(with: &dyn Fn(u64) -> Option<StreamSpec>, sample: &Sample) -> Option<u64> {
+fn infer(with: &dyn Fn(u64) -> StreamSpec, sample: &Sample) -> Option<u64> {
     let (mut least, mut most) = (0, 1_000_000_000);
-    let fits = |billionths| sample.fit(&with(billionths)?);
+    let fits = |billionths| sample.fit(&with(billionths));
     let found = loop {
         let middle = u64::midpoint(least, most);
         match fits(middle)? {

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::limit::delay;
+use super::limit::{LAG_MS_LIMIT, delay};
 use crate::generator::spec::{Rate, Span, SpecError};
 
-/// A share of the records and the largest delay of what happens to them: `0.05:20s`. The delay may be left away: one second.
+/// A share of the records and the largest delay of what happens to them: `0.05:20s`. Without a delay it is one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
     share: Rate,
@@ -15,6 +15,17 @@ pub struct Spread {
 
 impl Spread {
     const OFF: Self = Self { share: Rate::NEVER, span: Span::from_ms(1_000) };
+
+    /// A share of the records, and the largest delay: up to an hour.
+    ///
+    /// # Panics
+    /// With a longer delay, which a constant shows when it is compiled.
+    #[must_use]
+    pub const fn new(share: Rate, delay: Span) -> Self {
+        assert!(delay.ms() <= LAG_MS_LIMIT, "a delay is at most an hour");
+        // Never, by whatever span, is one and the same.
+        if share.billionths() == 0 { Self::OFF } else { Self { share, span: delay } }
+    }
 
     /// The share of the records.
     #[must_use]
@@ -47,8 +58,7 @@ impl FromStr for Spread {
             Some((share, span)) => (share.parse()?, delay(span)?),
             None => (text.parse()?, Self::OFF.span),
         };
-        // Never, by whatever span, is one and the same.
-        Ok(if share == Rate::NEVER { Self::OFF } else { Self { share, span } })
+        Ok(Self::new(share, span))
     }
 }
 
