@@ -44,9 +44,9 @@ pub(super) const ENDING: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Transactions {
     /// When the open one began, and its records.
-    pub(super) open: Option<(Instant, u64)>,
-    pub(super) commits: u64,
-    pub(super) committed: u64,
+    open: Option<(Instant, u64)>,
+    commits: u64,
+    committed: u64,
     /// After which time this client asks again.
     asked_again: Duration,
     /// Commits since the last one that was certain.
@@ -64,6 +64,22 @@ impl Transactions {
 
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// After which time this client asks again.
+    pub(super) fn asked_again(&self) -> Duration {
+        self.asked_again
+    }
+
+    /// One is open from now on.
+    pub(super) fn begin(&mut self) {
+        self.open = Some((Instant::now(), 0));
+    }
+
+    /// The open one is committed.
+    pub(super) fn commit(&mut self) {
+        self.committed += self.open.take().map_or(0, |(_, records)| records);
+        self.commits += 1;
     }
 
     /// A record was sent within the open one.
