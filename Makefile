@@ -7,7 +7,7 @@ help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
 
 run: ## Play 10,000 auctions of seed 42 into a broker inside the program, and read them back
-	@echo "compiling mock-data-gen (the first time some minutes: librdkafka, OpenSSL and jemalloc are compiled, too)"
+	@echo "compiling mock-data-gen (the first build takes a few minutes, because it includes librdkafka, OpenSSL and jemalloc)"
 	@cargo build --quiet --locked
 	@target/debug/mock-data-gen --bootstrap-servers embedded --seed 42 --fast --count 10000
 	@echo
