@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::patience::limit;
 use crate::program;
+use crate::snapshot::snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -37,30 +38,12 @@ fn seen(output: &Output) -> String {
     format!("exit {code}\n--- stdout\n{}--- stderr\n{}", stdout(output), stderr(output))
 }
 
-macro_rules! snapshot {
-    ($name:literal, $text:expr) => {{
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("../../snapshots/cli");
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings
-            .add_filter(r"(done in|stopped after) +[0-9.]+ s, [0-9,]+ records/s", "$1 [seconds] s, [rate] records/s");
-        settings.add_filter(
-            r"starts at [^,]+, before the stream's epoch 2100",
-            "starts at [now], before the stream's epoch 2100",
-        );
-        settings.add_filter(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:[port]");
-        settings.add_filter(r"librdkafka [0-9.]+", "librdkafka [version]");
-        settings.bind(|| insta::assert_snapshot!($name, $text));
-    }};
-}
-
 #[test]
 fn help_reads_well() {
-    snapshot!("help", stdout(&succeed(&["--help"])));
-    snapshot!("help-short", stdout(&succeed(&["-h"])));
-    snapshot!("help-show", stdout(&succeed(&["show", "-h"])));
-    snapshot!("help-schema", stdout(&succeed(&["schema", "-h"])));
+    snapshot("help", stdout(&succeed(&["--help"])));
+    snapshot("help-short", stdout(&succeed(&["-h"])));
+    snapshot("help-show", stdout(&succeed(&["show", "-h"])));
+    snapshot("help-schema", stdout(&succeed(&["schema", "-h"])));
     assert_eq!(stdout(&succeed(&["help", "show"])), stdout(&succeed(&["show", "--help"])));
     // Whatever else is wrong.
     let wrong =
@@ -68,7 +51,7 @@ fn help_reads_well() {
     assert_eq!(wrong.status.code(), Some(2));
     let wrong = program(&["--help"]).env("MDG_USERS", "none").env("MDG_CONFIG", "/nowhere").output().unwrap();
     assert!(wrong.status.success(), "{}", stderr(&wrong));
-    snapshot!("version", stdout(&succeed(&["--version"])));
+    snapshot("version", stdout(&succeed(&["--version"])));
 }
 
 #[test]
@@ -86,7 +69,7 @@ fn a_configuration_is_shown_with_its_origins() {
         .output()
         .unwrap()
     };
-    snapshot!("check", seen(&check(&[])));
+    snapshot("check", seen(&check(&[])));
     let json: Value = serde_json::from_str(&stdout(&check(&["--report", "json"]))).unwrap();
     let seed = &json["options"][0];
     assert_eq!((seed["value"].as_str(), seed["origin"].as_str()), (Some("7"), Some("mdg.toml, line 1")));
@@ -287,12 +270,12 @@ fn completions_and_the_manual_page_are_well_formed() {
 
 #[test]
 fn one_funnel_reads_well() {
-    snapshot!("show", stdout(&succeed(&["show", "294"])));
+    snapshot("show", stdout(&succeed(&["show", "294"])));
     let faults =
         ["--late", "1:20s", "--duplicates", "1", "--conflicts", "1", "--boundary", "0.5", "--idle", "click:1s:1m"];
     let extras = ["--malformed", "1", "--invalid", "1", "--tombstones", "1", "--orphans", "0.5"];
-    snapshot!("show-faults", stdout(&succeed(&[&["show", "294"], &faults[..], &extras].concat())));
-    snapshot!("show-request-only", stdout(&succeed(&["show", "2", "--bid-response-rate", "0"])));
+    snapshot("show-faults", stdout(&succeed(&[&["show", "294"], &faults[..], &extras].concat())));
+    snapshot("show-request-only", stdout(&succeed(&["show", "2", "--bid-response-rate", "0"])));
 }
 
 #[test]
@@ -300,28 +283,28 @@ fn schemas_read_well() {
     for event in ["request", "response", "impression", "click"] {
         assert!(stdout(&succeed(&["schema", event])).contains("https://json-schema.org/draft/2020-12/schema"));
     }
-    snapshot!("schema-click", stdout(&succeed(&["schema", "click"])));
+    snapshot("schema-click", stdout(&succeed(&["schema", "click"])));
 }
 
 #[test]
 fn the_report_reads_well() {
     let report = succeed(&["--sink", "null", "--fast", "--count", "20000", "--fingerprint"]);
-    snapshot!("report", stderr(&report));
+    snapshot("report", stderr(&report));
     let chosen = succeed(&["--sink", "null", "--fast", "--events-per-second", "2.5"]);
-    snapshot!("report-of-the-default-window", stderr(&chosen));
+    snapshot("report-of-the-default-window", stderr(&chosen));
     let json = succeed(&["--sink", "null", "--fast", "--count", "20000", "--fingerprint", "--report", "json"]);
     assert_eq!(stderr(&json), "");
     let mut json: Value = serde_json::from_slice(&json.stdout).unwrap();
     json["seconds"] = "[seconds]".into();
     json["records_per_second"] = "[rate]".into();
-    snapshot!("report-json", serde_json::to_string_pretty(&json).unwrap());
+    snapshot("report-json", serde_json::to_string_pretty(&json).unwrap());
 }
 
 #[test]
 fn the_embedded_broker_gives_back_what_was_sent() {
     let output = succeed(&["--bootstrap-servers", "embedded", "--fast", "--seed", "42"]);
     assert!(stderr(&output).contains("equal to what was sent"), "{}", stderr(&output));
-    snapshot!("embedded", stderr(&output));
+    snapshot("embedded", stderr(&output));
     let headers = succeed(&[
         "--bootstrap-servers",
         "embedded",
@@ -437,7 +420,7 @@ fn bad_input_is_refused_by_name() {
         assert!(!stderr(&output).contains("hunter2"), "{name}: a secret is shown");
         writeln!(text, "## {name}: {}\n{}", args.join(" "), stderr(&output).trim_end()).unwrap();
     }
-    snapshot!("bad-input", text);
+    snapshot("bad-input", text);
 }
 
 #[test]
@@ -597,7 +580,7 @@ fn files_hold_what_standard_output_shows() {
         );
     }
     assert_eq!(fs::read_dir(path("bare")).unwrap().count(), 5);
-    snapshot!("manifest", fs::read_to_string(path("envelopes").join("manifest.json")).unwrap());
+    snapshot("manifest", fs::read_to_string(path("envelopes").join("manifest.json")).unwrap());
 
     let again = run(&["--sink", "files", "--out", &out("bare"), "--fast", "--count", "1"]);
     assert_eq!(again.status.code(), Some(2));
@@ -741,7 +724,7 @@ fn timestamp(line: &str) -> i64 {
 fn no_kafka_is_said_with_the_ways_out() {
     let output = run(&["--bootstrap-servers", "127.0.0.1:1", "--fast"]);
     assert_eq!(output.status.code(), Some(3));
-    snapshot!("no-kafka", seen(&output));
+    snapshot("no-kafka", seen(&output));
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 #![cfg(feature = "cli")]
 
+#[path = "../support/choices.rs"]
+mod choices;
 #[path = "../support/patience.rs"]
 mod patience;
+#[path = "../support/snapshot.rs"]
+mod snapshot;
 #[path = "../support/specs.rs"]
 mod specs;
 

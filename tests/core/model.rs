@@ -37,40 +37,20 @@ use mock_data_gen::sink::SinkError;
 
 use self::world::{At, Script, ScriptedLog, Stored, World};
 use self::writer::Writer;
+use crate::choices::Choices;
 
 const SCHEDULES: u64 = 10_000;
 /// What the scripted log asks for, and what late requests take at most, in milliseconds.
 const SETTLE_MS: u64 = 500;
-
-/// Splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 fn is_ambiguous(error: &ResumeError) -> bool {
     matches!(error, ResumeError::Refused { why, .. } if matches!(**why, Mismatch::Ambiguous { .. }))
 }
 
 /// All planned faults, so rare that a window from now soon finds a plain request.
-fn faults(random: &mut Random) -> FaultPlan {
-    let share = |random: &mut Random| if random.percent(40) { "0" } else { "0.1" }.parse().unwrap();
-    let spread = |random: &mut Random| {
+fn faults(random: &mut Choices) -> FaultPlan {
+    let share = |random: &mut Choices| if random.percent(40) { "0" } else { "0.1" }.parse().unwrap();
+    let spread = |random: &mut Choices| {
         let text = format!("{}:{}ms", ["0", "0.1", "0.2"][random.below(3) as usize], 1 + random.below(1_000));
         text.parse().unwrap()
     };
@@ -106,7 +86,7 @@ type Sequences = BTreeMap<At, Vec<Stored>>;
 
 impl Schedule {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
+        let mut random = Choices(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
         let spec = StreamSpec {
             seed: random.next(),
             // Slow enough that a click's lag is a short search, fast enough that records of neighbours change places.

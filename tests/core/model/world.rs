@@ -10,7 +10,8 @@ use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{Each, Feed, Log, Offsets, Range, ResumeError, Show, read_ranges};
 
-use super::{Random, SETTLE_MS};
+use super::SETTLE_MS;
+use crate::choices::Choices;
 
 pub(crate) type At = (Stage, u32);
 
@@ -108,7 +109,7 @@ struct Coordinator {
 
 /// The broker, its clock and its faults.
 pub(crate) struct World {
-    pub(crate) random: Random,
+    pub(crate) random: Choices,
     pub(crate) partitions: BTreeMap<At, Partition>,
     pub(crate) clock_ms: u64,
     pub(crate) late: Vec<Late>,
@@ -120,7 +121,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(random: Random, partitions: impl Iterator<Item = At>) -> Self {
+    pub(crate) fn new(random: Choices, partitions: impl Iterator<Item = At>) -> Self {
         Self {
             random,
             partitions: partitions.map(|at| (at, Partition::default())).collect(),
@@ -310,7 +311,7 @@ impl Log for ScriptedLog<'_> {
     fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         let mut world = self.0.borrow_mut();
         world.pass(20);
-        let random = Random(world.random.next());
+        let random = Choices(world.random.next());
         drop(world);
         let world = self.0.borrow();
         let mut feed = ScriptedFeed::new(&world, random, ranges);
@@ -331,7 +332,7 @@ impl Log for ScriptedLog<'_> {
 /// later.
 struct ScriptedFeed<'a> {
     world: &'a World,
-    random: Random,
+    random: Choices,
     cursors: Vec<Cursor<'a>>,
 }
 
@@ -354,7 +355,7 @@ impl Cursor<'_> {
 }
 
 impl<'a> ScriptedFeed<'a> {
-    fn new(world: &'a World, random: Random, ranges: &[Range]) -> Self {
+    fn new(world: &'a World, random: Choices, ranges: &[Range]) -> Self {
         let cursor = |range: &Range| {
             let at = (range.stage, range.partition);
             let partition = &world.partitions[&at];
