@@ -34,7 +34,7 @@ use self::remembered::Remembered;
 pub use self::request::{ResumeRequest, Start};
 use self::tail::{Tail, Tails};
 pub use self::topics::TopicLog;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::{Assignment, Position, Window};
 use crate::kafka::KafkaError;
 
@@ -64,7 +64,7 @@ pub struct ResumePoint {
     /// Whether the first record has to be stored before any other is sent: a later run finds the start by it.
     pub first_alone: bool,
     /// Where each partition ended meanwhile, by stage: the next offsets of a lone writer.
-    pub end_offsets: [Vec<i64>; 4],
+    pub end_offsets: ByStage<Vec<i64>>,
 }
 
 /// Finds out where a log ends in the stream.
@@ -123,11 +123,11 @@ fn look(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<ResumePoint, Resu
     stands_still(ask, log, &bounds)?;
     let furthest = tails.values().map(Tail::last).max();
     // Behind the last record, and in partitions without one, stand ends of transactions, which are no records.
-    let low = |&(stage, partition): &(Stage, u32)| bounds[stage.index()][partition as usize].log_start;
+    let low = |&(stage, partition): &(Stage, u32)| bounds[stage][partition as usize].log_start;
     let records = tails.iter().map(|(at, tail)| tail.end - low(at)).sum::<i64>();
     let records = are_gapless.then_some(records.cast_unsigned());
-    let begins = held.iter().flatten().all(Option::is_none);
-    let part = Assignment::new(window, ask.shard, held);
+    let begins = held.values().flatten().all(Option::is_none);
+    let part = Assignment::new(window, ask.shard, held.into_array());
     let by_offsets = is_start_remembered || !by_offsets.is_empty();
     Ok(ResumePoint { part, begins, records, furthest, by_offsets, first_alone: false, end_offsets })
 }
@@ -147,14 +147,14 @@ fn first_window(ask: &ResumeRequest<'_>) -> Result<(Window, bool), ResumeError> 
 }
 
 /// Whether no record is there, nor was ever. What aborted transactions left is none.
-fn holds_nothing(ask: &ResumeRequest<'_>, bounds: &[Vec<Offsets>; 4], tails: &Tails) -> bool {
-    let mut all = bounds.iter().flatten();
+fn holds_nothing(ask: &ResumeRequest<'_>, bounds: &ByStage<Vec<Offsets>>, tails: &Tails) -> bool {
+    let mut all = bounds.values().flatten();
     let seen_whole = ask.shard.is_whole() && tails.is_empty();
     all.all(|bounds| bounds.log_end == 0 || (seen_whole && bounds.log_start == 0))
 }
 
 /// Waits until no request of a dead writer is under way, and none of its transactions is open, on the shard's partitions.
-fn settle(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<[Vec<Offsets>; 4], ResumeError> {
+fn settle(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
     if ask.fresh {
         return log.bounds();
     }
@@ -176,7 +176,7 @@ fn settle(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<[Vec<Offsets>; 
 }
 
 /// Waits until the shard's partitions have stood still for the log's settle time.
-fn stand_still(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<[Vec<Offsets>; 4], ResumeError> {
+fn stand_still(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
     let mut bounds = log.bounds()?;
     let span = log.settle_time();
     let mut moved = None;
@@ -198,7 +198,11 @@ fn stand_still(ask: &ResumeRequest<'_>, log: &mut impl Log) -> Result<[Vec<Offse
 }
 
 /// Refuses a log that has grown while it was read.
-fn stands_still(ask: &ResumeRequest<'_>, log: &mut impl Log, before: &[Vec<Offsets>; 4]) -> Result<(), ResumeError> {
+fn stands_still(
+    ask: &ResumeRequest<'_>,
+    log: &mut impl Log,
+    before: &ByStage<Vec<Offsets>>,
+) -> Result<(), ResumeError> {
     let now = log.bounds()?;
     for ((stage, partition, now), (_, _, before)) in ask.owned(&now).into_iter().zip(ask.owned(before)) {
         if now.log_end != before.log_end {

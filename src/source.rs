@@ -9,7 +9,7 @@ pub mod memory;
 pub mod topics;
 
 use crate::files::ReadError;
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage};
 #[cfg(feature = "kafka")]
 use crate::kafka::KafkaError;
 use crate::log::record::LogRecord;
@@ -67,7 +67,7 @@ pub enum SourceError {
 /// A log's index in a source of one log a partition or one a topic.
 #[derive(Debug, Clone)]
 pub struct LogIndex {
-    first: [usize; 4],
+    first: ByStage<usize>,
     by_partition: bool,
 }
 
@@ -76,12 +76,12 @@ impl LogIndex {
     #[must_use]
     pub fn new(logs: &[LogPlace]) -> Self {
         let first = |stage| logs.iter().position(|log| log.stage == stage).unwrap_or(logs.len());
-        Self { first: Stage::ALL.map(first), by_partition: logs.iter().any(|log| log.partition.is_some()) }
+        Self { first: ByStage::from_fn(first), by_partition: logs.iter().any(|log| log.partition.is_some()) }
     }
 
     /// The log of a partition.
     #[must_use]
     pub fn of(&self, stage: Stage, partition: u32) -> usize {
-        self.first[stage.index()] + if self.by_partition { partition as usize } else { 0 }
+        self.first[stage] + if self.by_partition { partition as usize } else { 0 }
     }
 }

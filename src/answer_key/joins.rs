@@ -6,7 +6,7 @@ use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::files::FilesError;
 use crate::generator::record::own_kind;
-use crate::generator::spec::{KeyBy, Stage};
+use crate::generator::spec::{ByStage, KeyBy, Stage};
 use crate::generator::stream::Stream;
 
 /// By edge.
@@ -75,15 +75,15 @@ impl<'a> Joins<'a> {
     }
 
     pub(super) fn add(&mut self, auction: &Emitted) -> Result<(), FilesError> {
-        let ids = Stage::ALL.map(|stage| auction.events(stage).next().map(|record| self.own_id(auction, record)));
-        let event = |stage: Stage| Some((ids[stage.index()].as_ref()?, auction.plan.event_ms(stage)?));
-        let events: [Option<Event<'_>>; 4] = Stage::ALL.map(event);
+        let ids = ByStage::from_fn(|stage| auction.events(stage).next().map(|record| self.own_id(auction, record)));
+        let event = |stage: Stage| Some((ids[stage].as_ref()?, auction.plan.event_ms(stage)?));
+        let events: ByStage<Option<Event<'_>>> = ByStage::from_fn(event);
         for (edge, join) in self.edges.iter_mut().enumerate() {
             let (left, right) = (EDGES[edge].parent, Stage::ALL[edge + 1]);
-            let Some((left_id, left_ms)) = events[left.index()] else { continue };
+            let Some((left_id, left_ms)) = events[left] else { continue };
             let bound_ms = self.settings.bounds[edge].ms();
             // A bound may be as long as any span, so nothing is added to it.
-            let joined = events[right.index()].filter(|(_, ms)| (0..=bound_ms).contains(&(ms - left_ms)));
+            let joined = events[right].filter(|(_, ms)| (0..=bound_ms).contains(&(ms - left_ms)));
             let (right_id, right_ms) = joined.unzip();
             let values = [Value::Text(left_id), Value::Number(left_ms), Value::id(right_id), Value::number(right_ms)];
             // One text for all tables of the edge.
@@ -109,12 +109,12 @@ impl<'a> Joins<'a> {
     }
 
     /// A chain that is broken by a missing parent ends there.
-    fn add_funnel(&mut self, auction: &Emitted, events: &[Option<Event<'_>>; 4]) -> Result<(), FilesError> {
-        let reached = events.iter().take_while(|event| event.is_some()).count();
+    fn add_funnel(&mut self, auction: &Emitted, events: &ByStage<Option<Event<'_>>>) -> Result<(), FilesError> {
+        let reached = events.values().take_while(|event| event.is_some()).count();
         if reached == 0 {
             return Ok(());
         }
-        let chain = |stage: usize| events[stage].filter(|_| stage < reached);
+        let chain = |stage: usize| events[Stage::ALL[stage]].filter(|_| stage < reached);
         let id = |stage: usize| Value::id(chain(stage).map(|(id, _)| id));
         let ms = |stage: usize| chain(stage).map(|(_, ms)| ms);
         let after = |stage: usize| Value::number(ms(stage).zip(ms(stage - 1)).map(|(ms, parent_ms)| ms - parent_ms));

@@ -154,13 +154,13 @@ impl Written<'_> {
             max_disorder_ms: log.disorder_ms,
             end_offset: self.are_offsets.then_some(log.records),
         };
-        let whole = self.logs.topics[stage.index()];
+        let whole = self.logs.topics[stage];
         Topic {
             name: self.stream.layout().topic(stage).name.as_str(),
             stage,
             records: whole.records,
             max_disorder_ms: whole.disorder_ms,
-            partitions: self.logs.partitions[stage.index()].iter().enumerate().map(partition).collect(),
+            partitions: self.logs.partitions[stage].iter().enumerate().map(partition).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::generator::auction::{CopyKind, Plan, PlannedFaults};
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::{Position, Records, Stream, Window};
 
 /// A record that was emitted.
@@ -52,8 +52,8 @@ pub(super) struct LogState {
 /// All topics' partitions, and each topic as a whole.
 #[derive(Debug)]
 pub(super) struct Logs {
-    pub(super) partitions: [Vec<LogState>; 4],
-    pub(super) topics: [LogState; 4],
+    pub(super) partitions: ByStage<Vec<LogState>>,
+    pub(super) topics: ByStage<LogState>,
 }
 
 impl LogState {
@@ -94,7 +94,7 @@ impl<'a> Walk<'a> {
             pending: VecDeque::new(),
             first: window.start(),
             end,
-            logs: Logs { partitions: Stage::ALL.map(of_topic), topics: [LogState::EMPTY; 4] },
+            logs: Logs { partitions: ByStage::from_fn(of_topic), topics: ByStage::from_fn(|_| LogState::EMPTY) },
         }
     }
 
@@ -152,9 +152,9 @@ impl<'a> Walk<'a> {
         let key = self.stream.key(position);
         let partition = self.stream.partition_of_key(stage, &key);
         let form = CopyKind::of(copy).unwrap_or(CopyKind::Event);
-        let log = &mut self.logs.partitions[stage.index()][partition as usize];
+        let log = &mut self.logs.partitions[stage][partition as usize];
         let (index, behind_ms) = log.take(event_ms, form.is_event());
-        self.logs.topics[stage.index()].take(event_ms, form.is_event());
+        self.logs.topics[stage].take(event_ms, form.is_event());
         let seen = Seen { stage, form, emit_ms, event_ms, partition, index, behind_ms, key };
         auction.records.push(seen);
         auction.left -= 1;

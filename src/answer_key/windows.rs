@@ -7,7 +7,7 @@ use super::settings::Settings;
 use super::table::{Row, Table, Value};
 use super::walk::{Emitted, Seen};
 use crate::files::FilesError;
-use crate::generator::spec::{Span, Stage};
+use crate::generator::spec::{ByStage, Span, Stage};
 use crate::generator::stream::Stream;
 
 const COLUMNS: &[&str] = &["window_start_ms", "window_end_ms", "requests", "responses", "impressions", "clicks"];
@@ -16,7 +16,7 @@ const COLUMNS: &[&str] = &["window_start_ms", "window_end_ms", "requests", "resp
 const BEFORE_ALL_MS: i64 = -(1 << 50);
 
 /// The counts of the windows that can still grow, by their start.
-type Open = BTreeMap<i64, [u64; 4]>;
+type Open = BTreeMap<i64, ByStage<u64>>;
 
 #[derive(Debug)]
 pub(super) struct Windows {
@@ -44,7 +44,7 @@ struct Flink {
     counted: Counted,
     delay_ms: i64,
     /// By stage: the largest event time so far, less the delay.
-    watermarks: [i64; 4],
+    watermarks: ByStage<i64>,
 }
 
 impl Windows {
@@ -56,7 +56,7 @@ impl Windows {
         };
         let (raw, dedup, cohort) = (counted("raw")?, counted("dedup")?, counted("cohort")?);
         // A stage that never has a record holds no window open.
-        let watermarks = Stage::ALL.map(|stage| if stream.happens(stage) { BEFORE_ALL_MS } else { i64::MAX });
+        let watermarks = ByStage::from_fn(|stage| if stream.happens(stage) { BEFORE_ALL_MS } else { i64::MAX });
         let flink = match settings.watermark_delay {
             Some(delay) => Some(Flink { counted: counted("flink")?, delay_ms: delay.ms(), watermarks }),
             None => None,
@@ -71,10 +71,10 @@ impl Windows {
         if !record.form.is_event() {
             return;
         }
-        let watermark = &mut flink.watermarks[record.stage.index()];
+        let watermark = &mut flink.watermarks[record.stage];
         let start_ms = start_of(self.span, record.event_ms);
         if start_ms + self.span.ms() - 1 > *watermark {
-            flink.counted.open.entry(start_ms).or_default()[record.stage.index()] += 1;
+            flink.counted.open.entry(start_ms).or_default()[record.stage] += 1;
         }
         *watermark = (*watermark).max(record.event_ms - flink.delay_ms);
     }
@@ -87,7 +87,7 @@ impl Windows {
             counted.close_before(request_start_ms, self.span)?;
         }
         if let Some(flink) = &mut self.flink {
-            let least = flink.watermarks.into_iter().min().unwrap_or(BEFORE_ALL_MS);
+            let least = flink.watermarks.values().copied().min().unwrap_or(BEFORE_ALL_MS);
             flink.counted.close_before(start_of(self.span, least.saturating_add(1)), self.span)?;
         }
         let has_request = auction.events(Stage::Request).next().is_some();
@@ -98,10 +98,10 @@ impl Windows {
                 continue;
             }
             let start_ms = start_of(self.span, event_ms);
-            self.raw.open.entry(start_ms).or_default()[stage.index()] += copies;
-            self.dedup.open.entry(start_ms).or_default()[stage.index()] += 1;
+            self.raw.open.entry(start_ms).or_default()[stage] += copies;
+            self.dedup.open.entry(start_ms).or_default()[stage] += 1;
             if has_request {
-                self.cohort.open.entry(request_start_ms).or_default()[stage.index()] += 1;
+                self.cohort.open.entry(request_start_ms).or_default()[stage] += 1;
             }
         }
         Ok(())
@@ -125,7 +125,8 @@ impl Counted {
                 break;
             }
             let (start_ms, counts) = entry.remove_entry();
-            let [requests, responses, impressions, clicks] = counts.map(|count| Value::Number(count.cast_signed()));
+            let [requests, responses, impressions, clicks] =
+                counts.into_array().map(|count| Value::Number(count.cast_signed()));
             let (start, end) = (Value::Number(start_ms), Value::Number(start_ms + span.ms()));
             self.row.set(COLUMNS, &[start, end, requests, responses, impressions, clicks]);
             self.table.add(&self.row, 1)?;

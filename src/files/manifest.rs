@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ReadError;
 use super::folder::MANIFEST;
 use crate::generator::digest::Digest;
-use crate::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use crate::generator::spec::{ByStage, Layout, Partitions, Stage, StreamSpec, Topic};
 use crate::generator::stream::{Assignment, Window};
 use crate::generator::version::STREAM_VERSION;
 
@@ -18,7 +18,7 @@ use crate::generator::version::STREAM_VERSION;
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manifest {
     stream_id: String,
-    layout: [ManifestTopic; 4],
+    layout: ByStage<ManifestTopic>,
     window: ManifestWindow,
     complete: bool,
     /// Of a run that owned only some of the partitions.
@@ -62,7 +62,7 @@ impl Manifest {
         };
         let refused = |reason: String| ReadError::Manifest { path: path.clone(), reason };
         let manifest: Self = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
-        for topic in &manifest.layout {
+        for topic in manifest.layout.values() {
             Partitions::new(topic.partitions).map_err(|error| refused(error.to_string()))?;
         }
         Ok(Some(manifest))
@@ -71,7 +71,7 @@ impl Manifest {
     /// A layout with the partition counts that the folder was written with.
     pub(crate) fn placed(&self, layout: &Layout) -> Layout {
         let counts = Stage::ALL.map(|stage| {
-            let count = Partitions::new(self.layout[stage.index()].partitions);
+            let count = Partitions::new(self.layout[stage].partitions);
             count.unwrap_or(layout.topic(stage).partitions)
         });
         layout.with_partitions(counts)
@@ -115,7 +115,7 @@ impl Manifest {
 pub(crate) struct NewManifest<'a, File> {
     #[serde(flatten)]
     pub(crate) head: ManifestHead<'a>,
-    pub(crate) files: [File; 4],
+    pub(crate) files: ByStage<File>,
 }
 
 /// A file that is about to be written.

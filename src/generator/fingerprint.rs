@@ -17,19 +17,19 @@ use sha2::digest::Digest as _;
 
 use crate::generator::digest::Digest;
 use crate::generator::record::Record;
-use crate::generator::spec::{Layout, Stage, TopicName};
+use crate::generator::spec::{ByStage, Layout, Stage, TopicName};
 
 /// The running fingerprints of all partitions of a run.
 #[derive(Debug, Clone)]
 pub struct Fingerprints {
-    topics: [(TopicName, BTreeMap<u32, Sha256>); 4],
+    topics: ByStage<(TopicName, BTreeMap<u32, Sha256>)>,
 }
 
 impl Fingerprints {
     /// No records yet, in the topics of a layout.
     #[must_use]
     pub fn new(layout: &Layout) -> Self {
-        Self { topics: layout.topics().each_ref().map(|topic| (topic.name.clone(), BTreeMap::new())) }
+        Self { topics: ByStage::from_fn(|stage| (layout.topic(stage).name.clone(), BTreeMap::new())) }
     }
 
     /// Adds a record of the stream to its partition.
@@ -55,7 +55,7 @@ impl Fingerprints {
         value: Option<&[u8]>,
         headers: impl ExactSizeIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) {
-        let hash = self.topics[stage.index()].1.entry(partition).or_default();
+        let hash = self.topics[stage].1.entry(partition).or_default();
         hash.update(timestamp_ms.to_be_bytes());
         update_bytes(hash, key);
         update_bytes(hash, value);
@@ -80,7 +80,7 @@ impl Fingerprints {
 
     /// The fingerprint of each non-empty partition, sorted by topic bytes and partition.
     pub fn partitions(&self) -> impl Iterator<Item = (&TopicName, u32, Digest)> {
-        let mut topics: Vec<_> = self.topics.iter().collect();
+        let mut topics: Vec<_> = self.topics.values().collect();
         topics.sort_by_key(|(name, _)| name);
         topics.into_iter().flat_map(|(name, partitions)| {
             partitions.iter().map(move |(partition, hash)| (name, *partition, hash.clone().into()))

@@ -4,6 +4,7 @@
 
 pub mod delays;
 
+mod by_stage;
 mod decimal;
 mod epoch;
 mod error;
@@ -19,6 +20,7 @@ mod users;
 
 use serde::{Serialize, Serializer};
 
+pub use self::by_stage::ByStage;
 pub use self::decimal::{DecimalError, parse_decimal, parse_scaled, write_decimal};
 pub use self::epoch::Epoch;
 pub use self::error::SpecError;

@@ -18,7 +18,7 @@ use super::offsets::Ends;
 use super::properties::{self, Property};
 use super::refusal::Refusal;
 use super::timeouts::{CONNECTION, FIRST_ANSWER, FIRST_ANSWER_FAR, READY, SETTLING_WAIT};
-use crate::generator::spec::{Layout, LayoutError, Partitions, Stage};
+use crate::generator::spec::{ByStage, Layout, LayoutError, Partitions, Stage, Topic};
 use crate::log::shutdown::Shutdown;
 
 /// The address of the product document's compose file.
@@ -158,7 +158,7 @@ impl Client {
         layout: &Layout,
         client: &Looker,
         stop: &Shutdown,
-    ) -> Result<[u32; 4], KafkaError> {
+    ) -> Result<ByStage<u32>, KafkaError> {
         let metadata = self.metadata(client, stop)?;
         let ready = |topic: &MetadataTopic| topic.partitions().iter().all(|p| p.leader() >= 0);
         let count = |stage: Stage| {
@@ -166,18 +166,23 @@ impl Client {
             let found = metadata.topics().iter().find(|topic| topic.name() == name && ready(topic));
             found.map_or(0, |topic| topic.partitions().len() as u32)
         };
-        Ok(Stage::ALL.map(count))
+        Ok(ByStage::from_fn(count))
     }
 
     /// Refuses topics that are hidden from us: a list of all topics holds them as little as those that do not exist.
-    pub(crate) fn require_visible(&self, layout: &Layout, counts: [u32; 4], stop: &Shutdown) -> Result<(), KafkaError> {
-        let missing = || layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
+    pub(crate) fn require_visible(
+        &self,
+        layout: &Layout,
+        counts: ByStage<u32>,
+        stop: &Shutdown,
+    ) -> Result<(), KafkaError> {
+        let missing = || missing(layout, counts);
         if missing().next().is_none() {
             return Ok(());
         }
         // A client of its own: it would not forget these names.
         let (client, within) = (self.looker()?, self.patience());
-        for (topic, _) in missing() {
+        for topic in missing() {
             let (asking, name) = (Arc::clone(&client), topic.name.to_string());
             let found = beside(within, || stop.is_requested(), move || asking.fetch_metadata(Some(&name), within))?;
             let is_denied = |found: &MetadataTopic| {
@@ -201,18 +206,23 @@ impl Client {
         let begin = Instant::now();
         loop {
             let counts = self.partition_counts(layout, client, stop)?;
-            let partitions: Result<Vec<Partitions>, LayoutError> = counts.into_iter().map(Partitions::new).collect();
+            let partitions: Result<Vec<Partitions>, LayoutError> =
+                counts.values().copied().map(Partitions::new).collect();
             if let Ok(Ok(partitions)) = partitions.map(<[Partitions; 4]>::try_from) {
                 return Ok(partitions);
             }
             if begin.elapsed() > READY {
-                let missing = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0);
-                let topic = missing.map_or_else(|| layout.topics()[0].name.clone(), |(topic, _)| topic.name.clone());
+                let topic = missing(layout, counts).next().unwrap_or(layout.topic(Stage::Request)).name.clone();
                 return Err(KafkaError::NotReady { topic, seconds: READY.as_secs() });
             }
             thread::sleep(SETTLING_WAIT);
         }
     }
+}
+
+/// The topics of which there are no partitions.
+pub(super) fn missing(layout: &Layout, counts: ByStage<u32>) -> impl Iterator<Item = &Topic> {
+    Stage::ALL.into_iter().filter(move |&stage| counts[stage] == 0).map(|stage| layout.topic(stage))
 }
 
 /// What a client saw last while it tried to connect, which waits to be polled.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::client::missing;
 use super::client::{Client, Looker};
 use super::create_topics::{self, Existing, TopicSettings};
 use super::error::KafkaError;
@@ -10,7 +11,7 @@ use super::offsets::{At, Edge, Ends, partitions};
 use super::properties::Property;
 use super::timeouts::{CREATION, READY};
 use super::topic_state::TopicState;
-use crate::generator::spec::{Layout, Partitions, Stage, Topic, TopicName};
+use crate::generator::spec::{ByStage, Layout, Partitions, Topic, TopicName};
 use crate::log::shutdown::Shutdown;
 
 /// How records travel.
@@ -48,7 +49,7 @@ pub struct Cluster {
     transfer: Transfer,
     layout: Layout,
     created: Vec<TopicName>,
-    end_offsets: [Vec<i64>; 4],
+    end_offsets: ByStage<Vec<i64>>,
     /// The largest batch that all topics take, as far as that is known.
     batch_bytes_max: Option<u64>,
     /// Whether it is the embedded broker, which says of every batch that it has the broker's own time.
@@ -74,10 +75,10 @@ impl Cluster {
         let client = self.client.looker()?;
         let counts = self.client.partition_counts(&self.layout, &client, target.stop)?;
         self.client.require_visible(&self.layout, counts, target.stop)?;
-        let existing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count > 0);
+        let existing = counts.iter().filter(|&(_, count)| *count > 0);
+        let existing = existing.map(|(stage, count)| (target.layout.topic(stage), *count));
         self.look_at_existing(&client, &existing.collect::<Vec<_>>(), target)?;
-        let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
-        let missing: Vec<&Topic> = missing.map(|(topic, _)| topic).collect();
+        let missing: Vec<&Topic> = missing(target.layout, counts).collect();
         let broker = self.broker_settings(&missing, target.stop)?;
         if broker.is_hidden && target.topics.without_end {
             tracing::warn!(
@@ -106,44 +107,43 @@ impl Cluster {
     ///
     /// # Errors
     /// If no broker answers within 10 seconds, or one refuses to tell.
-    pub fn look(target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
+    pub fn look(target: &Target<'_>) -> Result<ByStage<TopicState>, KafkaError> {
         let mut cluster = Self::unseen(target);
         cluster.look_at(target).map_err(|error| cluster.client.explain(error))
     }
 
-    fn look_at(&mut self, target: &Target<'_>) -> Result<[TopicState; 4], KafkaError> {
+    fn look_at(&mut self, target: &Target<'_>) -> Result<ByStage<TopicState>, KafkaError> {
         let client = self.client.looker()?;
         let counts = self.client.partition_counts(&self.layout, &client, target.stop)?;
         self.client.require_visible(&self.layout, counts, target.stop)?;
-        let missing = target.layout.topics().iter().zip(counts).filter(|&(_, count)| count == 0);
         // A run would ask this, and not all brokers that are found can be reached.
-        self.broker_settings(&missing.map(|(topic, _)| topic).collect::<Vec<_>>(), target.stop)?;
-        let mut states = Stage::ALL.map(|stage| TopicState {
+        self.broker_settings(&missing(target.layout, counts).collect::<Vec<_>>(), target.stop)?;
+        let mut states = ByStage::from_fn(|stage| TopicState {
             topic: target.layout.topic(stage).name.clone(),
-            partitions: Partitions::new(counts[stage.index()]).ok(),
+            partitions: Partitions::new(counts[stage]).ok(),
             offsets: 0,
             end_offsets: 0,
             misfits: Vec::new(),
             warnings: Vec::new(),
         });
         let there = |state: &TopicState| Some(Topic { name: state.topic.clone(), partitions: state.partitions? });
-        let topics: Vec<Topic> = states.iter().filter_map(there).collect();
+        let topics: Vec<Topic> = states.values().filter_map(there).collect();
         let (partitions, ends) = (topics.iter().flat_map(partitions).collect::<Vec<_>>(), self.client.ends(&client));
         let begins = ends.of(&partitions, Edge::Beginning, || target.stop.is_requested())?;
         let ends = ends.of(&partitions, Edge::End, || target.stop.is_requested())?;
         for ((&(topic, _), begin), end) in partitions.iter().zip(begins).zip(ends) {
-            if let Some(state) = states.iter_mut().find(|state| state.topic == *topic) {
+            if let Some(state) = states.values_mut().find(|state| state.topic == *topic) {
                 state.offsets += end.saturating_sub(begin).max(0).unsigned_abs();
                 state.end_offsets += end.max(0).unsigned_abs();
             }
         }
         let mut times = target.topics.times;
-        if target.topics.existing == Existing::Resumed && states.iter().any(|state| state.end_offsets > 0) {
+        if target.topics.existing == Existing::Resumed && states.values().any(|state| state.end_offsets > 0) {
             // What a run writes behind them is younger than they are; how old, only the run finds out.
             times.first_ms = times.first_ms.max(times.now_ms);
         }
         for (state, topic) in
-            states.iter_mut().zip(target.layout.topics()).filter(|(state, _)| state.partitions.is_some())
+            states.values_mut().zip(target.layout.topics()).filter(|(state, _)| state.partitions.is_some())
         {
             let judged = self.judge(&[topic], times, target.stop)?;
             (state.misfits, state.warnings) = (judged.misfits, judged.warnings);
@@ -166,17 +166,17 @@ impl Cluster {
             transfer: Transfer { compression: "none", linger_ms: 0, queue_kbytes: 1 },
             layout: layout.clone(),
             created: Vec::new(),
-            end_offsets: Default::default(),
+            end_offsets: ByStage::default(),
             batch_bytes_max: None,
             is_embedded: false,
         };
         let client = cluster.client.looker()?;
         let counts = cluster.client.partition_counts(layout, &client, stop)?;
         cluster.client.require_visible(layout, counts, stop)?;
-        if let Some((topic, _)) = layout.topics().iter().zip(counts).find(|&(_, count)| count == 0) {
+        if let Some(topic) = missing(layout, counts).next() {
             return Err(KafkaError::NoTopic { topic: topic.name.clone(), brokers: brokers.to_owned() });
         }
-        let counts: Vec<Partitions> = counts.into_iter().filter_map(|count| Partitions::new(count).ok()).collect();
+        let counts: Vec<Partitions> = counts.values().filter_map(|&count| Partitions::new(count).ok()).collect();
         if let Ok(counts) = <[Partitions; 4]>::try_from(counts) {
             cluster.layout = layout.with_partitions(counts);
         }
@@ -190,7 +190,7 @@ impl Cluster {
             transfer: target.transfer,
             layout: target.layout.clone(),
             created: Vec::new(),
-            end_offsets: Default::default(),
+            end_offsets: ByStage::default(),
             batch_bytes_max: None,
             is_embedded: target.topics.existing == Existing::Ours,
         }
@@ -214,13 +214,13 @@ impl Cluster {
     }
 
     /// Takes over where partitions end by a later look.
-    pub fn set_end_offsets(&mut self, end_offsets: [Vec<i64>; 4]) {
+    pub fn set_end_offsets(&mut self, end_offsets: ByStage<Vec<i64>>) {
         self.end_offsets = end_offsets;
     }
 
     /// Where each partition ended when the cluster was looked at.
     #[must_use]
-    pub fn end_offsets(&self) -> &[Vec<i64>; 4] {
+    pub fn end_offsets(&self) -> &ByStage<Vec<i64>> {
         &self.end_offsets
     }
 

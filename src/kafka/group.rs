@@ -13,7 +13,7 @@ use super::cluster::Cluster;
 use super::error::{KafkaError, is_silence};
 use super::timeouts::SETTLING_WAIT;
 use crate::generator::digest::Digest;
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout};
 use crate::generator::stream::{Progress, Stream};
 use crate::log::shutdown::Shutdown;
 
@@ -27,7 +27,7 @@ pub struct Committed {
 }
 
 /// What was committed of each partition, by stage; `None` where nothing was.
-pub type GroupCommitted = [Vec<Option<Committed>>; 4];
+pub type GroupCommitted = ByStage<Vec<Option<Committed>>>;
 
 /// The group of a stream on its topics: `mock-data-gen-` and 16 hex digits.
 #[must_use]
@@ -53,7 +53,7 @@ pub fn read_group_offsets(cluster: &Cluster, group: &str, stop: &Shutdown) -> Re
             Err(error) => return Err(KafkaError::refused("reading group offsets", error, within)),
         }
     };
-    Ok(Stage::ALL.map(|stage| {
+    Ok(ByStage::from_fn(|stage| {
         let topic = cluster.layout().topic(stage);
         let committed = |partition: u32| {
             let element = found.find_partition(topic.name.as_str(), partition.cast_signed())?;

@@ -13,7 +13,7 @@ use super::beside::beside;
 use super::client_context::LastError;
 use super::error::{KafkaError, Obstacle, is_denial, is_silence};
 use super::timeouts::{READY, SETTLING_WAIT};
-use crate::generator::spec::{Layout, Stage, Topic, TopicName};
+use crate::generator::spec::{ByStage, Layout, Topic, TopicName};
 
 /// A partition whose transaction is being ended is looked at this often.
 const MARKING_WAIT: Duration = Duration::from_millis(5);
@@ -67,10 +67,10 @@ impl Ends {
         layout: &Layout,
         edge: Edge,
         give_up: impl Fn() -> bool,
-    ) -> Result<[Vec<i64>; 4], KafkaError> {
+    ) -> Result<ByStage<Vec<i64>>, KafkaError> {
         let partitions: Vec<At<'_>> = layout.topics().iter().flat_map(partitions).collect();
         let mut offsets = self.of(&partitions, edge, give_up)?.into_iter();
-        Ok(Stage::ALL.map(|stage| offsets.by_ref().take(layout.topic(stage).partitions.count() as usize).collect()))
+        Ok(ByStage::from_fn(|stage| offsets.by_ref().take(layout.topic(stage).partitions.count() as usize).collect()))
     }
 
     /// The same of some partitions, in their order. Those whose leaders were only just elected are asked again until they answer, and so

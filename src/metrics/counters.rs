@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::generator::record::Record;
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage};
 
 /// Upper bounds of the lateness histogram's buckets, in microseconds; one more bucket has no bound.
 pub(super) const LATENESS_BOUNDS_US: [u64; 15] = [
@@ -49,16 +49,15 @@ impl State {
 /// The counters of one run.
 #[derive(Debug)]
 pub struct Metrics {
-    pub(super) topics: [String; 4],
+    pub(super) topics: ByStage<String>,
     /// Points of time are kept as microseconds since this one.
     origin: Instant,
     state: AtomicU8,
     /// Signs of life other than records: the run waits, for a due time or for the sink.
     ticks: AtomicU64,
-    /// By stage, as all arrays of four.
-    released: [AtomicU64; 4],
-    pub(super) acked: [AtomicU64; 4],
-    pub(super) acked_bytes: [AtomicU64; 4],
+    released: ByStage<AtomicU64>,
+    pub(super) acked: ByStage<AtomicU64>,
+    pub(super) acked_bytes: ByStage<AtomicU64>,
     taken_back: AtomicU64,
     emit_ms: AtomicI64,
     /// When the record that is released now was due, in microseconds since `origin`.
@@ -81,7 +80,7 @@ pub struct Snapshot {
     /// Grows as long as the run's loop goes round.
     pub beats: u64,
     /// Records released, by stage.
-    pub released: [u64; 4],
+    pub released: ByStage<u64>,
     /// Records acknowledged, of all stages.
     pub acked: u64,
     /// Records that were released and not committed, and are released again.
@@ -104,7 +103,7 @@ impl Snapshot {
     /// Records released, of all stages.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.released.iter().sum()
+        self.released.values().sum()
     }
 
     /// Records sent that are not acknowledged. An acknowledgement may be counted a moment before its record is.
@@ -119,13 +118,13 @@ impl Metrics {
     #[must_use]
     pub fn new(layout: &Layout) -> Self {
         Self {
-            topics: layout.topics().each_ref().map(|topic| topic.name.to_string()),
+            topics: ByStage::from_fn(|stage| layout.topic(stage).name.to_string()),
             origin: Instant::now(),
             state: AtomicU8::new(State::Starting as u8),
             ticks: AtomicU64::default(),
-            released: Default::default(),
-            acked: Default::default(),
-            acked_bytes: Default::default(),
+            released: ByStage::default(),
+            acked: ByStage::default(),
+            acked_bytes: ByStage::default(),
             taken_back: AtomicU64::default(),
             emit_ms: AtomicI64::new(NEVER),
             due_us: AtomicI64::new(ON_TIME),
@@ -153,7 +152,7 @@ impl Metrics {
 
     /// Counts a record that the sink took.
     pub fn released(&self, record: &Record) {
-        self.released[record.stage.index()].fetch_add(1, Relaxed);
+        self.released[record.stage].fetch_add(1, Relaxed);
         self.emit_ms.store(record.emit_ms, Relaxed);
     }
 
@@ -164,8 +163,8 @@ impl Metrics {
 
     /// Counts so many records that are where they belong, with their payloads together.
     pub fn acked_all(&self, stage: Stage, records: u64, bytes: u64) {
-        self.acked[stage.index()].fetch_add(records, Relaxed);
-        self.acked_bytes[stage.index()].fetch_add(bytes, Relaxed);
+        self.acked[stage].fetch_add(records, Relaxed);
+        self.acked_bytes[stage].fetch_add(bytes, Relaxed);
     }
 
     /// A sign of life from a run that waits.
@@ -209,13 +208,13 @@ impl Metrics {
     /// What the counters say now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let released = load(&self.released);
+        let released = by_stage(&self.released);
         let emit_ms = self.emit_ms.load(Relaxed);
         Snapshot {
             state: State::ALL[usize::from(self.state.load(Relaxed))],
-            beats: released.iter().sum::<u64>() + self.ticks.load(Relaxed),
+            beats: released.values().sum::<u64>() + self.ticks.load(Relaxed),
             released,
-            acked: load(&self.acked).iter().sum(),
+            acked: by_stage(&self.acked).values().sum(),
             taken_back: self.taken_back.load(Relaxed),
             emit_ms: (emit_ms != NEVER).then_some(emit_ms),
             lag: self.lag(),
@@ -254,6 +253,11 @@ impl Codes {
     }
 }
 
+/// The counts of each stage.
+pub(super) fn by_stage(counters: &ByStage<AtomicU64>) -> ByStage<u64> {
+    counters.each_ref().map(|counter| counter.load(Relaxed))
+}
+
 pub(super) fn load<const N: usize>(counters: &[AtomicU64; N]) -> [u64; N] {
     counters.each_ref().map(|counter| counter.load(Relaxed))
 }
@@ -284,7 +288,7 @@ mod tests {
         metrics.released(&record(Stage::Click, 7));
         metrics.tick();
         let seen = metrics.snapshot();
-        assert_eq!((seen.released, seen.queue(), seen.beats, seen.emit_ms), ([1, 0, 0, 1], 2, 3, Some(7)));
+        assert_eq!((seen.released, seen.queue(), seen.beats, seen.emit_ms), ([1, 0, 0, 1].into(), 2, 3, Some(7)));
         metrics.acked(Stage::Click, 10);
         assert_eq!(metrics.snapshot().queue(), 1);
         metrics.taken_back(1);

@@ -110,7 +110,7 @@ mod tests {
         Snapshot {
             state,
             beats,
-            released,
+            released: released.into(),
             acked,
             taken_back,
             emit_ms: None,

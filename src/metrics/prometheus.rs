@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::counters::{LATENESS_BOUNDS_US, Metrics, State, load};
-use crate::generator::spec::Stage;
+use super::counters::{LATENESS_BOUNDS_US, Metrics, State, by_stage, load};
+use crate::generator::spec::ByStage;
 use crate::generator::version::STREAM_VERSION;
 
 /// All families, with the version of the Kafka client. Values of labels need no escapes: topic names, codes and versions have none of the characters that do.
@@ -18,13 +18,13 @@ pub fn text(metrics: &Metrics, librdkafka: &str) -> String {
         page.sample("mdg_state", &[("state", state.name())], u8::from(state == seen.state));
     }
     page.family("mdg_records_released_total", "counter", "Records that the sink took.");
-    for stage in Stage::ALL {
-        page.sample("mdg_records_released_total", &[("stage", stage.name())], seen.released[stage.index()]);
+    for (stage, released) in seen.released.iter() {
+        page.sample("mdg_records_released_total", &[("stage", stage.name())], released);
     }
     let help = "Records that Kafka acknowledged; for other sinks, records that were written.";
-    page.by_topic("mdg_records_acked_total", help, metrics, load(&metrics.acked));
+    page.by_topic("mdg_records_acked_total", help, metrics, by_stage(&metrics.acked));
     let help = "Payload bytes of the acknowledged records, before compression.";
-    page.by_topic("mdg_bytes_acked_total", help, metrics, load(&metrics.acked_bytes));
+    page.by_topic("mdg_bytes_acked_total", help, metrics, by_stage(&metrics.acked_bytes));
     page.family("mdg_queue_records", "gauge", "Records sent that are not acknowledged yet.");
     page.sample("mdg_queue_records", &[], seen.queue());
     let help = "Partitions whose records have waited for an acknowledgement for 10 s or more.";
@@ -91,10 +91,10 @@ impl Page {
         let _ = writeln!(self.0, "{name}{labels} {value}");
     }
 
-    fn by_topic(&mut self, name: &str, help: &str, metrics: &Metrics, values: [u64; 4]) {
+    fn by_topic(&mut self, name: &str, help: &str, metrics: &Metrics, values: ByStage<u64>) {
         self.family(name, "counter", help);
-        for (topic, value) in metrics.topics.iter().zip(values) {
-            self.sample(name, &[("topic", topic)], value);
+        for (stage, value) in values.iter() {
+            self.sample(name, &[("topic", &metrics.topics[stage])], value);
         }
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::generator::record::Record;
-    use crate::generator::spec::Layout;
+    use crate::generator::spec::{Layout, Stage};
 
     #[test]
     fn millionths_read_as_decimals() {

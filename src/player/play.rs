@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::generator::digest::Digest;
 use crate::generator::fingerprint::Fingerprints;
 use crate::generator::record::Record;
-use crate::generator::spec::Layout;
+use crate::generator::spec::{ByStage, Layout};
 use crate::generator::stream::parallel::{Records, generate_parallel};
 use crate::generator::stream::{Assignment, Step, Stream};
 use crate::log::shutdown::Shutdown;
@@ -16,7 +16,7 @@ use crate::sink::{Sink, SinkError};
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// By stage.
-    pub counts: [Count; 4],
+    pub counts: ByStage<Count>,
     /// Whether the window ended by itself; false after a signal.
     pub complete: bool,
     /// How long it took, closing included.
@@ -34,7 +34,7 @@ impl Outcome {
     #[must_use]
     pub fn nothing() -> Self {
         Self {
-            counts: [Count::default(); 4],
+            counts: ByStage::default(),
             complete: true,
             elapsed: Duration::ZERO,
             acked: Some(0),
@@ -46,13 +46,13 @@ impl Outcome {
     /// Records of all stages.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.counts.iter().map(|count| count.records).sum()
+        self.counts.values().map(|count| count.records).sum()
     }
 
     /// Payload bytes of all stages.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.counts.iter().map(|count| count.bytes).sum()
+        self.counts.values().map(|count| count.bytes).sum()
     }
 }
 
@@ -85,7 +85,7 @@ pub struct Totals {
 
 #[derive(Debug, Clone, Default)]
 struct Sums {
-    counts: [Count; 4],
+    counts: ByStage<Count>,
     fingerprints: Option<Fingerprints>,
 }
 
@@ -93,7 +93,7 @@ impl Totals {
     /// Nothing yet. Fingerprints are computed if a layout is given.
     #[must_use]
     pub fn new(fingerprinted: Option<&Layout>) -> Self {
-        let sums = Sums { counts: Default::default(), fingerprints: fingerprinted.map(Fingerprints::new) };
+        let sums = Sums { counts: ByStage::default(), fingerprints: fingerprinted.map(Fingerprints::new) };
         Self { begin: Instant::now(), now: sums.clone(), kept: sums, commits: 0 }
     }
 
@@ -107,7 +107,7 @@ impl Totals {
 
     /// The open transaction was not committed: its records are played again. Says how many they are.
     pub fn roll_back(&mut self) -> u64 {
-        let records = |sums: &Sums| sums.counts.iter().map(|count| count.records).sum::<u64>();
+        let records = |sums: &Sums| sums.counts.values().map(|count| count.records).sum::<u64>();
         let taken_back = records(&self.now) - records(&self.kept);
         self.now = self.kept.clone();
         taken_back
@@ -129,7 +129,7 @@ impl Totals {
 
 impl Sums {
     fn add(&mut self, record: &Record) {
-        self.counts[record.stage.index()].add(record.value.len());
+        self.counts[record.stage].add(record.value.len());
         if let Some(fingerprints) = &mut self.fingerprints {
             fingerprints.add(record);
         }

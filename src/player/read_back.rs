@@ -4,7 +4,7 @@ use super::error::RunError;
 use super::play::{Count, Outcome};
 use crate::generator::digest::Digest;
 use crate::generator::fingerprint::Fingerprints;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::{Stream, Window};
 use crate::kafka::{Cluster, KafkaError};
 use crate::log::record::LogRecord;
@@ -14,7 +14,7 @@ use crate::source::{Source, SourceError};
 
 /// What a plain consumer found.
 pub(super) struct ReadBack {
-    counts: [Count; 4],
+    counts: ByStage<Count>,
     fingerprints: Fingerprints,
     /// The first auction of the window that was clicked, for people to look at.
     pub(super) clicked: Option<u64>,
@@ -36,14 +36,14 @@ impl ReadBack {
     }
 
     fn read_all(cluster: &Cluster, stream: &Stream, window: Window, stop: &Shutdown) -> Result<Self, SourceError> {
-        let mut counts = [Count::default(); 4];
+        let mut counts = ByStage::<Count>::default();
         let mut fingerprints = Fingerprints::new(cluster.layout());
         let mut topics = Topics::open(cluster, stop)?;
         let mut record = LogRecord::default();
         for log in 0..topics.logs().len() {
             let stage = topics.logs()[log].stage;
             while topics.next(log, &mut record)? {
-                counts[stage.index()].add(record.value.as_ref().map_or(0, Vec::len));
+                counts[stage].add(record.value.as_ref().map_or(0, Vec::len));
                 record.add_to(&mut fingerprints, stage);
             }
         }
@@ -54,7 +54,7 @@ impl ReadBack {
 
     /// How many records were found.
     pub(super) fn records(&self) -> u64 {
-        self.counts.iter().map(|count| count.records).sum()
+        self.counts.values().map(|count| count.records).sum()
     }
 
     /// Their fingerprint.
@@ -73,19 +73,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::generator::spec::{Layout, StreamSpec};
+    use crate::generator::spec::{ByStage, Layout, StreamSpec};
 
     #[test]
     fn topics_that_hold_something_else_are_not_what_was_sent() {
         let stream = Stream::new(&StreamSpec::default(), &Layout::default());
         let read = |count| {
             let mut read = ReadBack {
-                counts: [Count::default(); 4],
+                counts: ByStage::default(),
                 fingerprints: Fingerprints::new(stream.layout()),
                 clicked: None,
             };
             for record in stream.records(Window::auctions(0, count)) {
-                read.counts[record.stage.index()].add(record.value.len());
+                read.counts[record.stage].add(record.value.len());
                 read.fingerprints.add(&record);
             }
             read

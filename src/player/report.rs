@@ -146,8 +146,8 @@ impl fmt::Display for LatenessReport {
 
 impl StageReport {
     fn new(stream: &Stream, spec: &StreamSpec, stage: Stage, outcome: &Outcome) -> Self {
-        let count = outcome.counts[stage.index()];
-        let before = stage.index().checked_sub(1).map(|index| outcome.counts[index].records);
+        let count = outcome.counts[stage];
+        let before = stage.index().checked_sub(1).map(|index| outcome.counts[Stage::ALL[index]].records);
         let configured = match stage {
             Stage::Request => None,
             Stage::Response => Some(spec.bid_response_rate),

@@ -209,7 +209,7 @@ impl Session<'_> {
                 && stream.records(Window::auctions(ordinal, 1)).any(|record| is_event(record, stage))
         };
         let last = start.saturating_add(LOOK_AHEAD).min(stream.auctions().clock().auctions());
-        let empty = Stage::ALL.into_iter().filter(|stage| outcome.counts[stage.index()].records == 0);
+        let empty = Stage::ALL.into_iter().filter(|&stage| outcome.counts[stage].records == 0);
         empty
             .filter_map(|stage| {
                 let found = (start..last).find(|&ordinal| has(ordinal, stage))?;

@@ -11,7 +11,7 @@ use super::play::Outcome;
 use super::run_plan::{KafkaPlan, ResumeMode};
 use super::session::{Beginning, Session};
 use crate::generator::record::Record;
-use crate::generator::spec::{KeyBy, Layout, StreamSpec};
+use crate::generator::spec::{ByStage, KeyBy, Layout, StreamSpec};
 use crate::generator::stream::{Assignment, Shard, Step, Stream, Window};
 use crate::generator::timestamp::Timestamp;
 use crate::kafka::{Cluster, Existing, Former, KafkaError, Recreation, Target, group_name};
@@ -88,7 +88,7 @@ impl KafkaRun<'_> {
         }
         let stream = Stream::new(plan.stream.auctions().spec(), cluster.layout());
         if self.plan.resume == ResumeMode::Never {
-            if cluster.end_offsets().iter().flatten().any(|&end| end > 0) {
+            if cluster.end_offsets().values().flatten().any(|&end| end > 0) {
                 tracing::warn!(
                     target: "mock_data_gen::cli::resume",
                     "a second stream is appended to what the topics hold: such topics can neither be resumed nor verified as one stream"
@@ -217,7 +217,7 @@ impl KafkaRun<'_> {
         start: Start,
         cluster: &Cluster,
         log: &mut TopicLog<'_>,
-    ) -> Result<(Course, [Vec<i64>; 4]), RunError> {
+    ) -> Result<(Course, ByStage<Vec<i64>>), RunError> {
         let found = find_end(&self.ask(stream, start, cluster), log);
         let standing = found.map_err(|error| self.explained(stream, start, cluster, error))?;
         let ResumePoint { part, begins, records, furthest, by_offsets, first_alone, end_offsets } = standing;

@@ -10,8 +10,8 @@ use super::request::ResumeRequest;
 use super::sequence::Sequence;
 use super::tail::{Tail, Tails};
 use crate::generator::record::Record;
-use crate::generator::spec::Stage;
 use crate::generator::spec::delays::emit_lag_ms_max;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::{Position, Positions, Window};
 use crate::log::compare::altered_part;
 use crate::log::identify::locate;
@@ -63,10 +63,10 @@ impl Checked<'_> {
     }
 
     /// Refuses partitions that begin with another record than the window does there.
-    pub(super) fn heads(&self, bounds: &[Vec<Offsets>; 4]) -> Result<(), ResumeError> {
+    pub(super) fn heads(&self, bounds: &ByStage<Vec<Offsets>>) -> Result<(), ResumeError> {
         for stage in Stage::ALL {
             let whole = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| {
-                of == stage && bounds[stage.index()][partition as usize].log_start == 0
+                of == stage && bounds[stage][partition as usize].log_start == 0
             };
             let mut open: BTreeMap<u32, &Tail> =
                 self.tails.iter().filter(whole).map(|(&(_, partition), tail)| (partition, tail)).collect();
@@ -87,7 +87,7 @@ impl Checked<'_> {
     }
 
     /// Refuses tails that are not the sequence, and finds each one's last record. A stage at a time, because sequences take room.
-    pub(super) fn tails(&self, log: &mut impl Log, bounds: &[Vec<Offsets>; 4]) -> Result<Compared, ResumeError> {
+    pub(super) fn tails(&self, log: &mut impl Log, bounds: &ByStage<Vec<Offsets>>) -> Result<Compared, ResumeError> {
         let mut compared = Compared { lasts: BTreeMap::new(), are_gapless: true };
         for stage in Stage::ALL {
             let of_stage = self.tails.iter().filter(|&(&(of, _), _)| of == stage);
@@ -103,7 +103,7 @@ impl Checked<'_> {
         &self,
         log: &mut impl Log,
         ranges: Vec<Range>,
-        bounds: &[Vec<Offsets>; 4],
+        bounds: &ByStage<Vec<Offsets>>,
         compared: &mut Compared,
     ) -> Result<(), ResumeError> {
         let Some(&Range { stage, .. }) = ranges.first() else { return Ok(()) };
@@ -126,7 +126,7 @@ impl Checked<'_> {
         })?;
         for range in ranges {
             let seen = seen.get(&range.partition).copied().unwrap_or(0);
-            let Offsets { log_end: end, .. } = bounds[range.stage.index()][range.partition as usize];
+            let Offsets { log_end: end, .. } = bounds[range.stage][range.partition as usize];
             compared.are_gapless &= seen as i64 == end - range.from;
             match *sequences.get(&range.partition).map_or_else(Vec::new, |sequence| sequence.lasts(seen)) {
                 [one, other, ..] => {
@@ -216,13 +216,13 @@ impl Checked<'_> {
     }
 
     /// Refuses a topic that holds nothing, and never did, beside topics that are far: somebody made it anew.
-    pub(super) fn no_new_topic(&self, bounds: &[Vec<Offsets>; 4]) -> Result<(), ResumeError> {
+    pub(super) fn no_new_topic(&self, bounds: &ByStage<Vec<Offsets>>) -> Result<(), ResumeError> {
         let Some(furthest) = self.tails.values().map(Tail::last).max() else { return Ok(()) };
         let start = self.window.start();
         let reach = furthest.ordinal.saturating_sub(QUEUE_AUCTIONS).saturating_sub(start);
         for stage in Stage::ALL {
             let holds = |bounds: &Offsets| bounds.log_end > 0;
-            if !self.ask.stream.happens(stage) || bounds[stage.index()].iter().any(holds) {
+            if !self.ask.stream.happens(stage) || bounds[stage].iter().any(holds) {
                 continue;
             }
             for expected in self.ask.stream.positions(stage, Window::auctions(start, reach)) {

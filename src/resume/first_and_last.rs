@@ -9,7 +9,7 @@ use super::locate::place;
 use super::log::{Each, Log, Offsets, Range};
 use super::request::ResumeRequest;
 use super::tail::{Tail, Tails};
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::Position;
 use crate::log::record::LogRecord;
 
@@ -28,7 +28,7 @@ type PlacedOrNot = (i64, Result<Vec<Position>, Mismatch>);
 pub(super) fn read_edges(
     ask: &ResumeRequest<'_>,
     log: &mut impl Log,
-    bounds: &[Vec<Offsets>; 4],
+    bounds: &ByStage<Vec<Offsets>>,
 ) -> Result<Tails, ResumeError> {
     let whole = |(stage, partition, bounds): (Stage, u32, Offsets)| {
         let range = Range { stage, partition, from: bounds.log_start, end: bounds.log_end };
@@ -47,7 +47,7 @@ pub(super) fn read_edges(
     for (at, (last, lasts)) in lasts {
         let Some((head, heads)) = heads.get(&at) else { continue };
         let (from, mut firsts) = firsts.get(&at).cloned().unwrap_or_else(|| (*head, heads.clone()));
-        if from == *head && bounds[at.0.index()][at.1 as usize].log_start == 0 {
+        if from == *head && bounds[at.0][at.1 as usize].log_start == 0 {
             // Before any other a partition holds an event's own record.
             firsts.truncate(1);
         }

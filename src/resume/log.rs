@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ResumeError;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::kafka::GroupCommitted;
 use crate::log::record::LogRecord;
 
@@ -13,7 +13,7 @@ pub trait Log {
     ///
     /// # Errors
     /// If a broker does not answer.
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError>;
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError>;
 
     /// Shows the committed records of some ranges, in order within each, until `each` fails. A partition stands in one range at
     /// most. The ends of transactions, and the records of aborted ones, take offsets and are not shown.

@@ -8,7 +8,7 @@ use super::error::ResumeError;
 use super::log::{Log, Offsets};
 use super::request::{ResumeRequest, Start};
 use super::tail::{Tail, Tails};
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::Position;
 use crate::kafka::Committed;
 
@@ -21,7 +21,7 @@ impl Remembered {
     pub(super) fn ask(
         ask: &ResumeRequest<'_>,
         log: &mut impl Log,
-        bounds: &[Vec<Offsets>; 4],
+        bounds: &ByStage<Vec<Offsets>>,
         tails: &Tails,
     ) -> Result<Self, ResumeError> {
         let owned = ask.owned(bounds);
@@ -36,7 +36,7 @@ impl Remembered {
         }
         let committed = log.committed()?;
         let of = |(stage, partition, bounds): (Stage, u32, Offsets)| {
-            let committed = (*committed[stage.index()].get(partition as usize)?)?;
+            let committed = (*committed[stage].get(partition as usize)?)?;
             // Topics that were deleted and created again may end before it.
             (committed.offset <= bounds.log_end).then_some(((stage, partition), committed))
         };
@@ -56,7 +56,7 @@ impl Remembered {
 /// Up to where partitions hold their sequence that hold no record now, as far as that was committed.
 pub(super) fn positions(
     checked: &Checked<'_>,
-    bounds: &[Vec<Offsets>; 4],
+    bounds: &ByStage<Vec<Offsets>>,
     remembered: &Remembered,
     are_gapless: bool,
 ) -> Result<BTreeMap<(Stage, u32), Option<Position>>, ResumeError> {
@@ -64,7 +64,7 @@ pub(super) fn positions(
     let silent = remembered.0.iter().filter(|(at, _)| !checked.tails.contains_key(at));
     for (&(stage, partition), committed) in silent {
         let Committed { offset, progress } = *committed;
-        let since = bounds[stage.index()][partition as usize].log_end - offset;
+        let since = bounds[stage][partition as usize].log_end - offset;
         if progress.start != checked.window.start() {
             continue;
         }

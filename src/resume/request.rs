@@ -2,7 +2,7 @@
 
 use super::error::{Mismatch, ResumeError};
 use super::log::Offsets;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::{Shard, Stream, Window, WindowEnd};
 use crate::log::shutdown::Shutdown;
 
@@ -36,9 +36,9 @@ pub enum Start {
 
 impl ResumeRequest<'_> {
     /// The shard's partitions, with where they begin and end.
-    pub(super) fn owned(&self, bounds: &[Vec<Offsets>; 4]) -> Vec<(Stage, u32, Offsets)> {
+    pub(super) fn owned(&self, bounds: &ByStage<Vec<Offsets>>) -> Vec<(Stage, u32, Offsets)> {
         let of_stage = |stage: Stage| {
-            let numbered = (0u32..).zip(&bounds[stage.index()]);
+            let numbered = (0u32..).zip(&bounds[stage]);
             numbered.filter(|&(p, _)| self.shard.owns(p)).map(move |(p, bounds)| (stage, p, *bounds))
         };
         Stage::ALL.into_iter().flat_map(of_stage).collect()

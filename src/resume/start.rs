@@ -8,8 +8,8 @@ use super::log::{Log, Offsets, Range};
 use super::request::ResumeRequest;
 use super::tail::{Tail, Tails};
 use crate::generator::record::Record;
-use crate::generator::spec::Stage;
 use crate::generator::spec::delays::emit_lag_ms_max;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::{Assignment, Position, Shard, Window, WindowEnd};
 use crate::log::compare::altered_part;
 
@@ -18,13 +18,13 @@ use crate::log::compare::altered_part;
 pub(super) fn window(
     ask: &ResumeRequest<'_>,
     log: &mut impl Log,
-    bounds: &[Vec<Offsets>; 4],
+    bounds: &ByStage<Vec<Offsets>>,
     tails: &Tails,
     (first, end): (u64, WindowEnd),
 ) -> Result<(Window, bool), ResumeError> {
     let auctions = ask.stream.auctions();
     let least = tails.values().map(|tail| tail.head().ordinal).min().unwrap_or(first);
-    if bounds[Stage::Request.index()].iter().all(|bounds| bounds.log_end == 0)
+    if bounds[Stage::Request].iter().all(|bounds| bounds.log_end == 0)
         && let Some(furthest) = tails.values().map(Tail::last).max()
     {
         // The window's first request was stored before anything else, and nothing else tells where the window starts: an auction
@@ -35,7 +35,7 @@ pub(super) fn window(
         let why = Mismatch::NewTopic { expected: expected.into(), furthest: furthest.into() };
         return Err(ask.refuse(Stage::Request, partition, None, why));
     }
-    if bounds.iter().flatten().all(|bounds| bounds.log_start == 0) {
+    if bounds.values().flatten().all(|bounds| bounds.log_start == 0) {
         // The window's first request was stored before anything else.
         return Ok((Window::from_auction(auctions, least, end)?, true));
     }
@@ -56,7 +56,7 @@ pub(super) fn window(
 fn least_held(
     ask: &ResumeRequest<'_>,
     log: &mut impl Log,
-    bounds: &[Vec<Offsets>; 4],
+    bounds: &ByStage<Vec<Offsets>>,
     tails: &Tails,
     mut least: u64,
 ) -> Result<u64, ResumeError> {
@@ -86,7 +86,7 @@ fn least_held(
         }
     }
     let range = |(&(stage, partition), &count): (&(Stage, u32), &i64)| {
-        let Offsets { log_start: low, log_end: end, .. } = bounds[stage.index()][partition as usize];
+        let Offsets { log_start: low, log_end: end, .. } = bounds[stage][partition as usize];
         (Range { stage, partition, from: low, end }, count)
     };
     let ranges: Vec<(Range, i64)> = counts.iter().map(range).collect();
@@ -109,7 +109,7 @@ fn least_held(
 /// to the window cannot be told.
 fn owes_nothing(
     ask: &ResumeRequest<'_>,
-    bounds: &[Vec<Offsets>; 4],
+    bounds: &ByStage<Vec<Offsets>>,
     tails: &Tails,
     start: u64,
 ) -> Result<(), ResumeError> {
@@ -117,7 +117,7 @@ fn owes_nothing(
     let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
     for (&(stage, partition), tail) in tails {
         // Of two equal records that it can be the earlier one: what stands between them may be owed.
-        held[stage.index()][partition as usize] = tail.lasts.first().copied();
+        held[stage][partition as usize] = tail.lasts.first().copied();
     }
     let holds_nothing = |&(stage, partition, bounds): &(Stage, u32, Offsets)| {
         bounds.log_start == 0 && !tails.contains_key(&(stage, partition))
@@ -129,7 +129,7 @@ fn owes_nothing(
     }
     let from_ms = stream.auctions().plan(start).request_ms - stream.auctions().spec().lag_ms_max();
     let from = stream.auctions().first_from_ms(from_ms);
-    let before = Assignment::new(Window::auctions(from, start - from), Shard::WHOLE, held);
+    let before = Assignment::new(Window::auctions(from, start - from), Shard::WHOLE, held.into_array());
     match stream.assigned_records(&before).next() {
         Some(_) => Err(ResumeError::StartUnknown { what: "what its last removed auctions still owe" }),
         None => Ok(()),

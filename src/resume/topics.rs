@@ -12,7 +12,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::ResumeError;
 use super::log::{Each, Log, Offsets, Range};
 use super::read::{Feed, Show, read_ranges};
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage};
 use crate::kafka::{
     Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, consumer_config, even_share_kbytes, fill,
     read_group_offsets, unless_passing,
@@ -90,12 +90,12 @@ impl<'a> TopicLog<'a> {
 }
 
 impl Log for TopicLog<'_> {
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
         let stop = || self.stop.is_requested();
         let begins = self.uncommitted.of_layout(self.layout, Edge::Beginning, stop)?;
         let last_stable = self.committed.of_layout(self.layout, Edge::End, stop)?;
         let ends = self.uncommitted.of_layout(self.layout, Edge::End, stop)?;
-        Ok([0, 1, 2, 3].map(|stage: usize| {
+        Ok(ByStage::from_fn(|stage| {
             let edges = begins[stage].iter().zip(&ends[stage]).zip(&last_stable[stage]);
             edges.map(|((&log_start, &log_end), &last_stable)| Offsets { log_start, log_end, last_stable }).collect()
         }))

@@ -8,23 +8,23 @@ use super::error::ResumeError;
 use super::limits::QUEUE_AUCTIONS;
 use super::log::Offsets;
 use super::tail::Tail;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::generator::stream::Position;
 
 /// The last record that each partition holds, or held before retention removed it: as was committed, or by counting.
 pub(super) fn held(
     checked: &Checked<'_>,
-    bounds: &[Vec<Offsets>; 4],
+    bounds: &ByStage<Vec<Offsets>>,
     known: bool,
     are_gapless: bool,
     remembered: &BTreeMap<(Stage, u32), Option<Position>>,
-) -> Result<[Vec<Option<Position>>; 4], ResumeError> {
+) -> Result<ByStage<Vec<Option<Position>>>, ResumeError> {
     let mut held = bounds.each_ref().map(|partitions| vec![None; partitions.len()]);
     for (&(stage, partition), tail) in checked.tails {
-        held[stage.index()][partition as usize] = Some(tail.last());
+        held[stage][partition as usize] = Some(tail.last());
     }
     for (&(stage, partition), &upto) in remembered {
-        held[stage.index()][partition as usize] = upto;
+        held[stage][partition as usize] = upto;
     }
     let is_emptied = |&(stage, partition, bounds): &(Stage, u32, Offsets)| {
         let at = (stage, partition);
@@ -40,7 +40,7 @@ pub(super) fn held(
         let of_stage = emptied.iter().filter(|&&(of, _, _)| of == stage);
         let emptied: BTreeMap<u32, i64> = of_stage.map(|&(_, partition, bounds)| (partition, bounds.log_end)).collect();
         for (partition, position) in counted(checked, stage, emptied)? {
-            held[stage.index()][partition as usize] = Some(position);
+            held[stage][partition as usize] = Some(position);
         }
     }
     Ok(held)
@@ -64,9 +64,9 @@ fn countable(
 
 /// Refuses cut partitions whose first record is not the one that its offset counts. Emptied ones are placed by counting too,
 /// and nothing else would tell that the count begins elsewhere.
-fn cut_heads(checked: &Checked<'_>, bounds: &[Vec<Offsets>; 4]) -> Result<(), ResumeError> {
+fn cut_heads(checked: &Checked<'_>, bounds: &ByStage<Vec<Offsets>>) -> Result<(), ResumeError> {
     for stage in Stage::ALL {
-        let low = |partition: u32| bounds[stage.index()][partition as usize].log_start;
+        let low = |partition: u32| bounds[stage][partition as usize].log_start;
         let cut = |&(&(of, partition), _): &(&(Stage, u32), &Tail)| of == stage && low(partition) > 0;
         let mut open: BTreeMap<u32, (i64, &Tail)> =
             checked.tails.iter().filter(cut).map(|(&(_, p), tail)| (p, (low(p), tail))).collect();

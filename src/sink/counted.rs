@@ -73,7 +73,7 @@ mod tests {
         sink.submit(&record).unwrap();
         sink.wait(Duration::ZERO).unwrap();
         let seen = metrics.snapshot();
-        assert_eq!((seen.state, seen.released, seen.acked, seen.beats), (State::Running, [0, 1, 0, 0], 1, 2));
+        assert_eq!((seen.state, seen.released, seen.acked, seen.beats), (State::Running, [0, 1, 0, 0].into(), 1, 2));
         assert!(crate::metrics::text(&metrics, "").contains("mdg_bytes_acked_total{topic=\"bid-responses\"} 2\n"));
         sink.close(true).unwrap();
         assert_eq!(metrics.snapshot().state, State::Draining);

@@ -15,7 +15,7 @@ use crate::files::{
     require_short_names, write_json, write_manifest,
 };
 use crate::generator::record::{Record, envelope};
-use crate::generator::spec::{Layout, Stage, StreamSpec, Topic};
+use crate::generator::spec::{ByStage, Layout, Stage, StreamSpec, Topic};
 use crate::generator::stream::{Assignment, Stream};
 use crate::log::shutdown::Shutdown;
 
@@ -30,7 +30,7 @@ pub struct Files {
     spec: StreamSpec,
     layout: Layout,
     part: Assignment,
-    topics: [NdjsonFile; 4],
+    topics: ByStage<NdjsonFile>,
 }
 
 impl Files {
@@ -87,7 +87,7 @@ impl Files {
         let spec = stream.auctions().spec();
         let named = |stage| NamedFile { name: file_name(layout.topic(stage)) };
         let head = ManifestHead::new((spec, layout), part, envelope, false);
-        write_json(&folder.join(BEGUN), &NewManifest { head, files: Stage::ALL.map(named) })?;
+        write_json(&folder.join(BEGUN), &NewManifest { head, files: ByStage::from_fn(named) })?;
         let create = |stage| NdjsonFile::create(folder, layout.topic(stage));
         let [request, response, impression, click] = Stage::ALL.map(create);
         Ok(Self {
@@ -96,27 +96,27 @@ impl Files {
             spec: spec.clone(),
             layout: layout.clone(),
             part: part.clone(),
-            topics: [request?, response?, impression?, click?],
+            topics: [request?, response?, impression?, click?].into(),
         })
     }
 
     fn flush(&mut self) -> Result<(), FilesError> {
-        for file in &mut self.topics {
+        for file in self.topics.values_mut() {
             file.out.flush().map_err(|source| FilesError::File { path: file.path.clone(), source })?;
         }
         Ok(())
     }
 
     fn write_manifest(&self, complete: bool) -> Result<(), FilesError> {
-        let entry = |stage: Stage| self.topics[stage.index()].manifest(stage, self.layout.topic(stage));
+        let entry = |stage: Stage| self.topics[stage].manifest(stage, self.layout.topic(stage));
         let head = ManifestHead::new((&self.spec, &self.layout), &self.part, self.envelope, complete);
-        write_manifest(&self.folder, &NewManifest { head, files: Stage::ALL.map(entry) })
+        write_manifest(&self.folder, &NewManifest { head, files: ByStage::from_fn(entry) })
     }
 }
 
 impl Sink for Files {
     fn submit(&mut self, record: &Record) -> Result<(), SinkError> {
-        let file = &mut self.topics[record.stage.index()];
+        let file = &mut self.topics[record.stage];
         let topic = self.envelope.then(|| &self.layout.topic(record.stage).name);
         let written = match topic {
             Some(topic) => envelope::write(&mut file.out, topic, record),

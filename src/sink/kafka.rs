@@ -36,6 +36,7 @@ pub use self::in_flight::IN_FLIGHT_MAX;
 use self::sender::Sender;
 use super::{Sink, SinkError};
 use crate::generator::record::Record;
+use crate::generator::spec::ByStage;
 use crate::generator::stream::{Assignment, Shard};
 use crate::kafka::{Cluster, KafkaError, Target, is_silence, read_group_offsets};
 use crate::log::shutdown::Shutdown;
@@ -104,7 +105,7 @@ impl Kafka {
     }
 
     /// The log ends at these offsets now, by stage.
-    pub fn append_behind(&mut self, end_offsets: &[Vec<i64>; 4]) {
+    pub fn append_behind(&mut self, end_offsets: &ByStage<Vec<i64>>) {
         self.sender.reports().begin(end_offsets);
     }
 
@@ -229,7 +230,7 @@ impl Kafka {
     /// What a log that retention has cut does not tell stays unknown to later restarts.
     fn without_offsets(&self, cluster: &Cluster, group: &str, error: &ClientError) -> Result<(), KafkaError> {
         let committed = read_group_offsets(cluster, group, &self.sender.stop).unwrap_or_default();
-        if committed.iter().flatten().any(Option::is_some) {
+        if committed.values().flatten().any(Option::is_some) {
             return Err(KafkaError::GroupOffsets { group: group.to_owned(), reason: error.to_string() });
         }
         tell_without(group, error);

@@ -51,7 +51,7 @@ impl<'a> Topics<'a> {
         let (begins, ends) = (begins?, ends?);
         for stage in Stage::ALL {
             let topic = layout.topic(stage);
-            let offsets = begins[stage.index()].iter().zip(&ends[stage.index()]);
+            let offsets = begins[stage].iter().zip(&ends[stage]);
             for (partition, (&start, &end)) in (0..).zip(offsets) {
                 let span = OffsetRange::new(&topic.name, partition, start..end);
                 let log_start_offset = Some(start).filter(|&start| start > 0);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::auction::CopyKind;
 use mock_data_gen::generator::record::{Header, Record};
-use mock_data_gen::generator::spec::{FaultPlan, Faults, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{ByStage, FaultPlan, Faults, Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
 use mock_data_gen::kafka;
 use mock_data_gen::kafka::GroupCommitted;
@@ -23,45 +23,45 @@ use crate::specs::{faulty_spec_and_window, faulty_spec_and_window_from_now};
 
 /// Partitions by stage. Of each, retention has removed the records before an offset.
 #[derive(Debug, Clone)]
-struct Held([Vec<(usize, Vec<Record>)>; 4]);
+struct Held(ByStage<Vec<(usize, Vec<Record>)>>);
 
 impl Held {
     /// The first records of a window, as a run without interruption leaves them.
     fn of(stream: &Stream, window: Window, count: usize) -> Self {
         let partitions = |stage| vec![(0, Vec::new()); stream.layout().topic(stage).partitions.count() as usize];
-        let mut held = Self(Stage::ALL.map(partitions));
+        let mut held = Self(ByStage::from_fn(partitions));
         for record in stream.records(window).take(count) {
-            held.0[record.stage.index()][record.partition as usize].1.push(record);
+            held.0[record.stage][record.partition as usize].1.push(record);
         }
         held
     }
 
     /// The partitions, in one order.
     fn partitions(&mut self) -> impl Iterator<Item = &mut (usize, Vec<Record>)> {
-        self.0.iter_mut().flatten()
+        self.0.values_mut().flatten()
     }
 
     /// Retention removes all that a stage's partitions hold.
     fn emptied(mut self, stage: Stage) -> Self {
-        self.0[stage.index()].iter_mut().for_each(|(low, records)| *low = records.len());
+        self.0[stage].iter_mut().for_each(|(low, records)| *low = records.len());
         self
     }
 
     /// Retention removes the first records of a stage's partitions.
     fn cut(mut self, stage: Stage, count: usize) -> Self {
-        self.0[stage.index()].iter_mut().for_each(|(low, records)| *low = count.min(records.len()));
+        self.0[stage].iter_mut().for_each(|(low, records)| *low = count.min(records.len()));
         self
     }
 
     /// A topic is deleted and made anew.
     fn made_anew(mut self, stage: Stage) -> Self {
-        self.0[stage.index()].iter_mut().for_each(|(low, records)| (*low, *records) = (0, Vec::new()));
+        self.0[stage].iter_mut().for_each(|(low, records)| (*low, *records) = (0, Vec::new()));
         self
     }
 }
 
 impl Log for Held {
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
         let bounds = |(low, records): &(usize, Vec<Record>)| {
             let end = records.len() as i64;
             Offsets { log_start: *low as i64, log_end: end, last_stable: end }
@@ -71,7 +71,7 @@ impl Log for Held {
 
     fn read(&mut self, ranges: &[Range], each: &mut Each<'_>) -> Result<(), ResumeError> {
         for range in ranges {
-            let (low, records) = &self.0[range.stage.index()][range.partition as usize];
+            let (low, records) = &self.0[range.stage][range.partition as usize];
             assert!(range.from >= *low as i64, "read below the first offset");
             for offset in range.from..range.end {
                 let record = &records[usize::try_from(offset).unwrap()];
@@ -92,7 +92,7 @@ impl Log for Held {
 struct Committed(Held);
 
 impl Log for Committed {
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
         let twice = |bounds: &Offsets| Offsets {
             log_start: bounds.log_start * 2,
             log_end: bounds.log_end * 2,
@@ -126,7 +126,7 @@ struct Shrinking {
 }
 
 impl Log for Shrinking {
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
         self.held.bounds()
     }
 
@@ -135,10 +135,10 @@ impl Log for Shrinking {
             self.reads -= 1;
         } else if self.times > 0 {
             self.times -= 1;
-            self.held.0[0].iter_mut().for_each(|(low, _)| *low += 1);
+            self.held.0[Stage::Request].iter_mut().for_each(|(low, _)| *low += 1);
         }
         let is_there = |range: &Range| {
-            let (low, _) = self.held.0[range.stage.index()][range.partition as usize];
+            let (low, _) = self.held.0[range.stage][range.partition as usize];
             range.from >= low as i64
         };
         if ranges.iter().all(is_there) { self.held.read(ranges, each) } else { Err(ResumeError::Removed) }
@@ -155,7 +155,7 @@ impl Log for Shrinking {
 struct Beside<L>(L, GroupCommitted);
 
 impl<L: Log> Log for Beside<L> {
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
         self.0.bounds()
     }
 
@@ -251,7 +251,7 @@ fn a_rate_of_zero_does_not_make_a_restart_look_through_the_whole_past() {
     // The log's last auctions, as retention has left them, three years on.
     let (window, far) = (Window::unbounded(0), 1_000_000_000);
     let mut held = Held::of(&stream, Window::unbounded(far), 3_000);
-    for partition in held.0.iter_mut().flatten() {
+    for partition in held.0.values_mut().flatten() {
         partition.0 = partition.1.len().min(1);
     }
     let standing = find(&stream, Start::Given(window), held).unwrap();
@@ -297,7 +297,7 @@ fn an_emptied_partition_is_not_placed_far_behind_all_that_is_held() {
     let later = stream.records(window).filter(|record| record.stage == Stage::Click && record.partition == 0);
     let clicks: Vec<Record> = later.take(40).collect();
     assert!(clicks[39].ordinal > 200_000 + 3_000);
-    held.0[Stage::Click.index()][0] = (clicks.len(), clicks);
+    held.0[Stage::Click][0] = (clicks.len(), clicks);
     let why = misfit(find(&stream, Start::Given(window), held));
     assert!(matches!(why, Mismatch::Uncounted), "{why}");
 }
@@ -387,7 +387,7 @@ fn places(whole: &[Record], left: &[Record]) -> usize {
 fn assert_goes_on(stream: &Stream, standing: &ResumePoint, window: Window, held: &Held, count: usize) {
     let mut left = held.0.each_ref().map(|partitions| partitions.iter().map(|(_, r)| r.len()).collect::<Vec<_>>());
     let is_left = |record: &Record| {
-        let left = &mut left[record.stage.index()][record.partition as usize];
+        let left = &mut left[record.stage][record.partition as usize];
         *left = left.wrapping_sub(1);
         *left > usize::MAX / 2
     };
@@ -460,7 +460,7 @@ proptest! {
             records.truncate(ends[at].index(records.len() + 1));
             *low = lows.as_ref().map_or(0, |lows| lows[at].index(records.len() + 1));
         }
-        let requests = &mut held.0[0][first.partition as usize].1;
+        let requests = &mut held.0[Stage::Request][first.partition as usize].1;
         if requests.is_empty() {
             requests.push(first);
         }
@@ -563,14 +563,14 @@ fn a_tail_that_ends_with_one_of_two_duplicates_is_told_by_its_neighbours() {
     let (stream, window) = repeating(Faults { duplicates: "0.5:5s".parse().unwrap(), ..Faults::default() });
     let whole = Held::of(&stream, window, usize::MAX);
     let mut told = [0, 0];
-    let requests = &whole.0[0][0].1;
+    let requests = &whole.0[Stage::Request][0].1;
     for (index, record) in requests.iter().enumerate() {
         let is_repeated = requests.iter().filter(|other| bytes(other) == bytes(record)).count() == 2;
         if !is_repeated {
             continue;
         }
         let mut held = whole.clone();
-        held.0[0][0].1.truncate(index + 1);
+        held.0[Stage::Request][0].1.truncate(index + 1);
         let standing = find(&stream, Start::Given(window), held.clone()).unwrap();
         assert_goes_on(&stream, &standing, window, &held, usize::MAX);
         told[record.copy as usize] += 1;
@@ -578,12 +578,12 @@ fn a_tail_that_ends_with_one_of_two_duplicates_is_told_by_its_neighbours() {
             continue;
         }
         // With one record left nothing tells them apart.
-        held.0[0][0].0 = index;
+        held.0[Stage::Request][0].0 = index;
         let why = misfit(find(&stream, Start::Given(window), held.clone()));
         assert!(matches!(why, Mismatch::Ambiguous { .. }), "{why}");
         assert!(why.to_string().contains("which this stream has twice"), "{why}");
         // With its neighbour left it does, unless that is repeated as well, side by side.
-        held.0[0][0].0 = index - 1;
+        held.0[Stage::Request][0].0 = index - 1;
         let left = &requests[index - 1..=index];
         if places(requests, left) == 1 || index == 1 {
             let standing = find(&stream, Start::Given(window), held.clone()).unwrap();
@@ -611,14 +611,14 @@ fn tails_that_end_with_any_form_are_gone_on_with() {
     for stage in Stage::ALL {
         for form in CopyKind::ALL {
             let Some((partition, index)) = (0..6).find_map(|partition| {
-                let records = &whole.0[stage.index()][partition].1;
+                let records = &whole.0[stage][partition].1;
                 Some((partition, records.iter().skip(3).position(|record| record.copy == form.copy())? + 3))
             }) else {
                 assert_eq!(stage, Stage::Click, "no {form:?}");
                 continue;
             };
             let mut held = whole.clone();
-            held.0[stage.index()][partition].1.truncate(index + 1);
+            held.0[stage][partition].1.truncate(index + 1);
             let standing = find(&stream, Start::Given(window), held.clone()).unwrap();
             assert_goes_on(&stream, &standing, window, &held, usize::MAX);
         }

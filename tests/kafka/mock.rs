@@ -159,7 +159,7 @@ fn a_full_queue_holds_the_stream_back_and_loses_nothing() {
     let cluster = prepare(&mock, &layout);
     let outcome = play(&cluster, &stream, 100_000, &Arc::default(), |_| {}).unwrap();
     assert!(outcome.bytes() > 80 << 20, "{} bytes fit into the queue", outcome.bytes());
-    let ends = prepare(&mock, &layout).end_offsets().iter().flatten().sum::<i64>();
+    let ends = prepare(&mock, &layout).end_offsets().values().flatten().sum::<i64>();
     assert_eq!(ends, outcome.records() as i64);
 }
 
@@ -176,7 +176,7 @@ fn acknowledgements_are_counted_by_topic_as_they_come() {
     let seen = metrics.snapshot();
     assert_eq!((seen.released, seen.queue()), (outcome.counts.map(|count| count.records), 0));
     let text = mock_data_gen::metrics::text(&metrics, "");
-    for (topic, count) in layout.topics().iter().zip(outcome.counts) {
+    for (topic, count) in layout.topics().iter().zip(outcome.counts.into_array()) {
         for line in [
             format!("mdg_records_acked_total{{topic=\"{}\"}} {}\n", topic.name, count.records),
             format!("mdg_bytes_acked_total{{topic=\"{}\"}} {}\n", topic.name, count.bytes),
@@ -247,7 +247,7 @@ fn brokers_that_are_far_away_are_waited_for_and_asked_at_once() {
     mock.request_errors(RDKafkaApiKey::ListOffsets, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION]);
     (1..=3).for_each(|broker| mock.broker_round_trip_time(broker, Duration::from_millis(1_500)).unwrap());
     let cluster = prepare(&mock, &layout);
-    assert_eq!(cluster.end_offsets().each_ref().map(Vec::len), [30; 4]);
+    assert_eq!(cluster.end_offsets().each_ref().map(Vec::len), [30; 4].into());
     let stop = Shutdown::default();
     assert_eq!(Topics::open(&cluster, &stop).unwrap().logs().len(), 120);
 }

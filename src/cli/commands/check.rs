@@ -171,8 +171,8 @@ impl Findings {
         let session = Session { plan, stop: &stop, metrics: &metrics, observer: &observer };
         let run = KafkaRun { session: &session, plan: kafka };
         let states = Cluster::look(&run.target(stream))?;
-        let planned = stream.layout().topics().each_ref().map(|topic| topic.partitions);
-        let counts = [0, 1, 2, 3].map(|index: usize| states[index].partitions.unwrap_or(planned[index]));
+        let counts =
+            Stage::ALL.map(|stage| states[stage].partitions.unwrap_or(stream.layout().topic(stage).partitions));
         self.warnings.extend(uneven_topics(stream.auctions().spec(), &stream.layout().with_partitions(counts)));
         let (outlook, refusal) = match outlook(&run, &states) {
             Ok(outlook) => (outlook, None),
@@ -181,7 +181,8 @@ impl Findings {
         };
         let records = count_records(&run, &states, outlook.counts_records())?;
         let recreates = args.options.resume == Some(Resume::Recreate);
-        for (state, (records, is_exact)) in states.iter().zip(records) {
+        for (stage, state) in states.iter() {
+            let (records, is_exact) = records[stage];
             if recreates && state.partitions.is_some() {
                 let at_most = if is_exact { "" } else { "at most " };
                 let records = counted(records, "record");

@@ -43,7 +43,7 @@ impl Status {
             while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 let seen = metrics.snapshot();
                 recent.add(Instant::now(), seen);
-                bar.set_position(seen.released[Stage::Request.index()]);
+                bar.set_position(seen.released[Stage::Request]);
                 bar.set_message(line.text(&seen, &recent));
             }
             bar.finish_and_clear();
@@ -117,7 +117,7 @@ impl Line {
         }
         let mut parts = vec![format!("{} records/s", grouped(recent.per_second()))];
         if !self.bounded {
-            parts.insert(0, format!("{} auctions", grouped(seen.released[Stage::Request.index()])));
+            parts.insert(0, format!("{} auctions", grouped(seen.released[Stage::Request])));
         }
         if self.paced && seen.lag >= BEHIND {
             let whole = Duration::from_secs(seen.lag.as_secs());
@@ -143,7 +143,7 @@ mod tests {
         Snapshot {
             state: State::Running,
             beats: 0,
-            released: [records, 0, 0, 0],
+            released: [records, 0, 0, 0].into(),
             acked,
             taken_back: 0,
             emit_ms: Some(1_767_225_600_000),

@@ -10,13 +10,13 @@
 
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage};
 use crate::kafka::{KafkaError, Obstacle};
 
 /// Acknowledgements of one run.
 #[derive(Debug)]
 pub struct Deliveries {
-    partitions: [Vec<Partition>; 4],
+    partitions: ByStage<Vec<Partition>>,
     acked: u64,
     problem: Option<Problem>,
 }
@@ -64,7 +64,7 @@ impl Problem {
 impl Deliveries {
     /// Bookkeeping for partitions that end at these offsets now.
     #[must_use]
-    pub fn new(end_offsets: &[Vec<i64>; 4]) -> Self {
+    pub fn new(end_offsets: &ByStage<Vec<i64>>) -> Self {
         let partition = |&end: &i64| Partition {
             first_offset: end,
             next_offset: end,
@@ -83,7 +83,7 @@ impl Deliveries {
     /// A record was stored, at `offset` as the client says.
     pub fn acked(&mut self, stage: Stage, partition: i32, offset: i64) {
         self.acked += 1;
-        let partitions = &mut self.partitions[stage.index()];
+        let partitions = &mut self.partitions[stage];
         let Some(known) = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index)) else {
             let problem = Problem::Misplaced { stage, partition, expected: -1, found: offset };
             self.problem.get_or_insert(problem);
@@ -104,7 +104,7 @@ impl Deliveries {
 
     /// The record that was just reported has its own time, or the broker gives one for its whole batch, which may be the record's own too.
     pub(super) fn timed(&mut self, stage: Stage, partition: i32, broker_ms: Option<i64>, is_own: bool) {
-        let partitions = &mut self.partitions[stage.index()];
+        let partitions = &mut self.partitions[stage];
         let Some(known) = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index)) else { return };
         let before = known.broker_time;
         known.broker_time = broker_ms.map(|ms| {
@@ -119,7 +119,7 @@ impl Deliveries {
     /// All reports are there, so batches whose time no record had were given it by the broker's clock.
     pub(super) fn end(&mut self) {
         for stage in Stage::ALL {
-            let restamped = (0i32..).zip(&self.partitions[stage.index()]).find_map(|(partition, known)| {
+            let restamped = (0i32..).zip(&self.partitions[stage]).find_map(|(partition, known)| {
                 known.broker_time.is_some_and(|time| !time.is_own).then_some(Problem::Restamped { stage, partition })
             });
             if let Some(problem) = restamped {
@@ -130,7 +130,7 @@ impl Deliveries {
 
     /// The open transaction was committed: in each of its partitions a control record follows, which takes an offset.
     pub fn committed(&mut self) {
-        for known in self.partitions.iter_mut().flatten().filter(|known| known.is_open) {
+        for known in self.partitions.values_mut().flatten().filter(|known| known.is_open) {
             known.next_offset += 1;
             known.is_open = false;
         }
@@ -157,7 +157,7 @@ impl Deliveries {
 
     /// Records acknowledged so far in each partition of a stage.
     pub(super) fn acked_in(&self, stage: Stage) -> impl Iterator<Item = u64> {
-        self.partitions[stage.index()].iter().map(|known| known.acked)
+        self.partitions[stage].iter().map(|known| known.acked)
     }
 
     /// The first problem, if there was one. `fatal` is what the client says, where it cannot go on.
@@ -181,14 +181,14 @@ impl Deliveries {
 
     /// The offset that each partition's next record will have, by what is acknowledged, by stage.
     #[must_use]
-    pub fn next_offsets(&self) -> [Vec<i64>; 4] {
+    pub fn next_offsets(&self) -> ByStage<Vec<i64>> {
         self.partitions.each_ref().map(|partitions| partitions.iter().map(|known| known.next_offset).collect())
     }
 
     /// Whether everything before these offsets is acknowledged, by stage and partition.
     #[must_use]
-    pub fn are_acked(&self, ends: &[Vec<i64>; 4]) -> bool {
-        let pairs = self.partitions.iter().flatten().zip(ends.iter().flatten());
+    pub fn are_acked(&self, ends: &ByStage<Vec<i64>>) -> bool {
+        let pairs = self.partitions.values().flatten().zip(ends.values().flatten());
         self.problem.is_none() && pairs.into_iter().all(|(known, &end)| known.next_offset >= end)
     }
 
@@ -207,7 +207,7 @@ impl Deliveries {
     fn ends_where(&self, chosen: impl Fn(&Partition) -> bool) -> Vec<(Stage, i32, i64)> {
         let mut ends = Vec::new();
         for stage in Stage::ALL {
-            let numbered = (0i32..).zip(&self.partitions[stage.index()]);
+            let numbered = (0i32..).zip(&self.partitions[stage]);
             ends.extend(numbered.filter(|(_, known)| chosen(known)).map(|(p, known)| (stage, p, known.next_offset)));
         }
         ends
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     fn deliveries() -> Deliveries {
-        Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]])
+        Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]].into())
     }
 
     fn problem(deliveries: &Deliveries) -> Option<String> {

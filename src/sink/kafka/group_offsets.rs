@@ -23,7 +23,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use self::committer::{Client, Committer};
 use super::deliveries::Deliveries;
 use crate::generator::record::Record;
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage};
 use crate::generator::stream::{Assignment, Position, Progress};
 use crate::kafka::{Cluster, KafkaError, group_consumer};
 use crate::log::shutdown::Shutdown;
@@ -48,12 +48,12 @@ pub(super) struct GroupOffsets {
     part: Assignment,
     is_exact: bool,
     /// By stage and partition the offset after all that was sent, and the one that was committed last.
-    sent_to: [Vec<i64>; 4],
-    committed_to: [Vec<i64>; 4],
+    sent_to: ByStage<Vec<i64>>,
+    committed_to: ByStage<Vec<i64>>,
     /// The record that was sent last.
     upto: Option<Position>,
     /// What is committed once it is acknowledged.
-    mark: Option<([Vec<i64>; 4], Option<Position>)>,
+    mark: Option<(ByStage<Vec<i64>>, Option<Position>)>,
     committed: Option<Instant>,
     all_committed: Option<Instant>,
 }
@@ -69,8 +69,8 @@ impl GroupOffsets {
             layout: cluster.layout().clone(),
             part: part.clone(),
             is_exact,
-            sent_to: Default::default(),
-            committed_to: Default::default(),
+            sent_to: ByStage::default(),
+            committed_to: ByStage::default(),
             upto: None,
             mark: None,
             committed: None,
@@ -79,7 +79,7 @@ impl GroupOffsets {
     }
 
     /// Another client goes on with a part, behind these offsets.
-    pub(super) fn begin(&mut self, part: &Assignment, end_offsets: &[Vec<i64>; 4]) {
+    pub(super) fn begin(&mut self, part: &Assignment, end_offsets: &ByStage<Vec<i64>>) {
         self.part = part.clone();
         self.sent_to.clone_from(end_offsets);
         self.committed_to.clone_from(end_offsets);
@@ -88,7 +88,7 @@ impl GroupOffsets {
 
     /// A record was handed to the client.
     pub(super) fn sent(&mut self, record: &Record) {
-        if let Some(offset) = self.sent_to[record.stage.index()].get_mut(record.partition as usize) {
+        if let Some(offset) = self.sent_to[record.stage].get_mut(record.partition as usize) {
             *offset += 1;
         }
         self.upto = Some(record.into());
@@ -103,7 +103,7 @@ impl GroupOffsets {
     }
 
     /// Commits what is acknowledged, where that is due; what fails is told and tried again.
-    pub(super) fn commit_if_due(&mut self, are_acked: impl FnOnce(&[Vec<i64>; 4]) -> bool) {
+    pub(super) fn commit_if_due(&mut self, are_acked: impl FnOnce(&ByStage<Vec<i64>>) -> bool) {
         if self.is_exact {
             return;
         }
@@ -145,26 +145,26 @@ impl GroupOffsets {
             self.all_committed = Some(Instant::now());
         }
         self.sent_to = deliveries.next_offsets();
-        let before = if all { Default::default() } else { self.committed_to.clone() };
+        let before = if all { ByStage::default() } else { self.committed_to.clone() };
         let offsets = self.offsets_since(&before, &self.sent_to, self.upto);
         self.committed_to.clone_from(&self.sent_to);
         let metadata = self.consumer.group_metadata()?;
         (offsets.count() > 0).then_some((offsets, metadata))
     }
 
-    fn offsets(&self, ends: &[Vec<i64>; 4], upto: Option<Position>) -> TopicPartitionList {
-        self.offsets_since(&Default::default(), ends, upto)
+    fn offsets(&self, ends: &ByStage<Vec<i64>>, upto: Option<Position>) -> TopicPartitionList {
+        self.offsets_since(&ByStage::default(), ends, upto)
     }
 
     fn offsets_since(
         &self,
-        before: &[Vec<i64>; 4],
-        ends: &[Vec<i64>; 4],
+        before: &ByStage<Vec<i64>>,
+        ends: &ByStage<Vec<i64>>,
         upto: Option<Position>,
     ) -> TopicPartitionList {
         let mut offsets = TopicPartitionList::new();
         for (stage, partition) in owned(&self.layout, &self.part) {
-            let of = |offsets: &[Vec<i64>; 4]| offsets[stage.index()].get(partition as usize).copied();
+            let of = |offsets: &ByStage<Vec<i64>>| offsets[stage].get(partition as usize).copied();
             let Some(end) = of(ends).filter(|&end| of(before) != Some(end)) else { continue };
             // A partition that was further than the others holds more than what was sent.
             let upto = upto.max(self.part.held(stage, partition));

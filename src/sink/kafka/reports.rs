@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::deliveries::Deliveries;
 use super::throttle;
 use super::waiting::PATIENCE;
-use crate::generator::spec::Stage;
+use crate::generator::spec::{ByStage, Stage};
 use crate::kafka::{self, Cluster};
 use crate::metrics::Metrics;
 
@@ -28,7 +28,7 @@ pub(super) struct Reports {
     deliveries: Mutex<Deliveries>,
     metrics: Arc<Metrics>,
     /// Records and bytes of the open transaction, by stage, where there are transactions: acknowledged, and nobody's yet.
-    open: Option<Mutex<[(u64, u64); 4]>>,
+    open: Option<Mutex<ByStage<(u64, u64)>>>,
     /// Whether the brokers tell whose time their records have.
     tells_times: bool,
     told: Mutex<Option<(String, Instant)>>,
@@ -53,7 +53,7 @@ impl Reports {
     }
 
     /// Nothing was sent yet, and partitions end at these offsets.
-    pub(super) fn begin(&self, end_offsets: &[Vec<i64>; 4]) {
+    pub(super) fn begin(&self, end_offsets: &ByStage<Vec<i64>>) {
         *self.deliveries() = Deliveries::new(end_offsets);
     }
 
@@ -62,7 +62,7 @@ impl Reports {
         self.deliveries().committed();
         let Some(open) = &self.open else { return };
         let counts = std::mem::take(&mut *open.lock().unwrap_or_else(PoisonError::into_inner));
-        for (stage, (records, bytes)) in Stage::ALL.into_iter().zip(counts) {
+        for (stage, &(records, bytes)) in counts.iter() {
             self.metrics.acked_all(stage, records, bytes);
         }
     }
@@ -162,7 +162,7 @@ impl ProducerContext for Reports {
                 let bytes = message.payload_len();
                 match &self.open {
                     Some(open) => {
-                        let (records, sum) = &mut open.lock().unwrap_or_else(PoisonError::into_inner)[stage.index()];
+                        let (records, sum) = &mut open.lock().unwrap_or_else(PoisonError::into_inner)[stage];
                         (*records, *sum) = (*records + 1, *sum + bytes as u64);
                     }
                     None => self.metrics.acked(stage, bytes),

@@ -19,7 +19,7 @@ use super::stalls::{StallDetector, Watched};
 use super::transactions::{ENDING, STEP, is_retriable, taking_over};
 use super::waiting::{PATIENCE, STANDSTILL};
 use crate::generator::record::{Header, Record};
-use crate::generator::spec::Layout;
+use crate::generator::spec::{ByStage, Layout};
 use crate::generator::stream::Shard;
 use crate::kafka::{Cluster, KafkaError, Obstacle, POLL_WAIT, READY, REASON_WAIT, is_denied};
 use crate::log::shutdown::Shutdown;
@@ -57,7 +57,7 @@ impl Sender {
             sent: 0,
             progress: Cell::new((0, Instant::now())),
             stalls: RefCell::new(StallDetector::new(
-                cluster.layout().topics().each_ref().map(|topic| topic.partitions.count() as usize),
+                ByStage::from_fn(|stage| cluster.layout().topic(stage).partitions.count() as usize),
                 Causes::new(cluster.client().config()),
             )),
         })

@@ -9,7 +9,7 @@ use super::deliveries::Deliveries;
 use super::reports::Reports;
 use super::stall_causes::Causes;
 use super::waiting::PATIENCE;
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage};
 use crate::metrics::Metrics;
 
 /// Partitions are looked at this often.
@@ -30,7 +30,7 @@ pub(super) struct Watched<'a> {
 /// What is on its way to each partition.
 #[derive(Debug)]
 pub(super) struct StallDetector {
-    partitions: [Vec<Progress>; 4],
+    partitions: ByStage<Vec<Progress>>,
     looked: Instant,
     /// When anything was last acknowledged, or nothing was waited for.
     went_on: Instant,
@@ -56,7 +56,7 @@ struct Stalled {
 }
 
 impl StallDetector {
-    pub(super) fn new(partitions: [usize; 4], causes: Causes) -> Self {
+    pub(super) fn new(partitions: ByStage<usize>, causes: Causes) -> Self {
         let now = Instant::now();
         let none = Progress { sent: 0, acked: 0, since: now };
         Self { partitions: partitions.map(|count| vec![none; count]), looked: now, went_on: now, told: now, causes }
@@ -65,13 +65,13 @@ impl StallDetector {
     /// Another client begins, and nothing is on its way.
     pub(super) fn begin(&mut self) {
         let now = Instant::now();
-        self.partitions.iter_mut().flatten().for_each(|known| *known = Progress { sent: 0, acked: 0, since: now });
+        self.partitions.values_mut().flatten().for_each(|known| *known = Progress { sent: 0, acked: 0, since: now });
         (self.went_on, self.told) = (now, now);
     }
 
     /// A record is on its way.
     pub(super) fn sent(&mut self, stage: Stage, partition: u32) {
-        if let Some(known) = self.partitions[stage.index()].get_mut(partition as usize) {
+        if let Some(known) = self.partitions[stage].get_mut(partition as usize) {
             known.sent += 1;
         }
     }
@@ -85,7 +85,7 @@ impl StallDetector {
         }
         let mut stalled = Vec::new();
         for stage in Stage::ALL {
-            let known = self.partitions[stage.index()].iter_mut().enumerate();
+            let known = self.partitions[stage].iter_mut().enumerate();
             for ((partition, known), acked) in known.zip(deliveries.acked_in(stage)) {
                 if blind > BLIND {
                     known.since += blind;
@@ -185,7 +185,10 @@ mod tests {
     use super::*;
 
     fn stalls() -> (StallDetector, Deliveries) {
-        (StallDetector::new([2, 1, 1, 1], Causes::unknown()), Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]]))
+        (
+            StallDetector::new([2, 1, 1, 1].into(), Causes::unknown()),
+            Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]].into()),
+        )
     }
 
     #[test]
@@ -209,7 +212,7 @@ mod tests {
         assert_eq!(stalls.look(&deliveries, at(9)), [stalled(0, 2, at(6))]);
         assert_eq!(stalls.went_on, at(6));
         stalls.begin();
-        assert_eq!(stalls.look(&Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]]), at(7)), []);
+        assert_eq!(stalls.look(&Deliveries::new(&[vec![0, 7], vec![0], vec![0], vec![0]].into()), at(7)), []);
     }
 
     #[test]

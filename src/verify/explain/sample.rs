@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::generator::record::{HEADER_NAMES, Record};
-use crate::generator::spec::{Layout, Stage, StreamSpec};
+use crate::generator::spec::{ByStage, Layout, Stage, StreamSpec};
 use crate::generator::stream::{Position, Stream, Window};
 use crate::log::record::{LogRecord, Parts};
 use crate::source::{LogIndex, LogPlace, Source, SourceError};
@@ -43,11 +43,11 @@ impl Sample {
     pub(super) fn read(source: &mut dyn Source, start: Option<u64>) -> Result<Option<Self>, SourceError> {
         let places = source.logs().to_vec();
         let mut logs = Vec::with_capacity(places.len());
-        let mut of_topic = [0; 4];
+        let mut of_topic = ByStage::<usize>::default();
         for (number, place) in places.iter().enumerate() {
             let mut records = Vec::new();
-            of_topic[place.stage.index()] += 1;
-            while records.len() < RECORDS_MAX && of_topic[place.stage.index()] <= LOGS_MAX {
+            of_topic[place.stage] += 1;
+            while records.len() < RECORDS_MAX && of_topic[place.stage] <= LOGS_MAX {
                 let mut record = LogRecord::default();
                 if !source.next(number, &mut record)? {
                     break;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mock_data_gen::generator::record::{Header, Record};
-use mock_data_gen::generator::spec::Stage;
+use mock_data_gen::generator::spec::{ByStage, Stage};
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::resume::{Each, Feed, Log, Offsets, Range, ResumeError, Show, read_ranges};
@@ -297,13 +297,13 @@ impl World {
 pub(crate) struct ScriptedLog<'a>(pub(crate) &'a RefCell<World>);
 
 impl Log for ScriptedLog<'_> {
-    fn bounds(&mut self) -> Result<[Vec<Offsets>; 4], ResumeError> {
+    fn bounds(&mut self) -> Result<ByStage<Vec<Offsets>>, ResumeError> {
         let mut world = self.0.borrow_mut();
         world.pass(2);
-        let mut bounds: [Vec<Offsets>; 4] = Default::default();
+        let mut bounds: ByStage<Vec<Offsets>> = ByStage::default();
         for (&at, partition) in &world.partitions {
             let (low, end) = (partition.low as i64, partition.end());
-            bounds[at.0.index()].push(Offsets { log_start: low, log_end: end, last_stable: world.last_stable(at) });
+            bounds[at.0].push(Offsets { log_start: low, log_end: end, last_stable: world.last_stable(at) });
         }
         Ok(bounds)
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use mock_data_gen::generator::record::Record;
-use mock_data_gen::generator::spec::Layout;
+use mock_data_gen::generator::spec::{ByStage, Layout};
 use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::sink::kafka::Deliveries;
 use mock_data_gen::sink::{Sink, SinkError};
@@ -51,7 +51,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn new(
         world: &'a RefCell<World>,
         layout: &Layout,
-        end_offsets: &[Vec<i64>; 4],
+        end_offsets: &ByStage<Vec<i64>>,
         epoch: Option<u32>,
     ) -> Self {
         Self {

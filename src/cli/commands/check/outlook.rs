@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
-use crate::generator::spec::TopicName;
+use crate::generator::spec::{ByStage, Stage, TopicName};
 use crate::generator::stream::Stream;
 use crate::generator::timestamp::Timestamp;
 use crate::kafka::{Cluster, KafkaError, TopicState};
@@ -83,19 +83,19 @@ impl fmt::Display for Outlook {
 }
 
 /// What a run would do with topics in these states.
-pub(super) fn outlook(run: &KafkaRun<'_>, states: &[TopicState; 4]) -> Result<Outlook, Failure> {
-    let held = states.iter().find(|state| state.end_offsets > 0);
+pub(super) fn outlook(run: &KafkaRun<'_>, states: &ByStage<TopicState>) -> Result<Outlook, Failure> {
+    let held = states.values().find(|state| state.end_offsets > 0);
     if run.plan.resume == ResumeMode::Never {
         return Ok(if held.is_some() { Outlook::Append } else { Outlook::Begin });
     }
     if run.plan.resume == ResumeMode::Recreate {
-        return Ok(if states.iter().any(|state| state.partitions.is_some()) {
+        return Ok(if states.values().any(|state| state.partitions.is_some()) {
             Outlook::Recreate
         } else {
             Outlook::Begin
         });
     }
-    if let Some(missing) = states.iter().find(|state| state.partitions.is_none()) {
+    if let Some(missing) = states.values().find(|state| state.partitions.is_none()) {
         return match held {
             Some(held) => {
                 let (missing, held) = (missing.topic.clone(), held.topic.clone());
@@ -128,10 +128,10 @@ pub(super) fn outlook(run: &KafkaRun<'_>, states: &[TopicState; 4]) -> Result<Ou
 /// may take offsets too, so it holds at most so many, unless the log is known to have none.
 pub(super) fn count_records(
     run: &KafkaRun<'_>,
-    states: &[TopicState; 4],
+    states: &ByStage<TopicState>,
     is_gapless: bool,
-) -> Result<[(u64, bool); 4], Failure> {
-    if states.iter().any(|state| state.partitions.is_none()) {
+) -> Result<ByStage<(u64, bool)>, Failure> {
+    if states.values().any(|state| state.partitions.is_none()) {
         return Ok(states.each_ref().map(|state| (state.offsets, state.offsets == 0)));
     }
     let plan = run.session.plan;
@@ -139,29 +139,29 @@ pub(super) fn count_records(
     let cluster = Cluster::connect(&run.plan.brokers, &plan.properties, plan.stream.layout(), stop)?;
     let mut topics = Topics::open(&cluster, stop)?;
     let lasts = topics.tails(1)?;
-    let mut counts = [0; 4];
+    let mut counts = ByStage::<u64>::default();
     let mut first = LogRecord::default();
     for (log, last) in lasts.iter().enumerate() {
         let stage = topics.logs()[log].stage;
         if let Some(last) = last.last()
             && topics.next(log, &mut first)?
         {
-            counts[stage.index()] += (last.offset + 1 - first.offset).unsigned_abs();
+            counts[stage] += (last.offset + 1 - first.offset).unsigned_abs();
         }
     }
-    let is_exact = |index: usize| counts[index] == 0 || (is_gapless && counts[index] == states[index].offsets);
-    Ok([0, 1, 2, 3].map(|index| (counts[index], is_exact(index))))
+    let is_exact = |stage: Stage| counts[stage] == 0 || (is_gapless && counts[stage] == states[stage].offsets);
+    Ok(ByStage::from_fn(|stage| (counts[stage], is_exact(stage))))
 }
 
 fn open_transaction(run: &KafkaRun<'_>, stream: &Stream, log: &mut TopicLog<'_>) -> Result<Option<Outlook>, Failure> {
     let bounds = log.bounds()?;
-    for (topic, partitions) in stream.layout().topics().iter().zip(&bounds) {
+    for (stage, partitions) in bounds.iter() {
         let open = (0..)
             .zip(partitions)
             .find(|&(partition, bounds)| run.session.plan.shard.owns(partition) && bounds.is_open());
         if let Some((partition, _)) = open {
             let seconds = crate::resume::OPEN_PATIENCE.as_secs();
-            return Ok(Some(Outlook::Wait { topic: topic.name.clone(), partition, seconds }));
+            return Ok(Some(Outlook::Wait { topic: stream.layout().topic(stage).name.clone(), partition, seconds }));
         }
     }
     Ok(None)
