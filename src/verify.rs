@@ -17,6 +17,7 @@ mod expected_range;
 mod explain;
 mod finding;
 mod missing;
+mod read_ahead;
 mod table;
 mod verdict;
 
@@ -88,9 +89,9 @@ pub fn verify(
     let mut logs: Vec<Log> = places.iter().enumerate().map(|(number, place)| Log::new(number, *place)).collect();
     for log in &mut logs {
         let count = if is_bounded && !is_cut { 1 } else { look };
-        log.hold(source, &mut fingerprints, count)?;
+        log.read.hold(source, &mut fingerprints, count)?;
         // A log may have offsets and no records: transactions leave their ends.
-        log.place.is_empty = log.counts.records == 0;
+        log.place.is_empty = log.read.records() == 0;
     }
     let places: Vec<LogPlace> = logs.iter().map(|log| log.place).collect();
     if is_nothing_there(&places) {
@@ -130,7 +131,7 @@ fn span(
     tails: Option<&[Vec<LogRecord>]>,
 ) -> ExpectedRange {
     let look = edge_records(stream);
-    let heads = Edge::new(stream, identifier, places, (End::Head, look), logs.iter().map(Log::heads));
+    let heads = Edge::new(stream, identifier, places, (End::Head, look), logs.iter().map(|log| log.read.heads()));
     let of_tails = |tails: &[Vec<LogRecord>]| {
         let records = tails.iter().map(|tail| tail.iter().collect());
         Edge::new(stream, identifier, places, (End::Tail, look), records)

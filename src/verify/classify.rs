@@ -1,30 +1,28 @@
 //! Classifying what one log holds against its expected records: missing, extra, duplicated, reordered, altered or foreign.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::context::{Context, Held, Placement};
+use super::context::{Context, Placement};
 use super::finding::{Class, Counts, Difference, Shown};
 use super::missing::Missing;
-use crate::generator::fingerprint::Fingerprints;
+use super::read_ahead::{Held, ReadAhead};
 use crate::generator::record::Record;
 use crate::generator::stream::Position;
 use crate::log::compare::{divergence, is_same, resembles};
-use crate::log::record::{LogRecord, Parts};
-use crate::source::{LogPlace, Source, SourceError};
+use crate::log::record::Parts;
+use crate::source::{LogPlace, SourceError};
 
 /// How many records further on it is looked to tell a record that came too early from those before it that are missing.
 pub(super) const LOOK: usize = 8;
 /// Records that came too early and are remembered until their turn, a log.
 const EARLY_MAX: usize = 4_096;
 
-/// A log, what was read ahead of it, and what was found so far.
+/// A log: what was read ahead of it, and what was found so far.
 #[derive(Debug)]
 pub(super) struct Log {
     number: usize,
     pub(super) place: LogPlace,
-    held: VecDeque<Held>,
-    spare: Vec<LogRecord>,
-    is_read: bool,
+    pub(super) read: ReadAhead,
     missing: Missing,
     /// Positions that are not there and need not be, as far as is known, each with the offset before.
     unsure: BTreeMap<Position, Option<i64>>,
@@ -32,10 +30,8 @@ pub(super) struct Log {
     early: BTreeSet<Position>,
     /// Positions whose records were said to be reordered for that.
     reordered: BTreeSet<Position>,
-    pub(super) counts: Counts,
+    counts: Counts,
     pub(super) first: Option<Difference>,
-    /// The offset of the record that was taken last.
-    last_offset: Option<i64>,
     /// Records of the end that are not there.
     pub(super) missing_at_end: u64,
     /// First parts in which altered records differ.
@@ -47,58 +43,26 @@ impl Log {
         Self {
             number,
             place,
-            held: VecDeque::new(),
-            spare: Vec::new(),
-            is_read: false,
+            read: ReadAhead::new(number, place.stage),
             missing: Missing::default(),
             unsure: BTreeMap::new(),
             early: BTreeSet::new(),
             reordered: BTreeSet::new(),
             counts: Counts::default(),
             first: None,
-            last_offset: None,
             missing_at_end: 0,
             altered_in: BTreeSet::new(),
         }
     }
 
-    /// Its first records, which stay.
-    pub(super) fn heads(&self) -> Vec<&LogRecord> {
-        self.held.iter().map(|held| &held.record).collect()
-    }
-
-    /// Reads until `count` records are held; false if the log ends before.
-    pub(super) fn hold(
-        &mut self,
-        source: &mut dyn Source,
-        fingerprints: &mut Option<Fingerprints>,
-        count: usize,
-    ) -> Result<bool, SourceError> {
-        while self.held.len() < count && !self.is_read {
-            let mut record = self.spare.pop().unwrap_or_default();
-            if source.next(self.number, &mut record)? {
-                self.counts.records += 1;
-                if let Some(fingerprints) = fingerprints {
-                    record.add_to(fingerprints, self.place.stage);
-                }
-                self.held.push_back(Held { record, known: None });
-            } else {
-                self.is_read = true;
-            }
-        }
-        Ok(self.held.len() >= count)
-    }
-
-    fn hold_for(&mut self, with: &mut Context<'_>, count: usize) -> Result<bool, SourceError> {
-        if with.stop.is_requested() {
-            return Err(SourceError::Stopped);
-        }
-        self.hold(with.source, &mut with.fingerprints, count)
+    /// Its records by what they were found to be.
+    pub(super) fn counts(&self) -> Counts {
+        Counts { records: self.read.records(), ..self.counts }
     }
 
     /// Whether nothing is left to be read.
     pub(super) fn has_ended(&mut self, with: &mut Context<'_>) -> Result<bool, SourceError> {
-        Ok(!self.hold_for(with, 1)?)
+        Ok(!self.read.hold_for(with, 1)?)
     }
 
     /// Takes the next record of the log as the expected one, or says what stands there instead. False if the log has ended.
@@ -111,12 +75,12 @@ impl Log {
         if was_early || !with.span.begins[self.number].is_before(position) {
             return Ok(true);
         }
-        while self.hold_for(with, 1)? {
-            if is_same(&self.held[0].record, expected) {
+        while self.read.hold_for(with, 1)? {
+            if is_same(&self.read[0].record, expected) {
                 self.counts.matched += 1;
                 self.missing.end_run();
                 with.find(position);
-                self.pass();
+                self.read.pass();
                 return Ok(true);
             }
             if self.settle(with, expected, position)? {
@@ -149,7 +113,7 @@ impl Log {
             }
             Placement::Unknown => {
                 let topic = &with.stream.layout().topic(self.place.stage).name;
-                if resembles(&self.held[0].record, expected, topic) && self.following(with, position)? != Some(position)
+                if resembles(&self.read[0].record, expected, topic) && self.following(with, position)? != Some(position)
                 {
                     self.altered(with, expected);
                     return Ok(true);
@@ -181,7 +145,7 @@ impl Log {
             return Ok(false);
         }
         if following.is_none()
-            && self.held.len() > LOOK
+            && self.read.len() > LOOK
             && let Some(passed) = self.passed(with, position)
         {
             self.on_late(with, passed, Some(expected));
@@ -193,7 +157,7 @@ impl Log {
 
     /// Names what is left when all that was expected is through.
     pub(super) fn finish(&mut self, with: &mut Context<'_>) -> Result<(), SourceError> {
-        while self.hold_for(with, 1)? {
+        while self.read.hold_for(with, 1)? {
             match self.standing(with, 0, None) {
                 Placement::Here(found) => {
                     with.find(found);
@@ -210,7 +174,7 @@ impl Log {
     /// one that is missing, then for the next to come.
     fn standing(&mut self, with: &Context<'_>, at: usize, next: Option<Position>) -> Placement {
         let (number, stage) = (self.number, self.place.stage);
-        let Held { record, known } = &mut self.held[at];
+        let Held { record, known } = &mut self.read[at];
         let known = known.get_or_insert_with(|| with.identifier.positions(stage, record));
         let here = || known.iter().copied().filter(|&position| with.is_here(number, stage, position));
         let to_come = here().filter(|p| next.is_some_and(|next| *p >= next) && !self.early.contains(p)).min();
@@ -225,13 +189,13 @@ impl Log {
 
     /// Where the next record stands if it is one that was passed already, equal to one to come.
     fn passed(&self, with: &Context<'_>, next: Position) -> Option<Position> {
-        let known = self.held[0].known.iter().flatten().copied();
+        let known = self.read[0].known.iter().flatten().copied();
         known.filter(|&p| p < next && with.is_here(self.number, self.place.stage, p)).max()
     }
 
     /// Of a held record that can be several of the stream's, the next behind a position.
     fn equal_behind(&self, with: &Context<'_>, at: usize, position: Position) -> Option<Position> {
-        let known = self.held[at].known.iter().flatten().copied();
+        let known = self.read[at].known.iter().flatten().copied();
         known.filter(|&p| p > position && with.is_here(self.number, self.place.stage, p)).min()
     }
 
@@ -241,7 +205,7 @@ impl Log {
         let first = self.standing(with, 0, Some(from));
         let mut undecided = None;
         for at in 1..=LOOK {
-            if !self.hold_for(with, at + 1)? {
+            if !self.read.hold_for(with, at + 1)? {
                 break;
             }
             let standing = self.standing(with, at, Some(from));
@@ -265,34 +229,25 @@ impl Log {
         Ok(undecided)
     }
 
-    fn pass(&mut self) {
-        if let Some(Held { record, .. }) = self.held.pop_front() {
-            self.last_offset = Some(record.offset);
-            if self.spare.len() < 2 {
-                self.spare.push(record);
-            }
-        }
-    }
-
     /// Counts the expected record as missing, where it has to be there.
     fn record_missing(&mut self, with: &Context<'_>, expected: &Record, position: Position) {
-        let is_end = self.held.is_empty();
+        let is_end = self.read.is_empty();
         if is_end && with.prefix {
             return;
         }
         if !with.span.is_sure(position) {
-            self.unsure.insert(position, self.last_offset);
+            self.unsure.insert(position, self.read.last_offset());
             return;
         }
         self.missing.add(position);
         self.counts.missing += 1;
         self.missing_at_end += u64::from(is_end);
         if self.first.is_none() {
-            let found = self.held.front().map(|held| &held.record);
+            let found = self.read.first();
             self.first = Some(Difference {
                 class: Class::Missing,
                 offset: found.map(|found| found.offset),
-                behind: self.last_offset,
+                behind: self.read.last_offset(),
                 expected: Some(Shown::expected(expected)),
                 found: found.map(Shown::found),
                 divergence: None,
@@ -365,7 +320,7 @@ impl Log {
 
     /// The position that the next record has too, if another record was said to stand there too early.
     fn came_early(&self, with: &mut Context<'_>) -> Option<Position> {
-        let Held { record, known } = &self.held[0];
+        let Held { record, known } = &self.read[0];
         let is_it = |&position: &Position| {
             self.reordered.contains(&position) && {
                 with.stream.fill(position, &mut with.other);
@@ -387,14 +342,14 @@ impl Log {
         {
             first.class = Class::Duplicated;
         }
-        self.pass();
+        self.read.pass();
     }
 
     /// A record out of place, which may be altered as well.
     fn misplaced(&mut self, with: &mut Context<'_>, found: Position, expected: Option<&Record>) -> Class {
         let mut other = std::mem::take(&mut with.other);
         with.stream.fill(found, &mut other);
-        let class = if is_same(&self.held[0].record, &other) { Class::Reordered } else { Class::Altered };
+        let class = if is_same(&self.read[0].record, &other) { Class::Reordered } else { Class::Altered };
         match class {
             Class::Altered => self.note(with, class, Some(&other), None),
             _ => self.note(with, class, expected, Some(found)),
@@ -406,7 +361,7 @@ impl Log {
     /// Counts the next record as something else than the expected one, and passes it.
     fn note(&mut self, with: &Context<'_>, class: Class, expected: Option<&Record>, belongs: Option<Position>) {
         let topic = &with.stream.layout().topic(self.place.stage).name;
-        let found = &self.held[0].record;
+        let found = &self.read[0].record;
         let divergence = expected.and_then(|expected| divergence(found, expected, topic));
         self.counts.add(class);
         if let (Class::Altered, Some(divergence)) = (class, &divergence) {
@@ -416,7 +371,7 @@ impl Log {
             self.first = Some(Difference {
                 class,
                 offset: Some(found.offset),
-                behind: self.last_offset,
+                behind: self.read.last_offset(),
                 expected: expected.map(|expected| match found.parts {
                     Parts::Line => Shown::line(expected, topic),
                     Parts::All | Parts::Value => Shown::expected(expected),
@@ -427,6 +382,6 @@ impl Log {
                 position: expected.map(Position::from),
             });
         }
-        self.pass();
+        self.read.pass();
     }
 }

@@ -6,7 +6,6 @@ use crate::generator::record::Record;
 use crate::generator::spec::Stage;
 use crate::generator::stream::{Position, Stream};
 use crate::log::identify::Identifier;
-use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
 use crate::source::{LogIndex, Source};
 
@@ -37,14 +36,6 @@ pub(super) enum Placement {
     Elsewhere(Position),
     /// Not into this stream, as far as it can be told.
     Unknown,
-}
-
-/// A record that was read, with what is known of it once it was asked for.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) record: LogRecord,
-    /// The positions that it can have.
-    pub(super) known: Option<Vec<Position>>,
 }
 
 impl Context<'_> {

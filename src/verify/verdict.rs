@@ -155,7 +155,7 @@ impl Verdict {
         let span = &with.span;
         let mut counts = Counts::default();
         for log in logs {
-            counts.join(&log.counts);
+            counts.join(&log.counts());
         }
         let start = if span.start == Known::Cut { span.sure_from } else { span.window.start() };
         let heading = Heading::new(with.stream.auctions(), &span.window.starting_at(start).into());
@@ -238,7 +238,7 @@ impl LogVerdict {
         Self {
             topic: topic.clone(),
             partition: log.place.partition,
-            counts: log.counts,
+            counts: log.counts(),
             missing_at_end: log.missing_at_end,
             is_empty: log.place.is_empty,
             log_start_offset: log.place.log_start_offset,
