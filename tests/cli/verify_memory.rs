@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs;
 
-use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{EventsPerSecond, Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Records, Stream, Window};
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
@@ -68,7 +68,7 @@ fn resident_kib_max() -> u64 {
 #[test]
 #[ignore = "takes minutes: make verify-memory"]
 fn ten_million_auctions_take_no_more_memory_than_one_million() {
-    let spec = StreamSpec { events_per_second: "1000".parse().unwrap(), ..StreamSpec::default() };
+    let spec = StreamSpec { events_per_second: EventsPerSecond::new(1_000), ..StreamSpec::default() };
     let stream = Stream::new(&spec, &Layout::default());
     let check = |count: u64| {
         let window = Window::auctions(0, count);

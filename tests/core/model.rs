@@ -26,7 +26,9 @@ use std::collections::BTreeMap;
 use std::env;
 use std::rc::Rc;
 
-use mock_data_gen::generator::spec::{FaultPlan, Faults, KeyBy, Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{
+    EventsPerSecond, FaultPlan, Faults, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec,
+};
 use mock_data_gen::generator::stream::{Shard, Stream, Window, WindowEnd};
 use mock_data_gen::kafka::KafkaError;
 use mock_data_gen::log::shutdown::Shutdown;
@@ -90,10 +92,10 @@ impl Schedule {
         let spec = StreamSpec {
             seed: random.next(),
             // Slow enough that a click's lag is a short search, fast enough that records of neighbours change places.
-            events_per_second: "100".parse().unwrap(),
-            bid_response_rate: "0.7".parse().unwrap(),
-            win_rate: "0.7".parse().unwrap(),
-            click_rate: "0.7".parse().unwrap(),
+            events_per_second: EventsPerSecond::new(100),
+            bid_response_rate: Rate::from_percent(70),
+            win_rate: Rate::from_percent(70),
+            click_rate: Rate::from_percent(70),
             key_by: if random.percent(50) { KeyBy::Id } else { KeyBy::Request },
             headers: random.percent(30),
             ..StreamSpec::default()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mock_data_gen::generator::auction::CopyKind;
 use mock_data_gen::generator::record::{Header, Record};
-use mock_data_gen::generator::spec::{ByStage, FaultPlan, Faults, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{ByStage, FaultPlan, Faults, Layout, Rate, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Position, Progress, Shard, Stream, Window, WindowEnd};
 use mock_data_gen::kafka;
 use mock_data_gen::kafka::GroupCommitted;
@@ -246,7 +246,7 @@ fn requests_that_were_made_anew_do_not_move_the_start_of_a_window_from_now() {
 
 #[test]
 fn a_rate_of_zero_does_not_make_a_restart_look_through_the_whole_past() {
-    let stream = stream(&StreamSpec { click_rate: "0".parse().unwrap(), ..StreamSpec::default() });
+    let stream = stream(&StreamSpec { click_rate: Rate::from_percent(0), ..StreamSpec::default() });
     let begin = Instant::now();
     // The log's last auctions, as retention has left them, three years on.
     let (window, far) = (Window::unbounded(0), 1_000_000_000);
@@ -639,7 +639,7 @@ fn a_window_from_now_begins_with_a_plain_request_or_not_at_all() {
 
 #[test]
 fn requests_made_anew_are_noticed_though_the_least_auctions_request_was_dropped() {
-    let (stream, _) = repeating(Faults { orphans: "0.5".parse().unwrap(), ..Faults::default() });
+    let (stream, _) = repeating(Faults { orphans: Rate::from_percent(50), ..Faults::default() });
     let first = (0..1_000_000).find(|&first| {
         let auctions = stream.auctions();
         let is_dropped = |ordinal| auctions.planned_faults(&auctions.plan(ordinal)).of(Stage::Request).is_dropped;

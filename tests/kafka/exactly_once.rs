@@ -14,7 +14,7 @@ use crate::support::{
     Log, OwnBroker, bootstrap, create_topic, delete_before, delete_group, expected, layout, read_by_kcat_at, run,
     stderr, topic_flags, wait_for_records_at,
 };
-use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{EventsPerSecond, Layout, Rate, Stage, StreamSpec};
 use mock_data_gen::generator::stream::Window;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -36,8 +36,8 @@ impl Case {
 
     fn on(brokers: String, prefix: &'static str) -> Self {
         let spec = StreamSpec {
-            events_per_second: "1000".parse().unwrap(),
-            click_rate: "0.5".parse().unwrap(),
+            events_per_second: EventsPerSecond::new(1_000),
+            click_rate: Rate::from_percent(50),
             ..StreamSpec::default()
         };
         Self { brokers, prefix, layout: layout(prefix, [6; 4]), spec }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{bootstrap, generator, layout, run, stderr, topic_flags, wait_for_records};
 use mock_data_gen::generator::auction::CopyKind;
-use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Rate, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 
 const COUNT: u64 = 60_000;
@@ -49,16 +49,16 @@ fn spec() -> StreamSpec {
         late: "0.1:20s".parse().unwrap(),
         duplicates: "0.2:5s".parse().unwrap(),
         conflicts: "0.1:5s".parse().unwrap(),
-        orphans: "0.05".parse().unwrap(),
+        orphans: Rate::from_percent(5),
         boundary: "0.1".parse().unwrap(),
-        malformed: "0.1".parse().unwrap(),
-        invalid: "0.1".parse().unwrap(),
-        tombstones: "0.1".parse().unwrap(),
+        malformed: Rate::from_percent(10),
+        invalid: Rate::from_percent(10),
+        tombstones: Rate::from_percent(10),
         idle: Some("impression:1m:30s".parse().unwrap()),
-        hot_user: "0.3".parse().unwrap(),
+        hot_user: Rate::from_percent(30),
     };
     StreamSpec {
-        click_rate: "0.5".parse().unwrap(),
+        click_rate: Rate::from_percent(50),
         key_by: KeyBy::User,
         headers: true,
         faults: faults.try_into().unwrap(),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::patience::limit;
 use crate::support::*;
 use mock_data_gen::generator::record::partition;
-use mock_data_gen::generator::spec::{Epoch, KeyBy, Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{Epoch, EventsPerSecond, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 
 #[test]
@@ -85,7 +85,7 @@ fn headers_request_keys_and_topics_that_exist_are_honoured() {
     succeed(&mut generator(&args));
     let spec = StreamSpec {
         seed: 7,
-        click_rate: "0.5".parse().unwrap(),
+        click_rate: Rate::from_percent(50),
         key_by: KeyBy::Request,
         headers: true,
         ..StreamSpec::default()
@@ -103,8 +103,8 @@ fn times_in_the_future_are_taken_by_topics_that_we_create() {
     succeed(&mut generator(&args));
     let spec = StreamSpec {
         epoch: "2090-01-01T00:00:00Z".parse().unwrap(),
-        win_rate: "1".parse().unwrap(),
-        click_rate: "1".parse().unwrap(),
+        win_rate: Rate::from_percent(100),
+        click_rate: Rate::from_percent(100),
         ..StreamSpec::default()
     };
     assert_topics_hold(&spec, &layout("future", [6; 4]), Window::auctions(0, 200));
@@ -181,7 +181,7 @@ fn a_refused_record_stops_the_run_and_leaves_no_gap() {
 
     let seen = read_by_kcat("small-bid-requests").remove(&0).unwrap_or_default();
     assert!(!seen.is_empty(), "nothing was stored before");
-    let spec = StreamSpec { events_per_second: "2000".parse().unwrap(), ..StreamSpec::default() };
+    let spec = StreamSpec { events_per_second: EventsPerSecond::new(2_000), ..StreamSpec::default() };
     let stream = Stream::new(&spec, &layout("small", [1; 4]));
     let first = stream.auctions().first_from_ms(seen[0].1);
     let window = Window::auctions(first, seen.len() as u64);
@@ -371,7 +371,7 @@ fn a_broker_that_is_killed_and_comes_back_loses_doubles_and_reorders_nothing() {
     // Times of the last minutes: a broker forgets idempotent producers whose record times are older than a day.
     let now_ms = mock_data_gen::player::pace::wall_clock_us() / 1_000;
     let spec = StreamSpec {
-        events_per_second: "1000".parse().unwrap(),
+        events_per_second: EventsPerSecond::new(1_000),
         epoch: Epoch::from_ms(now_ms - 500_000).unwrap(),
         ..StreamSpec::default()
     };

@@ -15,7 +15,7 @@ use crate::support::{
     read_by_kcat, run, stderr, succeed, topic_flags, wait_for_records,
 };
 use mock_data_gen::generator::record::Record;
-use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec};
+use mock_data_gen::generator::spec::{EventsPerSecond, Layout, Partitions, Rate, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::generator::timestamp::Timestamp;
 use mock_data_gen::player::pace::wall_clock_us;
@@ -38,7 +38,7 @@ impl Case {
     /// `--fast --count 3000` of the default stream, clicks so often that every partition gets some.
     fn new(prefix: &str) -> Self {
         let args = ["--fast", "--count", "3000", "--click-rate", "0.5"].map(str::to_owned).into();
-        let spec = StreamSpec { click_rate: "0.5".parse().unwrap(), ..StreamSpec::default() };
+        let spec = StreamSpec { click_rate: Rate::from_percent(50), ..StreamSpec::default() };
         Self {
             prefix: prefix.to_owned(),
             args,
@@ -421,7 +421,7 @@ fn read_and_remove(layout: &Layout, life: &mut [Log; 4]) {
 fn a_live_run_from_now_is_resumed_after_retention_has_removed_everything() {
     for delivery in ["idempotent", "exactly-once"] {
         let prefix = format!("retention-{delivery}");
-        let spec = StreamSpec { events_per_second: "100".parse().unwrap(), ..StreamSpec::default() };
+        let spec = StreamSpec { events_per_second: EventsPerSecond::new(100), ..StreamSpec::default() };
         let layout = layout(&prefix, [6; 4]);
         let args = ["--events-per-second", "100", "--delivery", delivery];
         let mut life: [Log; 4] = Default::default();
@@ -478,7 +478,7 @@ fn a_drained_window_is_not_extended_and_a_larger_one_not_cut() {
     // So fast that children of the window's end fall between those of what would follow.
     case.args =
         ["--fast", "--count", "3000", "--click-rate", "0.5", "--events-per-second", "1000"].map(str::to_owned).into();
-    case.spec.events_per_second = "1000".parse().unwrap();
+    case.spec.events_per_second = EventsPerSecond::new(1_000);
     assert!(case.run(&[]).status.success());
     case.assert_whole();
     let extended = ["this log was written by a window that ends at auction 3000 (2026-01-01T00:00:0"];
@@ -834,7 +834,7 @@ fn the_last_records_of_many_small_partitions_are_read_and_not_written_again() {
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
 fn a_backfill_that_goes_on_live_is_resumed_at_its_explicit_start() {
-    let spec = StreamSpec { events_per_second: "50".parse().unwrap(), ..StreamSpec::default() };
+    let spec = StreamSpec { events_per_second: EventsPerSecond::new(50), ..StreamSpec::default() };
     let from = Timestamp(wall_clock_us() / 1_000 - 600_000).to_string();
     let args = ["--events-per-second", "50", "--from", &from];
     play_live("backfill", &args, "-KILL", Duration::from_millis(300));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::patience::limit;
 use crate::support::run;
-use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
+use mock_data_gen::generator::spec::{Layout, Partitions, Rate, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::kafka::Cluster;
 use mock_data_gen::log::record::LogRecord;
@@ -88,8 +88,8 @@ type Logs = BTreeMap<(Stage, u32), Vec<LogRecord>>;
 fn spec() -> StreamSpec {
     StreamSpec {
         headers: true,
-        click_rate: "1".parse().unwrap(),
-        win_rate: "0.5".parse().unwrap(),
+        click_rate: Rate::from_percent(100),
+        win_rate: Rate::from_percent(50),
         ..StreamSpec::default()
     }
 }

@@ -1,6 +1,6 @@
 //! What a log is to hold, where nothing says it, and what cannot be told any more.
 
-use mock_data_gen::generator::spec::{Faults, KeyBy, Layout, Partitions, StreamSpec, Topic};
+use mock_data_gen::generator::spec::{EventsPerSecond, Faults, KeyBy, Layout, Partitions, Rate, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
@@ -117,7 +117,7 @@ fn held_back_stream(choices: &mut Choices) -> (Stream, Window) {
     let spec = StreamSpec {
         events_per_second: choices.of(&["50.5", "200", "400"]).parse().unwrap(),
         // What can stand at a click's time is searched for every record at the ends.
-        click_rate: "0.02".parse().unwrap(),
+        click_rate: Rate::from_percent(2),
         faults: faults.try_into().unwrap(),
         ..plain.auctions().spec().clone()
     };
@@ -161,13 +161,13 @@ fn rounds(usual: u64) -> u64 {
 fn an_extra_record_of_the_last_auction_before_many_others_ends_no_window_early() {
     let spec = StreamSpec {
         seed: 5_224_961_950_044_773_298,
-        events_per_second: "5000".parse().unwrap(),
+        events_per_second: EventsPerSecond::new(5_000),
         key_by: KeyBy::User,
         headers: true,
         faults: Faults {
             late: "1:20s".parse().unwrap(),
             duplicates: "0.2".parse().unwrap(),
-            malformed: "0.01".parse().unwrap(),
+            malformed: Rate::from_percent(1),
             ..Faults::default()
         }
         .try_into()
@@ -305,7 +305,7 @@ fn a_log_of_nothing_but_commit_markers_is_empty() {
 /// One option that another value of explains what is there is named; a loss is explained by none.
 #[test]
 fn the_one_option_that_explains_the_logs_is_named() {
-    let written = StreamSpec { win_rate: "0.5".parse().unwrap(), seed: 7, ..StreamSpec::default() };
+    let written = StreamSpec { win_rate: Rate::from_percent(50), seed: 7, ..StreamSpec::default() };
     let stream = Stream::new(&written, &Layout::default());
     let logs = logs(&stream, stream.records(Window::auctions(0, 2_000)));
     let explained = |spec: &StreamSpec, logs: &Logs| {
@@ -318,13 +318,13 @@ fn the_one_option_that_explains_the_logs_is_named() {
     let win_rate = |rate: &str| StreamSpec { win_rate: rate.parse().unwrap(), ..written.clone() };
     assert_eq!(explained(&win_rate("0.6"), &logs), is("win-rate", "0.5", "0.6"));
     assert_eq!(explained(&win_rate("0.150"), &logs), is("win-rate", "0.5", "0.15"));
-    let other = StreamSpec { bid_response_rate: "1".parse().unwrap(), ..written.clone() };
+    let other = StreamSpec { bid_response_rate: Rate::from_percent(100), ..written.clone() };
     assert_eq!(explained(&other, &logs), is("bid-response-rate", "0.6", "1"));
     let other = StreamSpec { headers: true, ..written.clone() };
     assert_eq!(explained(&other, &logs), is("headers", "false", "true"));
     let other = StreamSpec { key_by: KeyBy::User, ..written.clone() };
     assert_eq!(explained(&other, &logs), is("key-by", "id", "user"));
-    let other = StreamSpec { events_per_second: "50".parse().unwrap(), ..written.clone() };
+    let other = StreamSpec { events_per_second: EventsPerSecond::new(50), ..written.clone() };
     assert_eq!(explained(&other, &logs), is("events-per-second", "10", "50"));
     let faults = Faults { duplicates: "0.1".parse().unwrap(), ..Faults::default() };
     let other = StreamSpec { faults: faults.try_into().unwrap(), ..written.clone() };
