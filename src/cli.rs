@@ -21,9 +21,10 @@ use clap::{ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, P
 
 use self::args::run::RunArgs;
 use self::commands::{answer_key, check, documents, health, run, schema, show, verify};
-use self::config::Configuration;
+use self::config::{Configuration, INSTRUCTIONS_VARIABLE};
 use self::exit::Failure;
 use self::output::terminal::{self, TerminalArgs, to_stderr};
+use crate::generator::simd;
 use crate::generator::version::STREAM_VERSION;
 use crate::sink::SinkError;
 
@@ -121,6 +122,9 @@ pub fn main() -> ExitCode {
         Some(Command::AnswerKey(args)) => args.terminal,
         Some(_) => TerminalArgs::default(),
     });
+    if let Err(failure) = choose_instructions() {
+        return ended(&failure, &configuration);
+    }
     for variable in configuration.unknown_variables() {
         tracing::warn!(target: "mock_data_gen::cli", "the variable {variable}");
     }
@@ -140,6 +144,13 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => ended(&failure, &configuration),
     }
+}
+
+/// Has records made by the vector instructions that [`INSTRUCTIONS_VARIABLE`] names.
+fn choose_instructions() -> Result<(), Failure> {
+    let Some(name) = std::env::var_os(INSTRUCTIONS_VARIABLE) else { return Ok(()) };
+    simd::choose(&name.to_string_lossy())
+        .map_err(|error| Failure::Usage(format!("{INSTRUCTIONS_VARIABLE}: {error}; unset it for the fastest")))
 }
 
 /// Names the option that is meant by a flag that people take for one.

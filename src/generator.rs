@@ -12,6 +12,8 @@ pub mod version;
 
 pub mod spec;
 
+pub mod simd;
+
 pub mod random;
 
 pub mod ids;

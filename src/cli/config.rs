@@ -24,7 +24,7 @@ use self::origin::Options;
 pub(crate) use self::origin::Origin;
 pub(crate) use self::suggest::advice;
 use self::suggest::{nearest, unknown_variables};
-pub(crate) use self::words::Variables;
+pub(crate) use self::words::{INSTRUCTIONS_VARIABLE, Variables};
 use self::words::{
     PROPERTY, PROPERTY_VARIABLE, is_option, is_switch, name, on_or_off, switched, typed_properties, typed_value,
     variables_of,

@@ -2,6 +2,10 @@
 //!
 //! [`Auctions`] is a spec made ready: keys derived, tables built. [`Auctions::plan`] decides when and whether the records of
 //! an auction exist, [`Auctions::at`] decides everything. Both cost the same at ordinal 10^12 as at 0.
+#![expect(
+    clippy::inline_always,
+    reason = "a record of each stage is built by code of its own, in which the stage is a constant"
+)]
 
 mod faults;
 mod lanes;
@@ -10,9 +14,10 @@ mod price;
 mod site;
 mod user;
 
+use self::faults::fault_lanes;
 pub use self::faults::{CopyKind, PlannedFaults, StageFaults};
 pub use self::lanes::FUNNEL_LANE;
-use self::lanes::{BOUNDARY_LANE, HOT_USER_LANE, INVALID_LANE, MALFORMED_LANE};
+use self::lanes::{BOUNDARY_LANE, HOT_USER_LANE, INVALID_LANE, LATE_LANE, MALFORMED_LANE, TOMBSTONES_LANE};
 pub use self::plan::Plan;
 pub use self::site::Site;
 pub use self::user::User;
@@ -20,11 +25,13 @@ use crate::generator::catalog::bidders::{
     CREATIVES_PER_SEAT, DEAL_PERCENT, DEALS, FIRST_PRICE_PERCENT, POSITIONS, SEATS, Seat, TMAX_MS,
 };
 use crate::generator::catalog::devices::{DEVICES, SIZES, Size};
+use crate::generator::catalog::prices::FLOOR_MIN_CENTS;
 use crate::generator::catalog::sites::ARTICLES;
 use crate::generator::clock::Clock;
 use crate::generator::ids::Ids;
 use crate::generator::money::Money;
-use crate::generator::random::{Alias, Lanes, Words};
+use crate::generator::random::{Alias, BLOCK, ColumnWords, LaneWords, Lanes, Words};
+use crate::generator::simd::{Column, WIDTH};
 use crate::generator::spec::{Rate, Stage, StreamSpec};
 
 /// Word positions of the values in the funnel lane; words 0–15 are the plan's. Part of the stream law: a new draw takes new
@@ -44,6 +51,9 @@ mod word {
     pub(super) const PRICE: usize = 31;
     pub(super) const SECOND_BID: usize = 32;
 }
+
+/// Lanes from that of late records to that of tombstones.
+const FAULT_LANES: usize = (TOMBSTONES_LANE - LATE_LANE + 1) as usize;
 
 /// All auctions of a stream, addressed by ordinal.
 ///
@@ -181,12 +191,12 @@ impl Auctions {
     }
 
     /// The words that decide auction `ordinal`.
-    pub(crate) fn words(&self, ordinal: u64) -> Words {
+    pub(crate) fn words(&self, ordinal: u64) -> LaneWords {
         self.lanes.lane(ordinal, FUNNEL_LANE)
     }
 
     /// The plan of auction `ordinal`, whose words these are.
-    pub(crate) fn plan_of_words(&self, ordinal: u64, words: &Words) -> Plan {
+    pub(crate) fn plan_of_words(&self, ordinal: u64, words: &impl Words) -> Plan {
         let mut plan = Plan::draw(ordinal, words, &self.clock, &self.odds);
         if !self.is_plain {
             self.meet_faults(&mut plan);
@@ -207,35 +217,99 @@ impl Auctions {
     }
 
     /// Auction `ordinal`, whose words these are.
-    pub(crate) fn of_words(&self, ordinal: u64, words: &Words) -> Auction<'_> {
-        let plan = self.plan_of_words(ordinal, words);
-        let user = self.users.traits(plan.user);
-        let size = &SIZES[self.sizes[user.device_row].pick(words, word::SIZE)];
-        let deal =
-            words.percent(word::DEAL_OFFERED, DEAL_PERCENT).then(|| 1 + words.uniform_below(word::DEAL, DEALS) as u8);
-        let floor_cents = price::floor_cents(words, word::FLOOR);
+    pub(crate) fn of_words(&self, ordinal: u64, words: &impl Words) -> Auction<'_> {
+        self.of_plan(&self.plan_of_words(ordinal, words), words, None)
+    }
+
+    /// The auction of a plan, whose words these are. Of a stage, what its document does not hold is not drawn, and is the first of its
+    /// kind instead.
+    #[inline(always)]
+    pub(crate) fn of_plan(&self, plan: &Plan, words: &impl Words, stage: Option<Stage>) -> Auction<'_> {
+        let is_for = |stages: &[Stage]| stage.is_none_or(|stage| stages.contains(&stage));
+        let has_site = is_for(&[Stage::Request]);
+        let has_price = is_for(&[Stage::Response, Stage::Impression]);
+        let has_bid = plan.response_ms.is_some() && is_for(&[Stage::Response, Stage::Impression, Stage::Click]);
+        let traits = self.users.traits(plan.user);
+        let size_row = if has_site || has_price { self.sizes[traits.device_row].pick(words, word::SIZE) } else { 0 };
+        let size = &SIZES[size_row];
+        let has_deal = has_price && words.percent(word::DEAL_OFFERED, DEAL_PERCENT);
+        let deal = has_deal.then(|| 1 + words.uniform_below(word::DEAL, DEALS) as u8);
+        let floor_cents = if has_site || has_price { price::floor_cents(words, word::FLOOR) } else { FLOOR_MIN_CENTS };
         let auction_type = if words.percent(word::AUCTION_TYPE, FIRST_PRICE_PERCENT) { 1 } else { 2 };
-        let bid = plan.response_ms.is_some().then(|| {
-            let price_cents = price::bid_cents(words, word::PRICE, floor_cents, size, user.country(), deal.is_some());
-            let win_cents = match auction_type {
-                1 => price_cents,
-                _ => price::second_price_cents(words, word::SECOND_BID, floor_cents, price_cents),
-            };
-            self.bid(words, price_cents, win_cents)
-        });
+        let mut price_cents = floor_cents;
+        if has_bid && has_price {
+            price_cents = price::bid_cents(words, word::PRICE, floor_cents, size, traits.country(), has_deal);
+        }
+        let mut win_cents = price_cents;
+        if has_bid && auction_type == 2 && is_for(&[Stage::Impression]) {
+            win_cents = price::second_price_cents(words, word::SECOND_BID, floor_cents, price_cents);
+        }
         Auction {
-            site: self.sites.pick(words, word::SITE),
+            site: if has_site { self.sites.pick(words, word::SITE) } else { &self.sites.sites()[0] },
             article: 1 + words.uniform_below(word::ARTICLE, ARTICLES),
             size,
-            position: POSITIONS[self.positions.pick(words, word::POSITION)].0,
+            position: POSITIONS[if has_site { self.positions.pick(words, word::POSITION) } else { 0 }].0,
             floor: Money::from_cents(floor_cents),
             auction_type,
             tmax_ms: TMAX_MS[words.uniform_below(word::TMAX, TMAX_MS.len() as u32) as usize],
             deal,
-            bid,
-            plan,
+            bid: has_bid.then(|| self.bid(words, price_cents, win_cents)),
+            plan: *plan,
             users: &self.users,
         }
+    }
+
+    /// Block `block` of the funnel lanes of these auctions, in columns.
+    pub(crate) fn draw_block(&self, ordinals: &[u64; WIDTH], block: u32) -> [Column; BLOCK] {
+        self.lanes.lane_block(ordinals, FUNNEL_LANE, block)
+    }
+
+    /// The words of these members of the user pool, in columns.
+    pub(crate) fn draw_users(&self, members: &[u64; WIDTH]) -> [Column; BLOCK] {
+        self.users.words(members)
+    }
+
+    /// The plans of these auctions: as [`Auctions::plan`] of each.
+    pub(crate) fn plans_of(&self, ordinals: &[u64; WIDTH]) -> [Plan; WIDTH] {
+        let columns = &self.draw_block(ordinals, 0);
+        let mut plans =
+            std::array::from_fn(|at| Plan::draw(ordinals[at], &ColumnWords { columns, at }, &self.clock, &self.odds));
+        if !self.is_plain {
+            self.meet_faults_in_columns(ordinals, &mut plans);
+        }
+        plans
+    }
+
+    #[inline(never)]
+    fn meet_faults_in_columns(&self, ordinals: &[u64; WIDTH], plans: &mut [Plan; WIDTH]) {
+        let faults = &self.spec.faults;
+        if faults.boundary.share() != Rate::NEVER {
+            let columns = &self.lanes.lane_block(ordinals, BOUNDARY_LANE, 0);
+            for (at, plan) in plans.iter_mut().enumerate() {
+                plan.move_to_bounds(faults.boundary, &ColumnWords { columns, at });
+            }
+        }
+        if faults.hot_user != Rate::NEVER {
+            let columns = &self.lanes.lane_block(ordinals, HOT_USER_LANE, 0);
+            for (at, plan) in plans.iter_mut().enumerate() {
+                plan.heat(faults.hot_user, &ColumnWords { columns, at });
+            }
+        }
+    }
+
+    /// What planned faults do with the records of these auctions; `None` if no fault is planned.
+    pub(crate) fn planned_faults_of(&self, ordinals: &[u64; WIDTH]) -> Option<[PlannedFaults; WIDTH]> {
+        if self.is_plain {
+            return None;
+        }
+        let mut lanes = [[[0; WIDTH]; BLOCK]; FAULT_LANES];
+        for (lane, share) in fault_lanes(&self.spec.faults) {
+            if share != Rate::NEVER {
+                lanes[(lane - LATE_LANE) as usize] = self.lanes.lane_block(ordinals, lane, 0);
+            }
+        }
+        let words = |lane: u64, at| ColumnWords { columns: &lanes[(lane - LATE_LANE) as usize], at };
+        Some(std::array::from_fn(|at| PlannedFaults::draw(&self.spec, |lane| words(lane, at))))
     }
 
     /// All sites.
@@ -248,6 +322,11 @@ impl Auctions {
     #[must_use]
     pub fn user_agents(&self) -> &[String] {
         self.users.user_agents()
+    }
+
+    /// Member `k` of the user pool, whose words these are.
+    pub(crate) fn user_of_words(&self, k: u64, words: &impl Words) -> User<'_> {
+        self.users.user_of_words(k, words)
     }
 
     /// Member `k` of the user pool, `k` below the spec's number of users.
@@ -281,7 +360,7 @@ impl Auctions {
 
     /// As [`Auctions::planned_faults`]; `None` if no fault is planned.
     pub(crate) fn planned_faults_if_any(&self, plan: &Plan) -> Option<PlannedFaults> {
-        (!self.is_plain).then(|| PlannedFaults::draw(plan, &self.spec, &self.lanes))
+        (!self.is_plain).then(|| PlannedFaults::draw(&self.spec, |lane| self.lanes.lane(plan.ordinal, lane)))
     }
 
     /// Which of several ways a fault damages a value: a word of the fault's lane.
@@ -311,7 +390,7 @@ impl Auctions {
         })
     }
 
-    fn bid(&self, words: &Words, price_cents: u64, win_cents: u64) -> Bid {
+    fn bid(&self, words: &impl Words, price_cents: u64, win_cents: u64) -> Bid {
         let seat = self.seats.pick(words, word::SEAT);
         let creative = words.uniform_below(word::CREATIVE, u32::from(CREATIVES_PER_SEAT)) as u16;
         Bid {

@@ -12,4 +12,5 @@ mod reference;
 
 pub use self::json::JsonEncoder;
 pub use self::json_writer::KnownId;
+pub(crate) use self::json_writer::{BYTES_MAX, ComputedIds, IdTexts, Parts};
 pub use self::reference::SerdeEncoder;

@@ -12,10 +12,16 @@
 //! assert_eq!(Ids::new(42).id(Kind::BidRequest, 0).to_string(), "63e8dea2-cc50-59e5-b81c-9da9621276bd");
 //! ```
 
-use sha1::block_api::compress;
-use sha1::{Digest, Sha1};
+mod digits;
+mod sha1;
+
+use ::sha1::block_api::compress;
+use ::sha1::{Digest, Sha1};
 use uuid::{Builder, Uuid};
 
+pub(crate) use self::digits::{DigitBatch, Digits};
+pub(crate) use self::sha1::{IdText, TextColumns};
+use crate::generator::simd::{self, WIDTH};
 use crate::generator::version::STREAM_VERSION;
 
 /// What an id names. The number behind it is an ordinal, but for [`Kind::User`] and [`Kind::Buyer`] a pool
@@ -118,6 +124,31 @@ impl Ids {
     pub fn id(&self, kind: Kind, number: u64) -> Uuid {
         self.names[kind as usize].id(number)
     }
+
+    /// The ids of a kind and of [`WIDTH`] numbers as text, in columns.
+    pub(crate) fn text_columns(&self, kind: Kind, digits: &DigitBatch) -> TextColumns {
+        let name = &self.names[kind as usize];
+        if !digits.is_long {
+            return sha1::texts_of_digits(simd::level(), &name.words, name.length, &digits.columns);
+        }
+        let mut block = [[0; WIDTH]; 16];
+        for (at, number) in digits.numbers.into_iter().enumerate() {
+            for (column, word) in block.iter_mut().zip(words_of(&name.padded(number))) {
+                column[at] = word;
+            }
+        }
+        sha1::texts_of_blocks(simd::level(), &block)
+    }
+
+    /// The same, one after the other.
+    pub(crate) fn texts(&self, kind: Kind, digits: &DigitBatch) -> [IdText; WIDTH] {
+        in_rows(&self.text_columns(kind, digits))
+    }
+}
+
+/// The texts of columns, one after the other.
+pub(crate) fn in_rows(columns: &TextColumns) -> [IdText; WIDTH] {
+    sha1::transposed(simd::level(), columns)
 }
 
 /// What is hashed for all ids of a kind, up to the number: the namespace and `<kind>:`.
@@ -127,6 +158,8 @@ impl Ids {
 #[derive(Debug, Clone)]
 struct Name {
     block: [u8; 64],
+    /// The same, as big-endian words.
+    words: [u32; 16],
     length: usize,
 }
 
@@ -138,12 +171,21 @@ impl Name {
             block[length..length + part.len()].copy_from_slice(part);
             length += part.len();
         }
-        Self { block, length }
+        Self { block, words: words_of(&block), length }
     }
 
     fn id(&self, number: u64) -> Uuid {
-        /// SHA-1's initial state (FIPS 180-4, section 5.3.1).
-        const INITIAL: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+        let mut state = sha1::INITIAL;
+        compress(&mut state, &[self.padded(number)]);
+        let mut bytes = [0; 16];
+        for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+            *four = word.to_be_bytes();
+        }
+        Builder::from_sha1_bytes(bytes).into_uuid()
+    }
+
+    /// The block that is hashed for a number.
+    fn padded(&self, number: u64) -> [u8; 64] {
         let mut block = self.block;
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(number).as_bytes();
@@ -152,14 +194,17 @@ impl Name {
         // The padding: one bit, zeros, and the length in bits as the block's last 64 bits, of which 16 are enough.
         block[length] = 0x80;
         block[62..].copy_from_slice(&(length as u16 * 8).to_be_bytes());
-        let mut state = INITIAL;
-        compress(&mut state, &[block]);
-        let mut bytes = [0; 16];
-        for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-            *four = word.to_be_bytes();
-        }
-        Builder::from_sha1_bytes(bytes).into_uuid()
+        block
     }
+}
+
+/// The big-endian words of a block.
+fn words_of(block: &[u8; 64]) -> [u32; 16] {
+    let mut words = [0; 16];
+    for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
+        *word = u32::from_be_bytes(*bytes);
+    }
+    words
 }
 
 #[cfg(test)]
@@ -178,6 +223,26 @@ mod tests {
                 let name = format!("{}:{number}", kind.name());
                 prop_assert_eq!(ids.id(kind, number), Uuid::new_v5(&root, name.as_bytes()));
             }
+        }
+
+        /// forall seeds, kinds and numbers of any length: each text is that of the id by itself.
+        #[test]
+        fn each_text_is_that_of_its_id(
+            seed: u64,
+            kind in prop::sample::select(Kind::ALL.to_vec()),
+            numbers in prop::collection::vec((0..=20u32, any::<u64>()), 0..100),
+        ) {
+            let ids = Ids::new(seed);
+            let number = |(digits, number): (u32, u64)| number % 10u64.checked_pow(digits).unwrap_or(u64::MAX);
+            let numbers: Vec<u64> = numbers.into_iter().map(number).collect();
+            let digits: Vec<Digits> = numbers.iter().map(|number| Digits::new(*number)).collect();
+            let mut texts = Vec::new();
+            for digits in digits.chunks(WIDTH) {
+                texts.extend(ids.texts(kind, &DigitBatch::new(digits.iter().copied())).into_iter().take(digits.len()));
+            }
+            let expected: Vec<String> = numbers.iter().map(|number| ids.id(kind, *number).to_string()).collect();
+            let texts: Vec<&str> = texts.iter().map(|text| std::str::from_utf8(text).unwrap()).collect();
+            prop_assert_eq!(texts, expected);
         }
     }
 }

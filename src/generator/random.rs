@@ -7,6 +7,7 @@
 //! and use integers only; each says how far it is from exact.
 
 mod alias;
+mod chacha;
 mod words;
 
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +15,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 pub use self::alias::Alias;
-pub use self::words::Words;
+pub(crate) use self::chacha::BLOCK;
+pub(crate) use self::words::ColumnWords;
+pub use self::words::{LaneWords, Words};
+use crate::generator::simd::{self, Column, WIDTH};
 use crate::generator::version::STREAM_VERSION;
 
 /// Lanes an ordinal has; ChaCha's stream number is `ordinal * LANES + lane`.
@@ -27,6 +31,7 @@ pub const ORDINAL_LIMIT: u64 = 1 << 58;
 #[derive(Debug, Clone)]
 pub struct Lanes {
     unused: ChaCha8Rng,
+    key: [u32; 8],
 }
 
 impl Lanes {
@@ -35,19 +40,24 @@ impl Lanes {
     #[must_use]
     pub fn new(label: &str, seed: u64) -> Self {
         let key = Sha256::digest(format!("mock-data-gen:v{STREAM_VERSION}:{label}:{seed}"));
-        Self { unused: ChaCha8Rng::from_seed(key.into()) }
+        let key: [u8; 32] = key.into();
+        let mut words = [0; 8];
+        for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        Self { unused: ChaCha8Rng::from_seed(key), key: words }
     }
 
     /// A lane of an ordinal.
     #[must_use]
-    pub fn lane(&self, ordinal: u64, lane: u64) -> Words {
+    pub fn lane(&self, ordinal: u64, lane: u64) -> LaneWords {
         debug_assert!(ordinal < ORDINAL_LIMIT && lane < LANES, "no lane {lane} of ordinal {ordinal}");
         self.words(ordinal * LANES + lane)
     }
 
     /// The words of ChaCha stream number `stream`: a pool member's lane.
     #[must_use]
-    pub fn words(&self, stream: u64) -> Words {
+    pub fn words(&self, stream: u64) -> LaneWords {
         // A clone of a generator that was never read refills once; setting the stream of one in use would refill twice.
         let mut generator = self.unused.clone();
         generator.set_stream(stream);
@@ -57,7 +67,17 @@ impl Lanes {
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
             *word = u32::from_le_bytes(*bytes);
         }
-        Words(words)
+        LaneWords(words)
+    }
+
+    /// The words `16 * block` to `16 * block + 15` of each of these ChaCha streams, in columns: the same that [`Lanes::words`] draws.
+    pub(crate) fn block(&self, streams: &[u64; WIDTH], block: u32) -> [Column; BLOCK] {
+        chacha::blocks(simd::level(), &self.key, streams, block)
+    }
+
+    /// As [`Lanes::block`], of one lane of these ordinals.
+    pub(crate) fn lane_block(&self, ordinals: &[u64; WIDTH], lane: u64, block: u32) -> [Column; BLOCK] {
+        self.block(&ordinals.map(|ordinal| ordinal * LANES + lane), block)
     }
 }
 

@@ -2,9 +2,13 @@
 
 pub mod envelope;
 
+mod partition;
+
+pub use self::partition::{murmur2, partition};
+pub(crate) use self::partition::{murmur2_columns, partition_of_hash};
 use crate::generator::auction::CopyKind;
 use crate::generator::ids::Kind;
-use crate::generator::spec::{KeyBy, Partitions, Stage};
+use crate::generator::spec::{KeyBy, Stage};
 
 /// One record of the stream.
 ///
@@ -19,7 +23,7 @@ pub struct Record {
     pub copy: u32,
     /// When it is due on the virtual timeline, in milliseconds since 1970.
     pub emit_ms: i64,
-    /// The topic's partition: [`partition`] of the key.
+    /// The topic's partition: [`partition`](fn@partition) of the key.
     pub partition: u32,
     /// The id that it is keyed by, as text.
     pub key: Vec<u8>,
@@ -102,59 +106,7 @@ pub fn own_kind(stage: Stage) -> Kind {
     }
 }
 
-/// The partition of a key: Kafka's murmur2, masked positive, modulo the partition count. It is what Java's default
-/// partitioner does with a key, so streams of this program and of Java producers are co-partitioned.
-///
-/// ```
-/// # use mock_data_gen::generator::record::partition;
-/// # use mock_data_gen::generator::spec::Partitions;
-/// assert_eq!(partition(b"63e8dea2-cc50-59e5-b81c-9da9621276bd", Partitions::new(6)?), 4);
-/// # Ok::<(), mock_data_gen::generator::spec::LayoutError>(())
-/// ```
-#[must_use]
-pub fn partition(key: &[u8], partitions: Partitions) -> u32 {
-    (murmur2(key) & 0x7fff_ffff) % partitions.count()
-}
-
-/// Murmur2 with Kafka's seed and its reading of the last one to three bytes
-/// (`org.apache.kafka.common.utils.Utils.murmur2`).
-#[must_use]
-pub fn murmur2(bytes: &[u8]) -> u32 {
-    const SEED: u32 = 0x9747_b28c;
-    const M: u32 = 0x5bd1_e995;
-    let (words, rest) = bytes.as_chunks::<4>();
-    let mut hash = SEED ^ bytes.len() as u32;
-    for word in words {
-        let mut mixed = u32::from_le_bytes(*word).wrapping_mul(M);
-        mixed ^= mixed >> 24;
-        hash = hash.wrapping_mul(M) ^ mixed.wrapping_mul(M);
-    }
-    if !rest.is_empty() {
-        let tail = rest.iter().rev().fold(0u32, |tail, &byte| tail << 8 | u32::from(byte));
-        hash = (hash ^ tail).wrapping_mul(M);
-    }
-    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
-    hash ^ (hash >> 15)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn murmur2_gives_the_values_of_kafkas_own_tests() {
-        // org.apache.kafka.common.utils.UtilsTest.testMurmur2
-        let cases: [(&[u8], i32); 7] = [
-            (b"21", -973_932_308),
-            (b"foobar", -790_332_482),
-            (b"a-little-bit-long-string", -985_981_536),
-            (b"a-little-bit-longer-string", -1_486_304_829),
-            (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
-            (b"abc", 479_470_107),
-            (b"", 275_646_681),
-        ];
-        for (bytes, expected) in cases {
-            assert_eq!(murmur2(bytes).cast_signed(), expected, "{}", String::from_utf8_lossy(bytes));
-        }
-    }
+/// The kind of the id that stands in a document as its record's key: an extra record has its own id in the place of the event's.
+pub(crate) fn known_kind(key_by: KeyBy, stage: Stage, form: CopyKind) -> Kind {
+    if form.is_event() { key_name(key_by, stage, form, 0, || 0).0 } else { own_kind(stage) }
 }

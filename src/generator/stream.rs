@@ -20,7 +20,9 @@
 pub mod parallel;
 
 mod assignment;
+mod batch;
 mod emit_queue;
+mod plans;
 mod position;
 mod progress;
 mod record_builder;
@@ -161,7 +163,8 @@ impl Stream {
         if ordinal >= auctions.clock().auctions() {
             return Vec::new();
         }
-        positions_of(auctions, &auctions.plan(ordinal)).collect()
+        let plan = auctions.plan(ordinal);
+        positions_of(&plan, auctions.planned_faults_if_any(&plan).as_ref()).collect()
     }
 
     /// The positions of one stage's records in a window, in order. It draws plans and faults, and nothing else.

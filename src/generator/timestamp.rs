@@ -40,18 +40,61 @@ impl Timestamp {
     /// Its text; that of the nearest legal time, if it lies outside.
     #[must_use]
     pub fn text(self) -> [u8; 24] {
-        let ms = u64::try_from(self.0).unwrap_or(0).min(LAST_MS);
+        LastDay::default().text(self)
+    }
+}
+
+/// The two digits of each number below 100.
+pub(crate) const TWO_DIGITS: [[u8; 2]; 100] = {
+    let mut digits = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        digits[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    digits
+};
+
+/// The day that was written last, as text: times that follow one another are mostly of one day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastDay {
+    day: u32,
+    /// `2026-02-`, and `04T`: texts in whole numbers, first byte lowest, so that none is put together byte by byte in memory.
+    month: u64,
+    of_month: u64,
+}
+
+impl Default for LastDay {
+    fn default() -> Self {
+        Self { day: 0, month: u64::from_le_bytes(*b"1970-01-"), of_month: u64::from_le_bytes(*b"01T\0\0\0\0\0") }
+    }
+}
+
+impl LastDay {
+    /// The text of a time, as [`Timestamp::text`] says it.
+    #[inline]
+    pub(crate) fn text(&mut self, time: Timestamp) -> [u8; 24] {
+        let two = |number: u32| u64::from(u16::from_le_bytes(TWO_DIGITS[number as usize % 100]));
+        let ms = u64::try_from(time.0).unwrap_or(0).min(LAST_MS);
         let (day, ms) = ((ms / 86_400_000) as u32, (ms % 86_400_000) as u32);
-        let (year, month, day) = Self::date(day);
+        if day != self.day {
+            let (year, month, of_month) = Timestamp::date(day);
+            let dash = u64::from(b'-');
+            let year = two(year / 100) | two(year) << 16;
+            let month = year | dash << 32 | two(month) << 40 | dash << 56;
+            *self = Self { day, month, of_month: two(of_month) | u64::from(b'T') << 16 };
+        }
         let (seconds, ms) = (ms / 1_000, ms % 1_000);
-        let digit = |number: u32, unit: u32| b'0' + (number / unit % 10) as u8;
-        let two = |number| [digit(number, 10), digit(number, 1)];
-        let [y1, y2] = two(year / 100);
-        let [y3, y4] = two(year);
-        let ([o1, o2], [d1, d2]) = (two(month), two(day));
-        let ([h1, h2], [m1, m2], [s1, s2]) = (two(seconds / 3_600), two(seconds / 60 % 60), two(seconds % 60));
-        let [f1, f2, f3] = [digit(ms, 100), digit(ms, 10), digit(ms, 1)];
-        [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, b'Z']
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        let (colon, point, zulu) = (u64::from(b':'), u64::from(b'.'), u64::from(b'Z'));
+        let hour = self.of_month | two(minutes / 60) << 24 | colon << 40 | two(minutes % 60) << 48;
+        let tenths = u64::from(b'0') + u64::from(ms / 100);
+        let second = colon | two(seconds) << 8 | point << 24 | tenths << 32 | two(ms) << 40 | zulu << 56;
+        let mut text = [0; 24];
+        for (bytes, word) in text.as_chunks_mut().0.iter_mut().zip([self.month, hour, second]) {
+            *bytes = word.to_le_bytes();
+        }
+        text
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use mock_data_gen::generator::fingerprint::Fingerprints;
 use mock_data_gen::generator::record::{Record, envelope};
+use mock_data_gen::generator::simd;
 use mock_data_gen::generator::spec::{Boundary, Faults, Layout, Partitions, Rate, Spread, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 use serde_json::Value;
@@ -21,8 +22,25 @@ fn golden(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Does something by each kind of vector instructions that this processor has. Other tests may run beside it and be computed by them,
+/// too: nothing but the time that they take may change.
+fn by_all_instructions(run: impl Fn()) {
+    let available = simd::available();
+    // The widest comes last, and stays.
+    for name in &available {
+        simd::choose(name).unwrap();
+        run();
+    }
+    // Without a vector unit that is known there is one way, else there are several.
+    assert!(!available.is_empty() && (available.len() > 1 || !cfg!(target_arch = "x86_64")), "{available:?}");
+}
+
 /// The file holds the first 200 records of the spec's stream, as envelopes.
 fn assert_first_records(name: &str, spec: &StreamSpec) {
+    by_all_instructions(|| assert_first_records_once(name, spec));
+}
+
+fn assert_first_records_once(name: &str, spec: &StreamSpec) {
     let expected = golden(name);
     let stream = Stream::new(spec, &Layout::default());
     let mut records = stream.records(Window::unbounded(0));
@@ -129,6 +147,10 @@ fn play(spec: &StreamSpec, golden: &Value) -> (u64, String) {
 
 #[test]
 fn larger_windows_have_these_fingerprints() {
+    by_all_instructions(assert_fingerprints);
+}
+
+fn assert_fingerprints() {
     let text = String::from_utf8(golden("fingerprints.ndjson")).unwrap();
     assert!(text.lines().count() >= 39, "the golden file lost lines");
     for line in text.lines() {

@@ -7,7 +7,7 @@ use mock_data_gen::generator::auction::Auctions;
 use mock_data_gen::generator::auction::FUNNEL_LANE;
 use mock_data_gen::generator::codec::SerdeEncoder;
 use mock_data_gen::generator::ids::{Ids, Kind};
-use mock_data_gen::generator::random::Lanes;
+use mock_data_gen::generator::random::{Lanes, Words};
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Assignment, Position, Shard, Stream, Window};
@@ -48,6 +48,18 @@ proptest! {
         parts.extend(records(&spec, &layout, Window::auctions(start + cut, count - cut)));
         parts.sort_by_key(order);
         prop_assert_eq!(whole, parts);
+    }
+
+    /// forall specs with faults and keys of any kind, windows: each record that is made side by side with others is the one that its
+    /// position alone defines.
+    #[test]
+    fn records_side_by_side_are_those_of_their_positions((spec, start, count) in spec_and_window()) {
+        let stream = Stream::new(&spec, &Layout::default());
+        let mut alone = Record::default();
+        for record in stream.records(Window::auctions(start, count)) {
+            stream.fill(Position::from(&record), &mut alone);
+            prop_assert_eq!(&record, &alone);
+        }
     }
 
     /// forall specs s, windows w, n in w: the records of auction n, alone, are its records in w.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::patience::limit;
 use crate::support::*;
+use mock_data_gen::generator::random::Words as _;
 use mock_data_gen::generator::record::partition;
 use mock_data_gen::generator::spec::{Epoch, EventsPerSecond, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::Command;
 
-use super::words::{OURS, PROPERTY_VARIABLE, Variables, variables_of};
+use super::words::{INSTRUCTIONS_VARIABLE, OURS, PROPERTY_VARIABLE, Variables, variables_of};
 
 /// What people call an option that is called otherwise here, and what to do about it.
 const OTHER_WORDS: [(&[&str], &str); 22] = [
@@ -71,7 +71,10 @@ pub(crate) fn unknown_variables(root: &Command, variables: &Variables) -> Vec<St
     let known: BTreeSet<String> = commands.flat_map(Command::get_arguments).flat_map(variables_of).collect();
     let ours = |name: &&OsString| {
         let text = name.to_str().unwrap_or_default();
-        text.starts_with(OURS) && !text.starts_with(PROPERTY_VARIABLE) && !known.contains(text)
+        text.starts_with(OURS)
+            && !text.starts_with(PROPERTY_VARIABLE)
+            && text != INSTRUCTIONS_VARIABLE
+            && !known.contains(text)
     };
     // As options are spelt.
     let spelt: BTreeSet<String> = known.iter().map(|name| name.to_ascii_lowercase().replace('_', "-")).collect();

@@ -12,6 +12,8 @@ pub(crate) const PROPERTY: &str = "-X";
 
 /// `MDG_KAFKA_SASL_PASSWORD` is the property `sasl.password`.
 pub(crate) const PROPERTY_VARIABLE: &str = "MDG_KAFKA_";
+/// The variable that chooses vector instructions. It is no option: it changes nothing but time.
+pub(crate) const INSTRUCTIONS_VARIABLE: &str = "MDG_SIMD";
 /// The process's variables.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
 

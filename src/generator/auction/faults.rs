@@ -1,11 +1,10 @@
 //! What planned faults do with the records of an auction.
 
-use super::Plan;
 use super::lanes::{
     CONFLICTS_LANE, DUPLICATES_LANE, INVALID_LANE, LATE_LANE, MALFORMED_LANE, ORPHANS_LANE, TOMBSTONES_LANE,
 };
-use crate::generator::random::{Lanes, Words};
-use crate::generator::spec::{Rate, Spread, Stage, StreamSpec};
+use crate::generator::random::Words;
+use crate::generator::spec::{FaultPlan, Rate, Spread, Stage, StreamSpec};
 
 /// What a record is of its event. Its number is the record's *copy*, the last field of the total order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +47,19 @@ impl CopyKind {
     }
 }
 
+/// The lanes of the faults that this draws, and the share of each.
+pub(super) fn fault_lanes(faults: &FaultPlan) -> [(u64, Rate); 7] {
+    [
+        (LATE_LANE, faults.late.share()),
+        (DUPLICATES_LANE, faults.duplicates.share()),
+        (CONFLICTS_LANE, faults.conflicts.share()),
+        (ORPHANS_LANE, faults.orphans),
+        (MALFORMED_LANE, faults.malformed),
+        (INVALID_LANE, faults.invalid),
+        (TOMBSTONES_LANE, faults.tombstones),
+    ]
+}
+
 /// What planned faults do with the records of an auction, by stage.
 ///
 /// A record is emitted at its event time and what [`StageFaults::late_ms`] adds. A duplicate and a conflict follow later still. Extra
@@ -81,13 +93,14 @@ pub struct StageFaults {
 }
 
 impl PlannedFaults {
-    /// What planned faults do with the records of an auction, whether its stages happen or not.
-    pub(super) fn draw(plan: &Plan, spec: &StreamSpec, lanes: &Lanes) -> Self {
+    /// What planned faults do with the records of an auction, whether its stages happen or not. `words` gives those of a lane of the
+    /// auction, and is asked for lanes of planned faults alone.
+    pub(super) fn draw<W: Words>(spec: &StreamSpec, words: impl Fn(u64) -> W) -> Self {
         let mut drawn = Self::default();
         let faults = &spec.faults;
         let words = |lane: u64, share: Rate| {
             let threshold = share.threshold();
-            (threshold > 0).then(|| (lanes.lane(plan.ordinal, lane), threshold))
+            (threshold > 0).then(|| (words(lane), threshold))
         };
         let spread = |lane: u64, spread: Spread| words(lane, spread.share()).map(|words| (words, spread.ms_max()));
         let late = spread(LATE_LANE, faults.late);
@@ -99,10 +112,10 @@ impl PlannedFaults {
         let tombstones = words(TOMBSTONES_LANE, faults.tombstones);
         for stage in Stage::ALL {
             let at = 4 * stage.index();
-            let happens = |words: &Option<(Words, u128)>| {
+            let happens = |words: &Option<(W, u128)>| {
                 words.as_ref().is_some_and(|(words, threshold)| words.chance(at, *threshold))
             };
-            let delay = |delays: &Option<((Words, u128), i64)>, min: u32| {
+            let delay = |delays: &Option<((W, u128), i64)>, min: u32| {
                 let ((words, threshold), ms_max) = delays.as_ref()?;
                 words
                     .chance(at, *threshold)

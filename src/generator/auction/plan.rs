@@ -22,7 +22,7 @@ mod word {
 const HOT_USER: u64 = 0;
 
 /// When and whether the records of an auction exist. Times are event times in milliseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Its position in the stream.
     pub ordinal: u64,
@@ -68,7 +68,7 @@ impl Odds {
 
 impl Plan {
     /// As it is without faults.
-    pub(super) fn draw(ordinal: u64, words: &Words, clock: &Clock, odds: &Odds) -> Self {
+    pub(super) fn draw(ordinal: u64, words: &impl Words, clock: &Clock, odds: &Odds) -> Self {
         let delay = |position: usize, (min, max): (u32, u32)| words.uniform_between(position, min, max);
 
         let arrival_us = clock.arrival_us(ordinal, words.word(word::JITTER));
@@ -97,7 +97,7 @@ impl Plan {
     }
 
     /// Moves children onto the edges of their joins' bounds, each with what follows from it.
-    pub(super) fn move_to_bounds(&mut self, boundary: Boundary, words: &Words) {
+    pub(super) fn move_to_bounds(&mut self, boundary: Boundary, words: &impl Words) {
         let threshold = boundary.share().threshold();
         let edge =
             |stage: usize| words.chance(4 * stage, threshold).then(|| words.uniform_below(4 * stage + 2, 3) as i8 - 1);
@@ -115,7 +115,7 @@ impl Plan {
     }
 
     /// Gives it to the hot user, if the words say so.
-    pub(super) fn heat(&mut self, share: Rate, words: &Words) {
+    pub(super) fn heat(&mut self, share: Rate, words: &impl Words) {
         self.is_hot = words.chance(0, share.threshold());
         if self.is_hot {
             self.user = HOT_USER;

@@ -12,7 +12,7 @@ use crate::generator::random::Words;
 const ONE: u64 = 1_000_000;
 
 /// The floor: log-normal, rounded to cents, cut to its range.
-pub(super) fn floor_cents(words: &Words, position: usize) -> u64 {
+pub(super) fn floor_cents(words: &impl Words, position: usize) -> u64 {
     let shape = u64::from(words.quantile(position, &LOG_NORMAL));
     let cents = (FLOOR_MEDIAN_MICROS * shape + ONE * MICROS_PER_CENT / 2) / (ONE * MICROS_PER_CENT);
     cents.clamp(FLOOR_MIN_CENTS, FLOOR_MAX_CENTS)
@@ -20,7 +20,7 @@ pub(super) fn floor_cents(words: &Words, position: usize) -> u64 {
 
 /// The bid: the floor and a log-normal share of it, times what size, country and deal are worth.
 pub(super) fn bid_cents(
-    words: &Words,
+    words: &impl Words,
     position: usize,
     floor_cents: u64,
     size: &Size,
@@ -42,7 +42,7 @@ pub(super) fn bid_cents(
 
 /// What the winner pays at second price: a cent more than the second bid, but at least the floor. The second bid, which is
 /// not emitted, lies between half the floor and a cent below the price, each cent equally likely.
-pub(super) fn second_price_cents(words: &Words, position: usize, floor_cents: u64, price_cents: u64) -> u64 {
+pub(super) fn second_price_cents(words: &impl Words, position: usize, floor_cents: u64, price_cents: u64) -> u64 {
     let second = words.uniform_between(position, (floor_cents / 2) as u32, (price_cents - 1) as u32);
     floor_cents.max(u64::from(second) + 1)
 }

@@ -43,13 +43,13 @@ impl Pool {
     }
 
     /// A site by popularity; takes two words.
-    pub(super) fn pick(&self, words: &Words, position: usize) -> &Site {
+    pub(super) fn pick(&self, words: &impl Words, position: usize) -> &Site {
         &self.sites[self.popularity.pick(words, position)]
     }
 }
 
 /// The site of a rank. Words: 0 and 1 the subject, 2 and 3 how many categories, 4 and 5 which, 6 the publisher.
-fn site(rank: u16, words: &Words, subjects: &Alias, category_counts: &Alias) -> Site {
+fn site(rank: u16, words: &impl Words, subjects: &Alias, category_counts: &Alias) -> Site {
     let subject = &SUBJECTS[subjects.pick(words, 0)];
     let count = category_counts.pick(words, 2) + 1;
     let mut others = subject.categories[1..].to_vec();

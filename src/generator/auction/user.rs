@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 
 use crate::generator::catalog::devices::{Browser, DEVICES, Device};
 use crate::generator::catalog::places::{COUNTRIES, Country, Region};
-use crate::generator::random::{Alias, Lanes, shuffled};
+use crate::generator::random::{Alias, BLOCK, Lanes, Words, shuffled};
+use crate::generator::simd::{Column, WIDTH};
 
 /// Device rows and countries are dealt out in units of 5 %.
 const UNITS: u16 = 20;
@@ -63,9 +64,8 @@ impl Traits {
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     lanes: Lanes,
-    slots: Vec<u16>,
-    device_of: [u8; UNITS as usize],
-    country_of: [u8; UNITS as usize],
+    /// By slot.
+    traits: Vec<Traits>,
     browsers: [Browsers; DEVICES.len()],
     regions: [Alias; COUNTRIES.len()],
     /// All of them, rendered.
@@ -97,11 +97,18 @@ impl Pool {
         let device_units = DEVICES.each_ref().map(|device| device.size_percent.iter().sum::<u32>() / 5);
         let country_units = COUNTRIES.each_ref().map(|country| u32::from(country.weight));
         let mut user_agents = Vec::new();
+        let (device_of, country_of) = (dealt_out(&device_units), dealt_out(&country_units));
+        let traits = |slot: u16| {
+            let country_row = usize::from(country_of[usize::from(slot / UNITS % UNITS)]);
+            Traits {
+                device_row: usize::from(device_of[usize::from(slot % UNITS)]),
+                country_row,
+                coppa: COUNTRIES[country_row].coppa && slot / UNITS / UNITS == 0,
+            }
+        };
         Self {
             lanes: Lanes::new("user", seed),
-            slots: shuffled(&Lanes::new("user-slots", seed), SLOTS),
-            device_of: dealt_out(&device_units),
-            country_of: dealt_out(&country_units),
+            traits: shuffled(&Lanes::new("user-slots", seed), SLOTS).into_iter().map(traits).collect(),
             browsers: std::array::from_fn(|row| Browsers::new(DEVICES[row].browsers, &mut user_agents)),
             regions: std::array::from_fn(|country| {
                 let weights: Vec<u32> = COUNTRIES[country].regions.iter().map(|region| region.weight).collect();
@@ -118,30 +125,33 @@ impl Pool {
 
     /// What the number of member `k` says.
     pub(super) fn traits(&self, k: u64) -> Traits {
-        let slot = self.slots[(k % u64::from(SLOTS)) as usize];
-        let country_row = usize::from(self.country_of[usize::from(slot / UNITS % UNITS)]);
-        Traits {
-            device_row: usize::from(self.device_of[usize::from(slot % UNITS)]),
-            country_row,
-            coppa: COUNTRIES[country_row].coppa && slot / UNITS / UNITS == 0,
-        }
+        self.traits[(k % u64::from(SLOTS)) as usize]
     }
 
     /// Member `k` of the pool.
     pub(super) fn user(&self, k: u64) -> User<'_> {
+        self.user_of_words(k, &self.lanes.words(k))
+    }
+
+    /// The first words of these members, in columns: all that a member is drawn from.
+    pub(super) fn words(&self, members: &[u64; WIDTH]) -> [Column; BLOCK] {
+        self.lanes.block(members, 0)
+    }
+
+    /// Member `k` of the pool, whose words these are.
+    pub(super) fn user_of_words(&self, k: u64, words: &impl Words) -> User<'_> {
         let Traits { device_row, country_row, coppa } = self.traits(k);
         let country = &COUNTRIES[country_row];
         let device = &DEVICES[device_row];
 
-        let words = self.lanes.words(k);
         let index = |position: usize, length: usize| words.uniform_below(position, length as u32) as usize;
         let shares = &self.browsers[device_row].shares;
-        let browser_row = shares.pick(&words, word::BROWSER);
+        let browser_row = shares.pick(words, word::BROWSER);
         let browser = &device.browsers[browser_row];
         let os_version = index(word::OS_VERSION, browser.os_versions.len());
         let first_user_agent = self.browsers[device_row].user_agent_rows[browser_row][os_version];
         let user_agent_row = first_user_agent + index(word::BROWSER_VERSION, browser.versions.len());
-        let region = &country.regions[self.regions[country_row].pick(&words, word::REGION)];
+        let region = &country.regions[self.regions[country_row].pick(words, word::REGION)];
         let place = &region.places[index(word::PLACE, region.places.len())];
         let moved = |position: usize, from: i32| {
             from + words.uniform_below(position, 2 * SPREAD_E4 + 1).cast_signed() - SPREAD_E4.cast_signed()

@@ -1,10 +1,15 @@
 //! The documents of the `seed` profile, from fragments.
+#![expect(
+    clippy::inline_always,
+    reason = "a record of each stage is built by code of its own, in which the stage is a constant"
+)]
 
-use super::json_writer::{JsonWriter, KnownId};
-use crate::generator::auction::{Auction, Auctions, Bid, Site};
+use super::json_writer::{BYTES_MAX, ComputedIds, IdTexts, JsonWriter, KnownId, Parts};
+use crate::generator::auction::{Auction, Auctions, Bid, Site, User};
 use crate::generator::catalog::devices::{DEVICES, Device};
 use crate::generator::ids::{Ids, Kind};
 use crate::generator::spec::Stage;
+use crate::generator::timestamp::LastDay;
 
 /// The JSON encoder of the `seed` profile.
 ///
@@ -43,19 +48,47 @@ impl JsonEncoder {
     /// Appends the document of a stage, in which `known` names an id that need not be computed. Returns false, and appends nothing,
     /// if the auction does not reach that stage.
     pub fn encode(&self, auction: &Auction<'_>, stage: Stage, known: KnownId<'_>, out: &mut Vec<u8>) -> bool {
-        let document = JsonWriter::new(&self.ids, known, out);
-        match (stage, &auction.bid, auction.plan.event_ms(stage)) {
-            (Stage::Request, _, Some(ms)) => self.bid_request(auction, ms, document),
-            (Stage::Response, Some(bid), Some(ms)) => bid_response(auction, bid, ms, document),
-            (Stage::Impression, Some(bid), Some(ms)) => impression(auction.plan.ordinal, bid, ms, document),
-            (Stage::Click, Some(bid), Some(ms)) => click(auction.plan.ordinal, bid, ms, document),
-            (_, None, _) | (_, _, None) => return false,
-        }
-        true
+        let ids = ComputedIds { ids: &self.ids, known };
+        let parts = Parts { ids: &ids, day: &mut LastDay::default() };
+        let begin = out.len();
+        out.resize(begin + BYTES_MAX, 0);
+        let length = self.write(auction, stage, || auction.user(), parts, &mut out[begin..]);
+        out.truncate(begin + length.unwrap_or(0));
+        length.is_some()
     }
 
-    fn bid_request(&self, auction: &Auction<'_>, request_ms: i64, mut to: JsonWriter<'_>) {
-        let (plan, user, site) = (&auction.plan, auction.user(), &self.sites[auction.site.row]);
+    /// Writes the document of a stage to the beginning of `room`, of at least [`BYTES_MAX`] bytes, and says how long it is; `None` if the
+    /// auction does not reach that stage. Ids and, for a request, the user come from somebody else.
+    #[inline(always)]
+    pub(crate) fn write<'u>(
+        &self,
+        auction: &Auction<'_>,
+        stage: Stage,
+        user: impl FnOnce() -> User<'u>,
+        parts: Parts<'_, impl IdTexts>,
+        room: &mut [u8],
+    ) -> Option<usize> {
+        let length = room.len();
+        let mut to = JsonWriter::new(parts, room);
+        match (stage, &auction.bid, auction.plan.event_ms(stage)) {
+            (Stage::Request, _, Some(ms)) => self.bid_request(auction, &user(), ms, &mut to),
+            (Stage::Response, Some(bid), Some(ms)) => bid_response(auction, bid, ms, &mut to),
+            (Stage::Impression, Some(bid), Some(ms)) => impression(auction.plan.ordinal, bid, ms, &mut to),
+            (Stage::Click, Some(bid), Some(ms)) => click(auction.plan.ordinal, bid, ms, &mut to),
+            (_, None, _) | (_, _, None) => return None,
+        }
+        Some(length - to.left())
+    }
+
+    #[inline(always)]
+    fn bid_request(
+        &self,
+        auction: &Auction<'_>,
+        user: &User<'_>,
+        request_ms: i64,
+        to: &mut JsonWriter<'_, impl IdTexts>,
+    ) {
+        let (plan, site) = (&auction.plan, &self.sites[auction.site.row]);
         let (n, k) = (plan.ordinal, plan.user);
         to.text(r#"{"id":""#).id(Kind::BidRequest, n);
         to.text(r#"","imp":[{"id":"1","banner":{"w":"#).number(auction.size.w);
@@ -64,15 +97,12 @@ impl JsonEncoder {
         to.text(r#"},"bidfloor":"#).cents(auction.floor);
         to.text(&site.before).number(auction.article);
         to.text(&site.behind).text(&self.user_agents[user.user_agent_row]);
-        to.text(r#","ip":""#);
-        for (index, octet) in user.ip.octets().into_iter().enumerate() {
-            to.text(if index == 0 { "" } else { "." }).number(octet);
-        }
+        to.text(r#","ip":""#).ip(user.ip);
         to.text(r#"","geo":{"lat":"#).degrees(user.lat_e4);
         to.text(r#","lon":"#).degrees(user.lon_e4);
-        to.text(r#","country":""#).text(user.country.code);
-        to.text(r#"","region":""#).text(user.region.code);
-        to.text(&self.devices[user.device_row]).text(user.os_version);
+        to.text(r#","country":""#).short(user.country.code);
+        to.text(r#"","region":""#).short(user.region.code);
+        to.text(&self.devices[user.device_row]).short(user.os_version);
         to.text(r#""},"user":{"id":""#).id(Kind::User, k);
         to.text(r#"","buyeruid":""#).id(Kind::Buyer, k);
         to.text(r#""},"at":"#).number(auction.auction_type);
@@ -86,7 +116,8 @@ impl JsonEncoder {
     }
 }
 
-fn bid_response(auction: &Auction<'_>, bid: &Bid, response_ms: i64, mut to: JsonWriter<'_>) {
+#[inline(always)]
+fn bid_response(auction: &Auction<'_>, bid: &Bid, response_ms: i64, to: &mut JsonWriter<'_, impl IdTexts>) {
     let n = auction.plan.ordinal;
     to.text(r#"{"id":""#).id(Kind::BidResponse, n);
     to.text(r#"","seatbid":[{"seat":""#).text(bid.seat.name);
@@ -107,7 +138,8 @@ fn bid_response(auction: &Auction<'_>, bid: &Bid, response_ms: i64, mut to: Json
     to.text(r#""}"#);
 }
 
-fn impression(n: u64, bid: &Bid, impression_ms: i64, mut to: JsonWriter<'_>) {
+#[inline(always)]
+fn impression(n: u64, bid: &Bid, impression_ms: i64, to: &mut JsonWriter<'_, impl IdTexts>) {
     to.text(r#"{"impression_id":""#).id(Kind::Impression, n);
     to.text(r#"","request_id":""#).id(Kind::BidRequest, n);
     to.text(r#"","response_id":""#).id(Kind::BidResponse, n);
@@ -119,7 +151,8 @@ fn impression(n: u64, bid: &Bid, impression_ms: i64, mut to: JsonWriter<'_>) {
     to.text(r#""}"#);
 }
 
-fn click(n: u64, bid: &Bid, click_ms: i64, mut to: JsonWriter<'_>) {
+#[inline(always)]
+fn click(n: u64, bid: &Bid, click_ms: i64, to: &mut JsonWriter<'_, impl IdTexts>) {
     to.text(r#"{"click_id":""#).id(Kind::Click, n);
     to.text(r#"","request_id":""#).id(Kind::BidRequest, n);
     to.text(r#"","impression_id":""#).id(Kind::Impression, n);
@@ -162,6 +195,45 @@ mod tests {
     use super::*;
     use crate::generator::catalog::bidders::SEATS;
     use crate::generator::catalog::places::COUNTRIES;
+    use crate::generator::spec::StreamSpec;
+
+    #[test]
+    fn the_longest_document_fits() {
+        let auctions = Auctions::new(&StreamSpec::default());
+        let json = JsonEncoder::new(&auctions);
+        let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap();
+        let regions = COUNTRIES.iter().flat_map(|country| country.regions).map(|region| region.code.len());
+        let systems = DEVICES.iter().flat_map(|device| device.browsers).flat_map(|browser| browser.os_versions);
+        // All constants, ids, times and numbers of the longest request, and then what is looked up.
+        let constants = 800;
+        let parts = [
+            longest(&mut json.sites.iter().map(|site| site.before.len() + site.behind.len())),
+            longest(&mut json.user_agents.iter().map(String::len)),
+            longest(&mut json.devices.iter().map(String::len)),
+            longest(&mut { regions }),
+            longest(&mut systems.map(|system| system.len())),
+        ];
+        assert!(constants + parts.iter().sum::<usize>() < BYTES_MAX, "{parts:?}");
+        // What is written is below that bound, too, with the longest numbers.
+        let mut spec = StreamSpec { users: "1000000000".parse().unwrap(), ..StreamSpec::default() };
+        spec.epoch = "9999-12-31T00:00:00Z".parse().unwrap();
+        let auctions = Auctions::new(&spec);
+        let json = JsonEncoder::new(&auctions);
+        let known = KnownId { kind: Kind::Malformed, text: &[b'x'; 36] };
+        for ordinal in 0..2_000 {
+            let (auction, mut out) = (auctions.at(ordinal), Vec::new());
+            assert!(json.encode(&auction, Stage::Request, known, &mut out));
+            let site = &json.sites[auction.site.row];
+            let user = auction.user();
+            let looked_up = site.before.len()
+                + site.behind.len()
+                + json.user_agents[user.user_agent_row].len()
+                + json.devices[user.device_row].len()
+                + user.region.code.len()
+                + user.os_version.len();
+            assert!(out.len() - looked_up <= constants, "{}", out.len() - looked_up);
+        }
+    }
 
     #[test]
     fn what_is_copied_as_it_is_needs_no_escaping() {

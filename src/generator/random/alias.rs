@@ -48,7 +48,7 @@ impl Alias {
 
     /// The entry that the words at `position` and `position + 1` choose.
     #[must_use]
-    pub fn pick(&self, words: &Words, position: usize) -> usize {
+    pub fn pick(&self, words: &impl Words, position: usize) -> usize {
         let index = words.uniform_below(position, self.columns.len() as u32) as usize;
         let column = self.columns[index];
         if uniform_below(words.word(position + 1), self.total) < column.threshold {

@@ -17,7 +17,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::generator::record::Record;
-use crate::generator::stream::record_builder::DueRecord;
+use crate::generator::stream::batch::Batch as Ready;
 use crate::generator::stream::{AssignedRecords, Position, Step};
 
 /// Positions of a batch: enough that handing it on does not show, few enough that files by two threads take less than
@@ -78,7 +78,7 @@ pub fn generate_parallel<T>(
 #[derive(Debug, Default)]
 struct Batch {
     number: u64,
-    due: Vec<DueRecord>,
+    ready: Ready,
     /// The first `filled` of them are this batch's; the others keep their buffers for later ones.
     records: Vec<Record>,
     filled: usize,
@@ -109,23 +109,24 @@ impl Shared<'_> {
         // If this thread panics the others must not wait for its batch.
         let _end = EndIfPanicking(self);
         while let Some(mut batch) = self.empty_batch() {
-            let builder = {
+            let (builder, assignment) = {
                 let mut cursor = lock(&self.cursor);
                 if cursor.ended {
                     return;
                 }
                 batch.number = cursor.number;
                 cursor.number += 1;
-                (batch.walked, batch.last) = cursor.records.walk(BATCH, &mut batch.due);
+                (batch.walked, batch.last) = cursor.records.walk(BATCH, &mut batch.ready);
                 cursor.ended = batch.last.is_none();
                 cursor.records.builder()
             };
-            batch.filled = 0;
-            for due in &batch.due {
-                if batch.filled == batch.records.len() {
-                    batch.records.push(Record::default());
-                }
-                batch.filled += usize::from(builder.fill(due, &mut batch.records[batch.filled]));
+            batch.ready.make_ready(builder, Some(assignment));
+            batch.filled = batch.ready.len();
+            if batch.records.len() < batch.filled {
+                batch.records.resize_with(batch.filled, Record::default);
+            }
+            for (at, record) in batch.records[..batch.filled].iter_mut().enumerate() {
+                batch.ready.fill(at, builder, record);
             }
             if made.send(batch).is_err() {
                 return;

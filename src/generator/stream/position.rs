@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Window;
+use super::plans::Plans;
 use crate::generator::auction::{Auctions, CopyKind, Plan, PlannedFaults};
 use crate::generator::record::Record;
 use crate::generator::spec::Stage;
@@ -28,10 +29,45 @@ impl From<&Record> for Position {
     }
 }
 
+/// A position in 16 bytes, whose order as a number is the total order: the time, the ordinal, which lies below 2^58, two bits of stage
+/// and three of copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PackedPosition(u64, u64);
+
+impl PackedPosition {
+    /// Times before 1970 come first, too.
+    const SIGN: u64 = 1 << 63;
+
+    #[inline]
+    pub(super) fn emit_ms(self) -> i64 {
+        (self.0 ^ Self::SIGN).cast_signed()
+    }
+}
+
+impl From<Position> for PackedPosition {
+    #[inline]
+    fn from(Position { emit_ms, ordinal, stage, copy }: Position) -> Self {
+        debug_assert!(ordinal < 1 << 58 && copy < 8, "no position of auction {ordinal}, copy {copy}");
+        let low = ordinal << 5 | (stage.index() as u64) << 3 | u64::from(copy);
+        Self(emit_ms.cast_unsigned() ^ Self::SIGN, low)
+    }
+}
+
+impl From<PackedPosition> for Position {
+    #[inline]
+    fn from(packed: PackedPosition) -> Self {
+        let low = packed.1;
+        let stage = Stage::ALL[(low >> 3 & 3) as usize];
+        Self { emit_ms: packed.emit_ms(), ordinal: low >> 5, stage, copy: (low & 7) as u32 }
+    }
+}
+
 /// The positions of a planned auction's records: by stage and copy, not in their order.
-pub(super) fn positions_of<'p>(auctions: &Auctions, plan: &'p Plan) -> impl Iterator<Item = Position> + use<'p> {
-    let faults = auctions.planned_faults_if_any(plan);
-    Stage::ALL.into_iter().flat_map(move |stage| positions_of_stage(plan, faults.as_ref(), stage))
+pub(super) fn positions_of<'p>(
+    plan: &'p Plan,
+    faults: Option<&'p PlannedFaults>,
+) -> impl Iterator<Item = Position> + use<'p> {
+    Stage::ALL.into_iter().flat_map(move |stage| positions_of_stage(plan, faults, stage))
 }
 
 /// The positions of a planned auction's records of a stage, by copy, not in their order. Without faults none is planned.
@@ -62,10 +98,11 @@ pub(super) fn locate(
     let (lag_ms_min, lag_ms_max) = event_lag_ms(&auctions.spec().faults, stage);
     let first = auctions.first_from_ms(timestamp_ms.saturating_sub(lag_ms_max));
     let end = auctions.first_from_ms(timestamp_ms.saturating_sub(lag_ms_min).saturating_add(1));
-    let plans = (first..end).map(|ordinal| auctions.plan(ordinal));
     let mut found = Vec::new();
-    for plan in plans.filter(|plan| plan.event_ms(stage) == Some(timestamp_ms)) {
-        let positions = positions_of_stage(&plan, auctions.planned_faults_if_any(&plan).as_ref(), stage);
+    for (plan, faults) in
+        Plans::new(auctions, first, end).filter(|(plan, _)| plan.event_ms(stage) == Some(timestamp_ms))
+    {
+        let positions = positions_of_stage(&plan, faults.as_ref(), stage);
         found.extend(positions.filter(|&position| is_it(&plan, position)));
     }
     found
@@ -74,23 +111,20 @@ pub(super) fn locate(
 /// A cursor over the positions of one stage in a window, in order.
 #[derive(Debug, Clone)]
 pub struct Positions<'a> {
-    auctions: &'a Auctions,
     stage: Stage,
     /// The least lag of the stage, in milliseconds.
     lag_ms_min: i64,
-    /// The first auction whose positions are not in `due`.
-    next: Option<Plan>,
-    end: u64,
-    due: BinaryHeap<Reverse<Position>>,
+    /// The auctions whose positions are not in `due`.
+    plans: Plans<'a>,
+    due: BinaryHeap<Reverse<PackedPosition>>,
 }
 
 impl<'a> Positions<'a> {
     /// The positions of a stage in a window. It draws plans and faults, and nothing else.
     pub(super) fn new(auctions: &'a Auctions, stage: Stage, window: Window) -> Self {
         let end = window.end().unwrap_or(u64::MAX).min(auctions.clock().auctions());
-        let next = (window.start() < end).then(|| auctions.plan(window.start()));
         let (lag_ms_min, _) = event_lag_ms(&auctions.spec().faults, stage);
-        Self { auctions, stage, lag_ms_min, next, end, due: BinaryHeap::new() }
+        Self { stage, lag_ms_min, plans: Plans::new(auctions, window.start(), end), due: BinaryHeap::new() }
     }
 }
 
@@ -98,17 +132,37 @@ impl Iterator for Positions<'_> {
     type Item = Position;
 
     fn next(&mut self) -> Option<Position> {
-        let auctions = self.auctions;
-        while let Some(plan) = self.next {
-            if self.due.peek().is_some_and(|Reverse(head)| head.emit_ms < plan.request_ms + self.lag_ms_min) {
+        while let Some((plan, faults)) = self.plans.peek() {
+            if self.due.peek().is_some_and(|Reverse(head)| head.emit_ms() < plan.request_ms + self.lag_ms_min) {
                 break;
             }
-            self.due.extend(
-                positions_of_stage(&plan, auctions.planned_faults_if_any(&plan).as_ref(), self.stage).map(Reverse),
-            );
-            let following = plan.ordinal + 1;
-            self.next = (following < self.end).then(|| auctions.plan(following));
+            let positions = positions_of_stage(plan, faults.as_ref(), self.stage);
+            self.due.extend(positions.map(|position| Reverse(position.into())));
+            self.plans.pass();
         }
-        self.due.pop().map(|Reverse(position)| position)
+        self.due.pop().map(|Reverse(position)| position.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn position() -> impl Strategy<Value = Position> {
+        (any::<i64>(), 0..1u64 << 58, prop::sample::select(Stage::ALL.to_vec()), 0..6u32)
+            .prop_map(|(emit_ms, ordinal, stage, copy)| Position { emit_ms, ordinal, stage, copy })
+    }
+
+    proptest! {
+        /// forall positions: packed they are the same, and in the same order.
+        #[test]
+        fn a_packed_position_stands_where_it_stood(a in position(), b in position(), is_alike: bool) {
+            let b = if is_alike { Position { emit_ms: a.emit_ms, ..b } } else { b };
+            let packed = |position| PackedPosition::from(position);
+            prop_assert_eq!(Position::from(packed(a)), a);
+            prop_assert_eq!(packed(a).cmp(&packed(b)), a.cmp(&b));
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! One record from its position: key, partition, headers and value.
+#![expect(
+    clippy::inline_always,
+    reason = "a record of each stage is built by code of its own, in which the stage is a constant"
+)]
 
-use std::fmt::Write;
-
-use super::{Assignment, Position};
-use crate::generator::auction::{Auctions, CopyKind};
-use crate::generator::codec::{JsonEncoder, KnownId, corrupt};
-use crate::generator::random::Words;
-use crate::generator::record::{HEADER_NAMES, Header, Record, key_name, own_kind, partition};
+use super::Position;
+use crate::generator::auction::{Auction, Auctions, CopyKind, User};
+use crate::generator::codec::{BYTES_MAX, ComputedIds, IdTexts, JsonEncoder, KnownId, Parts, corrupt};
+use crate::generator::ids::IdText;
+use crate::generator::record::{HEADER_NAMES, Header, Record, key_name, known_kind, partition};
 use crate::generator::spec::{Layout, Stage, StreamSpec};
+use crate::generator::timestamp::LastDay;
 
 /// What the records of a stream are made of.
 #[derive(Debug, Clone)]
@@ -57,27 +60,33 @@ impl RecordBuilder {
         partition(key, self.layout.topic(stage).partitions)
     }
 
-    /// Fills `record` with the record at a position of this stream.
+    /// Fills `record` with the record at a position of this stream: the definition of what a [`Batch`](super::batch::Batch) makes side
+    /// by side.
     pub(super) fn fill(&self, position: Position, record: &mut Record) {
-        self.fill_of_words(position, &self.auctions.words(position.ordinal), record);
+        let auction = self.auctions.at(position.ordinal);
+        let Position { stage, copy, .. } = position;
+        let user = auction.plan.user;
+        let key = self.key_of(position, || user);
+        let form = CopyKind::of(copy).unwrap_or(CopyKind::Event);
+        let known = KnownId { kind: known_kind(self.auctions.spec().key_by, stage, form), text: &key };
+        let ids = ComputedIds { ids: self.auctions.ids(), known };
+        let partition = self.partition_of_key(stage, &key);
+        let parts = Parts { ids: &ids, day: &mut LastDay::default() };
+        self.write(position, auction, || self.auctions.user(user), (&key, partition), parts, record);
     }
 
-    /// As [`RecordBuilder::fill`], where the auction's words are drawn already.
-    pub(super) fn fill_of_words(&self, position: Position, words: &Words, record: &mut Record) {
-        let key = self.key_of_words(position, words);
-        self.fill_with_key(position, words, &key, self.partition_of_key(position.stage, &key), record);
-    }
-
-    /// As [`RecordBuilder::key`], where the auction's words are drawn already.
-    fn key_of_words(&self, position: Position, words: &Words) -> [u8; 36] {
-        self.key_of(position, || self.auctions.plan_of_words(position.ordinal, words).user)
-    }
-
-    /// As [`RecordBuilder::fill`], where words, key and partition are known already.
-    fn fill_with_key(&self, position: Position, words: &Words, key: &[u8; 36], partition: u32, record: &mut Record) {
+    /// Fills `record` with the record at a position, of whose parts all but the text are known.
+    #[inline(always)]
+    pub(super) fn write<'u>(
+        &self,
+        position: Position,
+        auction: Auction<'_>,
+        user: impl FnOnce() -> User<'u>,
+        (key, partition): (&IdText, u32),
+        parts: Parts<'_, impl IdTexts>,
+        record: &mut Record,
+    ) {
         let Position { emit_ms, ordinal, stage, copy } = position;
-        let auction = self.auctions.of_words(ordinal, words);
-        let spec = self.auctions.spec();
         record.ordinal = ordinal;
         record.stage = stage;
         record.copy = copy;
@@ -86,21 +95,23 @@ impl RecordBuilder {
         record.key.clear();
         record.key.extend_from_slice(key);
         record.partition = partition;
-        if spec.headers {
+        if self.auctions.spec().headers {
             self.fill_headers(position, &mut record.headers);
         } else {
             record.headers.clear();
         }
-        record.value.clear();
         let form = CopyKind::of(copy).unwrap_or(CopyKind::Event);
         record.is_tombstone = form == CopyKind::Tombstone;
         let auction = if form == CopyKind::Conflict { auction.told_otherwise() } else { auction };
-        // An extra record has its own id in the place of the event's.
-        let kind = if form.is_event() { key_name(spec.key_by, stage, form, ordinal, || 0).0 } else { own_kind(stage) };
+        let mut length = 0;
         if !record.is_tombstone {
-            let exists = self.json.encode(&auction, stage, KnownId { kind, text: key }, &mut record.value);
-            debug_assert!(exists, "auction {ordinal} has no {stage}");
+            // What an earlier record has left is written over, and only what is new is cleared first.
+            record.value.resize(BYTES_MAX.max(record.value.len()), 0);
+            let written = self.json.write(&auction, stage, user, parts, &mut record.value);
+            debug_assert!(written.is_some(), "auction {ordinal} has no {stage}");
+            length = written.unwrap_or(0);
         }
+        record.value.truncate(length);
         let word = || self.auctions.damage_word(form, stage, ordinal);
         match form {
             CopyKind::Malformed => corrupt::break_json(&mut record.value, word()),
@@ -116,46 +127,12 @@ impl RecordBuilder {
         for (index, (header, name)) in headers.iter_mut().zip(HEADER_NAMES).enumerate() {
             header.name = name;
             header.value.clear();
-            // Writing to a String cannot fail.
-            let _ = match index {
-                0 => header.value.write_str(&self.stream_id),
-                1 => write!(header.value, "{ordinal}"),
-                2 => write!(header.value, "{stage}"),
-                _ => write!(header.value, "{copy}"),
-            };
+            match index {
+                0 => header.value.push_str(&self.stream_id),
+                1 => header.value.push_str(itoa::Buffer::new().format(ordinal)),
+                2 => header.value.push_str(stage.name()),
+                _ => header.value.push_str(itoa::Buffer::new().format(copy)),
+            }
         }
-    }
-}
-
-/// A record that is due, and the words that it is made of.
-#[derive(Debug)]
-pub(super) struct DueRecord {
-    pub(super) position: Position,
-    pub(super) words: Words,
-}
-
-/// Builds the records of an assignment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AssignedBuilder<'a> {
-    pub(super) builder: &'a RecordBuilder,
-    pub(super) assignment: &'a Assignment,
-}
-
-impl AssignedBuilder<'_> {
-    /// Fills `record`; false if the record here belongs to another assignment.
-    pub(super) fn fill(self, due: &DueRecord, record: &mut Record) -> bool {
-        self.fill_of_words(due.position, &due.words, record)
-    }
-
-    /// As [`AssignedBuilder::fill`], from borrowed words.
-    pub(super) fn fill_of_words(self, position: Position, words: &Words, record: &mut Record) -> bool {
-        let Self { builder, assignment } = self;
-        let key = builder.key_of_words(position, words);
-        let partition = builder.partition_of_key(position.stage, &key);
-        let plays = assignment.plays(position, partition);
-        if plays {
-            builder.fill_with_key(position, words, &key, partition, record);
-        }
-        plays
     }
 }

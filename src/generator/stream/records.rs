@@ -1,9 +1,16 @@
 //! Cursors over records, in the total order.
 
+use super::batch::Batch;
 use super::emit_queue::EmitQueue;
-use super::record_builder::{AssignedBuilder, DueRecord, RecordBuilder};
+use super::record_builder::RecordBuilder;
 use super::{Assignment, Position};
 use crate::generator::record::Record;
+
+/// Positions of the first batch: a window of a few auctions need not pay for more.
+const FIRST_BATCH: usize = 16;
+
+/// Positions of a batch: enough to fill the processor's vectors, few enough to stay in its second-level cache.
+pub(super) const BATCH: usize = 384;
 
 /// A cursor over the records of a window, in the total order.
 ///
@@ -12,29 +19,65 @@ use crate::generator::record::Record;
 pub struct Records<'a> {
     builder: &'a RecordBuilder,
     queue: EmitQueue<'a>,
+    /// What was walked over and is ready, and how many of it were taken.
+    batch: Batch,
+    taken: usize,
+    /// Positions of the next batch.
+    size: usize,
 }
 
 impl<'a> Records<'a> {
     /// The records of the auctions `start..end`, which lie in the stream.
     pub(super) fn new(builder: &'a RecordBuilder, start: u64, end: u64) -> Self {
-        Self { builder, queue: EmitQueue::new(builder.auctions(), start, end) }
+        let queue = EmitQueue::new(builder.auctions(), start, end);
+        Self { builder, queue, batch: Batch::default(), taken: 0, size: FIRST_BATCH }
     }
 
     /// Fills `record` with the next record; false when the window is complete.
     pub fn next_into(&mut self, record: &mut Record) -> bool {
-        let Some((position, words)) = self.queue.next() else { return false };
-        self.builder.fill_of_words(position, words, record);
-        true
+        if self.taken == self.batch.len() {
+            self.refill(None, &[None; 4]);
+        }
+        self.take_ready(record)
     }
 
     /// Passes over the next record, and says where it stands; `None` when the window is complete.
     pub fn next_position(&mut self) -> Option<Position> {
-        self.queue.next().map(|(position, _)| position)
+        match self.batch.position(self.taken) {
+            Some(position) => {
+                self.taken += 1;
+                Some(position)
+            }
+            None => self.queue.next().map(|(position, _)| position),
+        }
     }
 
     /// Where the next record stands; `None` when the window is complete.
     pub fn peek_position(&mut self) -> Option<Position> {
-        self.queue.peek()
+        self.batch.position(self.taken).or_else(|| self.queue.peek())
+    }
+
+    /// Makes the next batch ready.
+    fn refill(
+        &mut self,
+        assignment: Option<&Assignment>,
+        least_held: &[Option<Position>; 4],
+    ) -> (usize, Option<Position>) {
+        let walked = self.batch.walk(&mut self.queue, self.size, least_held);
+        self.batch.make_ready(self.builder, assignment);
+        self.taken = 0;
+        self.size = BATCH;
+        walked
+    }
+
+    /// Fills `record` with the next record of the batch, if there is one.
+    fn take_ready(&mut self, record: &mut Record) -> bool {
+        let is_there = self.taken < self.batch.len();
+        if is_there {
+            self.batch.fill(self.taken, self.builder, record);
+            self.taken += 1;
+        }
+        is_there
     }
 }
 
@@ -80,33 +123,27 @@ impl<'a> AssignedRecords<'a> {
         Self { records, assignment, least_held }
     }
 
-    /// Takes one step: fills `record` with the next record if it belongs to the assignment, or skips it.
+    /// Takes one step: fills `record` with the next record of the assignment, or skips a batch that holds none.
     pub fn step(&mut self, record: &mut Record) -> Step {
-        let builder = self.builder();
-        let Some((position, words)) = self.records.queue.next() else { return Step::End };
-        let is_held = Some(position) <= self.least_held[position.stage.index()];
-        let is_filled = !is_held && builder.fill_of_words(position, words, record);
-        if is_filled { Step::Record } else { Step::Skipped { to: position, count: 1 } }
-    }
-
-    /// Walks over the next `count` records, and takes over into `due` what those are made of that may belong to the assignment. Says
-    /// how many there were, and where the last one stands; `None` if there was none.
-    pub(super) fn walk(&mut self, count: usize, due: &mut Vec<DueRecord>) -> (usize, Option<Position>) {
-        due.clear();
-        let (mut walked, mut last) = (0, None);
-        for _ in 0..count {
-            let Some((position, words)) = self.records.queue.next() else { break };
-            if Some(position) > self.least_held[position.stage.index()] {
-                due.push(DueRecord { position, words: words.clone() });
-            }
-            (walked, last) = (walked + 1, Some(position));
+        if self.records.take_ready(record) {
+            return Step::Record;
         }
-        (walked, last)
+        let (count, last) = self.records.refill(Some(self.assignment), &self.least_held);
+        match last {
+            None => Step::End,
+            Some(_) if self.records.take_ready(record) => Step::Record,
+            Some(to) => Step::Skipped { to, count },
+        }
     }
 
-    /// What builds the records that are walked over.
-    pub(super) fn builder(&self) -> AssignedBuilder<'a> {
-        AssignedBuilder { builder: self.records.builder, assignment: self.assignment }
+    /// Walks over the next `count` records into a batch, as [`Batch::walk`] does.
+    pub(super) fn walk(&mut self, count: usize, batch: &mut Batch) -> (usize, Option<Position>) {
+        batch.walk(&mut self.records.queue, count, &self.least_held)
+    }
+
+    /// What builds the records that are walked over, and whose they are.
+    pub(super) fn builder(&self) -> (&'a RecordBuilder, &'a Assignment) {
+        (self.records.builder, self.assignment)
     }
 }
 
