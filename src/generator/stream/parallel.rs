@@ -1,13 +1,15 @@
-//! Records made ahead of whoever takes them, by several threads, in the stream's order.
+//! Records made by several threads, in the stream's order.
 //!
 //! ```text
 //! worker   an empty batch ──> walk its positions, under a lock ──> make its records ──┐
 //!             ^                                                                       v
-//! taker       └───────────────── records, batch by batch, by their numbers <──────────┘
+//! taker       ├───────────────── records, batch by batch, by their numbers <──────────┤
+//!             └──> walk a batch itself, if none is ready ──> make each record as it is taken
 //! ```
 //!
-//! Walking is cheap and making is not, so one walk serves all workers. There is a fixed number of batches, and a worker numbers a
-//! batch only when it holds one: the batch that the taker waits for is always under way, and memory is bounded.
+//! Walking is cheap and making is not, so one walk serves all. There is a fixed number of batches, and a thread numbers a batch only when
+//! it holds one: the batch that the taker waits for is always under way, and memory is bounded. The taker is one of the threads: what it
+//! makes never leaves its core.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -18,6 +20,7 @@ use std::thread;
 
 use crate::generator::record::Record;
 use crate::generator::stream::batch::Batch as Ready;
+use crate::generator::stream::record_builder::RecordBuilder;
 use crate::generator::stream::{AssignedRecords, Position, Step};
 
 /// Positions of a batch: enough that handing it on does not show, few enough that files by two threads take less than
@@ -38,7 +41,7 @@ impl Records for AssignedRecords<'_> {
     }
 }
 
-/// Has records made by so many threads while `take` takes them: the same records, in the same order, for each number of threads.
+/// Has records made by so many threads, of which the one that takes them by `take` is one: the same records, in the same order, for each number of threads.
 /// One thread, or none, makes them where they are taken.
 pub fn generate_parallel<T>(
     mut records: AssignedRecords<'_>,
@@ -48,7 +51,9 @@ pub fn generate_parallel<T>(
     if threads <= 1 {
         return take(&mut records);
     }
-    let batches = threads * (1 + AHEAD) + 1;
+    let workers = threads - 1;
+    let batches = workers * (1 + AHEAD) + 2;
+    let (builder, _) = records.builder();
     let shared = Shared {
         cursor: Mutex::new(SharedCursor { records, number: 0, ended: false }),
         empty: Mutex::new((0..batches).map(|_| Batch::default()).collect()),
@@ -57,7 +62,7 @@ pub fn generate_parallel<T>(
     };
     thread::scope(|scope| {
         let (made, batches) = sync_channel(batches);
-        for _ in 0..threads {
+        for _ in 0..workers {
             let made = made.clone();
             let shared = &shared;
             scope.spawn(move || shared.work(&made));
@@ -70,6 +75,7 @@ pub fn generate_parallel<T>(
             number: 0,
             batch: Batch::default(),
             taken: 0,
+            builder,
         })
     })
 }
@@ -79,9 +85,9 @@ pub fn generate_parallel<T>(
 struct Batch {
     number: u64,
     ready: Ready,
-    /// The first `filled` of them are this batch's; the others keep their buffers for later ones.
+    /// The first ones of them are this batch's, if a worker made it; the others keep their buffers for later ones.
     records: Vec<Record>,
-    filled: usize,
+    is_written: bool,
     /// Positions that were walked over.
     walked: usize,
     /// The last position that was walked over; `None` after the assignment's end.
@@ -109,29 +115,37 @@ impl Shared<'_> {
         // If this thread panics the others must not wait for its batch.
         let _end = EndIfPanicking(self);
         while let Some(mut batch) = self.empty_batch() {
-            let (builder, assignment) = {
-                let mut cursor = lock(&self.cursor);
-                if cursor.ended {
-                    return;
-                }
-                batch.number = cursor.number;
-                cursor.number += 1;
-                (batch.walked, batch.last) = cursor.records.walk(BATCH, &mut batch.ready);
-                cursor.ended = batch.last.is_none();
-                cursor.records.builder()
-            };
-            batch.ready.make_ready(builder, Some(assignment));
-            batch.filled = batch.ready.len();
-            if batch.records.len() < batch.filled {
-                batch.records.resize_with(batch.filled, Record::default);
+            let Some(builder) = self.walk(&mut batch) else { return };
+            let Batch { ready, records, .. } = &mut batch;
+            if records.len() < ready.len() {
+                records.resize_with(ready.len(), Record::default);
             }
-            for (at, record) in batch.records[..batch.filled].iter_mut().enumerate() {
-                batch.ready.fill(at, builder, record);
+            for (at, record) in records[..ready.len()].iter_mut().enumerate() {
+                ready.fill(at, builder, record);
             }
+            batch.is_written = true;
             if made.send(batch).is_err() {
                 return;
             }
         }
+    }
+
+    /// Makes the next batch ready, all but the text of its records, and gives what writes that; `None` after the assignment's end.
+    fn walk(&self, batch: &mut Batch) -> Option<&RecordBuilder> {
+        let (builder, assignment) = {
+            let mut cursor = lock(&self.cursor);
+            if cursor.ended {
+                return None;
+            }
+            batch.number = cursor.number;
+            cursor.number += 1;
+            (batch.walked, batch.last) = cursor.records.walk(BATCH, &mut batch.ready);
+            cursor.ended = batch.last.is_none();
+            cursor.records.builder()
+        };
+        batch.ready.make_ready(builder, Some(assignment));
+        batch.is_written = false;
+        Some(builder)
     }
 
     fn empty_batch(&self) -> Option<Batch> {
@@ -178,20 +192,27 @@ struct OrderedReceiver<'s, 'a> {
     batch: Batch,
     /// Records of `batch` that were taken.
     taken: usize,
+    builder: &'s RecordBuilder,
 }
 
 impl OrderedReceiver<'_, '_> {
-    /// Waits for the next batch.
+    /// Takes the next batch, and makes batches as long as it is not there.
     fn turn(&mut self) {
         let next = loop {
             if let Some(batch) = self.early.remove(&self.number) {
                 break batch;
             }
-            match self.batches.recv() {
-                Ok(batch) => drop(self.early.insert(batch.number, batch)),
-                // All workers have gone before the assignment's end: one has panicked, and so do we.
-                Err(_) => std::panic::resume_unwind(Box::new("a thread that makes records panicked")),
-            }
+            let batch = match self.batches.try_recv() {
+                Ok(batch) => batch,
+                Err(_) => match self.made_here() {
+                    Some(batch) => batch,
+                    // All workers have gone before the assignment's end: one has panicked, and so do we.
+                    None => self.batches.recv().unwrap_or_else(|_| {
+                        std::panic::resume_unwind(Box::new("a thread that makes records panicked"))
+                    }),
+                },
+            };
+            self.early.insert(batch.number, batch);
         };
         self.number += 1;
         self.taken = 0;
@@ -199,20 +220,34 @@ impl OrderedReceiver<'_, '_> {
         lock(&self.shared.empty).push(used);
         self.shared.returned.notify_one();
     }
+
+    /// A batch that is made here, if one is empty and the assignment has not ended.
+    fn made_here(&self) -> Option<Batch> {
+        let mut batch = lock(&self.shared.empty).pop()?;
+        if self.shared.walk(&mut batch).is_some() {
+            return Some(batch);
+        }
+        lock(&self.shared.empty).push(batch);
+        None
+    }
 }
 
 impl Records for OrderedReceiver<'_, '_> {
     fn step(&mut self, record: &mut Record) -> Step {
-        if self.taken == self.batch.filled {
+        if self.taken == self.batch.ready.len() {
             if self.number > 0 && self.batch.last.is_none() {
                 return Step::End;
             }
             self.turn();
-            if self.batch.filled == 0 {
+            if self.batch.ready.len() == 0 {
                 return self.batch.last.map_or(Step::End, |to| Step::Skipped { to, count: self.batch.walked });
             }
         }
-        mem::swap(record, &mut self.batch.records[self.taken]);
+        if self.batch.is_written {
+            mem::swap(record, &mut self.batch.records[self.taken]);
+        } else {
+            self.batch.ready.fill(self.taken, self.builder, record);
+        }
         self.taken += 1;
         Step::Record
     }
