@@ -19,6 +19,11 @@ run: ## Play 10,000 auctions of seed 42 into a broker inside the program, and re
 test: ## All hermetic tests: bytes, laws, distributions, documents, what the user sees
 	cargo test --locked --no-fail-fast
 
+lint-targets: ## The library compiles for ARM, for 32 bits and for big-endian processors (needs rustup)
+	rustup target add aarch64-unknown-linux-gnu i686-unknown-linux-gnu s390x-unknown-linux-gnu
+	for target in aarch64-unknown-linux-gnu i686-unknown-linux-gnu s390x-unknown-linux-gnu; do \
+	    cargo check --locked --lib --no-default-features --target $$target || exit 1; done
+
 # Without any feature they run as `make test-soft-sha1`.
 test-levels: ## The library's unit tests with the features `verify` and `kafka` alone
 	cargo test --locked --no-default-features --features verify --lib

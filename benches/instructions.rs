@@ -11,6 +11,7 @@ use mock_data_gen::generator::auction::{Auction, Auctions};
 use mock_data_gen::generator::codec::{JsonEncoder, KnownId};
 use mock_data_gen::generator::ids::{Ids, Kind};
 use mock_data_gen::generator::record::Record;
+use mock_data_gen::generator::simd;
 use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};
 use mock_data_gen::generator::stream::{Stream, Window};
 
@@ -46,6 +47,8 @@ fn measured_records(stream: &Stream) -> u64 {
 }
 
 fn main() {
+    // The narrowest vector instructions, which every machine of a kind has.
+    simd::choose(simd::available()[0]).expect("they are available");
     let stream = Stream::new(&StreamSpec::default(), &Layout::default());
     let auctions = stream.auctions();
     let drawn: Vec<Auction<'_>> = (0..AUCTIONS).map(|n| auctions.at(n)).collect();

@@ -1,11 +1,11 @@
 //! The stream: windows of it as records, in the total order (emit time, ordinal, stage, copy).
 //!
 //! ```text
-//! Auctions::words ──> plan ──> due positions, a heap ──> auction of the same words ──> JsonEncoder ──> Record
+//! Plans ──> EmitQueue: due positions, a heap ──> Batch: keys, partitions, words, ids ──> JsonEncoder ──> Record
 //! ```
 //!
-//! An auction's words are drawn once and kept until its last record was taken. A walk that emits nothing stays with positions: it
-//! draws plans, and adds keys where it needs partitions.
+//! Plans are drawn ahead, several side by side. A walk that emits nothing stays with positions. What is emitted is made ready by the
+//! batch; [`Stream::fill`] makes one record by itself, and is the definition of what a batch makes.
 //!
 //! ```
 //! use mock_data_gen::generator::spec::{Layout, Stage, StreamSpec};

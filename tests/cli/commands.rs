@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 use crate::patience::limit;
 use crate::program;
 use crate::snapshot::snapshot;
+use mock_data_gen::generator::simd;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -421,6 +422,24 @@ fn bad_input_is_refused_by_name() {
         writeln!(text, "## {name}: {}\n{}", args.join(" "), stderr(&output).trim_end()).unwrap();
     }
     snapshot("bad-input", text);
+}
+
+#[test]
+fn other_vector_instructions_make_the_same_bytes_and_unknown_ones_are_refused() {
+    let run = |name: Option<&str>| {
+        let mut command = program(&["--sink", "stdout", "--fast", "--count", "1000", "--headers", "--late", "0.1"]);
+        command.envs(name.map(|name| ("MDG_SIMD", name))).output().unwrap()
+    };
+    let best = run(None);
+    assert!(best.status.success() && best.stdout.len() > 1_000_000, "{}", stderr(&best));
+    for name in simd::available() {
+        let output = run(Some(name));
+        assert_eq!((output.stdout == best.stdout, stderr(&output)), (true, stderr(&best)), "{name}");
+    }
+    let refused = run(Some("mmx"));
+    let said = stderr(&refused);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.contains("MDG_SIMD: `mmx` names no instructions") && said.contains("unset it"), "{said}");
 }
 
 #[test]
