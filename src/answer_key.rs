@@ -77,6 +77,22 @@ pub fn require_room(folder: &Path) -> Result<(), FilesError> {
     if is_unfinished(folder) { Ok(()) } else { require_empty(folder) }
 }
 
+/// The same where a key that is there already may be replaced, if nothing else is there.
+///
+/// # Errors
+/// If it is in use otherwise, or cannot be read.
+pub fn require_replaceable(folder: &Path) -> Result<(), FilesError> {
+    if folder::is_replaceable(folder) { Ok(()) } else { require_empty(folder) }
+}
+
+/// Removes a key, whole or not, from a folder that holds nothing else; leaves any other folder as it is.
+///
+/// # Errors
+/// If a file cannot be removed.
+pub fn remove(folder: &Path) -> Result<(), FilesError> {
+    folder::remove(folder)
+}
+
 /// Makes all rows.
 fn make(
     folder: &mut Folder,

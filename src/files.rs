@@ -7,7 +7,7 @@ mod manifest;
 
 pub use self::error::{FilesError, ReadError};
 pub(crate) use self::folder::{
-    BEGUN, Hashed, file_name, require_empty, require_short_names, write_json, write_manifest,
+    BEGUN, Hashed, MANIFEST, file_name, require_empty, require_short_names, write_json, write_manifest,
 };
 pub(crate) use self::held::Held;
 pub use self::manifest::Manifest;

@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::files::FilesError;
-use crate::files::{Hashed, require_empty};
+use crate::files::{BEGUN, FilesError, Hashed, MANIFEST, require_empty};
 use crate::generator::digest::Digest;
 
 /// Large enough that the cost of a write does not show.
@@ -50,31 +50,68 @@ pub(super) struct WrittenFile {
     sha256: Digest,
 }
 
-/// What a key is begun with, and its manifest written into.
-const BEGUN: &str = "manifest.json.part";
-
 /// Whether a folder holds a key that was begun and not finished, and nothing else.
 pub(super) fn is_unfinished(path: &Path) -> bool {
-    let is_of_a_key = |name: &str| match name.rsplit_once('.') {
+    path.join(BEGUN).exists() && holds_only(path, |name| name == BEGUN || is_of_a_table(name))
+}
+
+/// Whether a folder holds a whole key, and nothing but the files that its manifest names.
+fn is_whole(path: &Path) -> bool {
+    let text = fs::read(path.join(MANIFEST)).unwrap_or_default();
+    let Ok(manifest) = serde_json::from_slice::<Value>(&text) else { return false };
+    let (true, Some(tables)) = (manifest["stream_id"].is_string(), manifest["tables"].as_array()) else { return false };
+    let files = tables.iter().filter_map(|table| table["files"].as_array()).flatten();
+    let names: Vec<&str> = files.filter_map(|file| file["name"].as_str()).collect();
+    holds_only(path, |name| [MANIFEST, BEGUN].contains(&name) || (is_of_a_table(name) && names.contains(&name)))
+}
+
+/// Whether a folder's key, whole or not, may be replaced: it holds nothing else.
+pub(super) fn is_replaceable(path: &Path) -> bool {
+    is_unfinished(path) || is_whole(path)
+}
+
+/// Removes a key. Until all is gone it is one that was begun and not finished.
+pub(super) fn remove(path: &Path) -> Result<(), FilesError> {
+    if is_whole(path) {
+        let manifest = path.join(MANIFEST);
+        fs::rename(&manifest, path.join(BEGUN)).map_err(|source| FilesError::File { path: manifest, source })?;
+    }
+    if is_unfinished(path) { remove_files(path) } else { Ok(()) }
+}
+
+fn is_of_a_table(name: &str) -> bool {
+    match name.rsplit_once('.') {
         Some((stem, "ndjson" | "csv")) => {
             ["funnel", "ledger"].contains(&stem) || stem.starts_with("join_") || stem.starts_with("windows_")
         }
-        _ => name == BEGUN,
-    };
-    let is_ours = |entry: std::io::Result<fs::DirEntry>| {
-        entry.is_ok_and(|entry| {
-            entry.file_type().is_ok_and(|kind| kind.is_file()) && entry.file_name().to_str().is_some_and(is_of_a_key)
-        })
-    };
-    path.join(BEGUN).exists() && fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_ours))
+        _ => false,
+    }
 }
 
+/// Whether a folder's entries are all files of such names.
+fn holds_only(path: &Path, is_ours: impl Fn(&str) -> bool) -> bool {
+    let is_ours = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            entry.file_type().is_ok_and(|kind| kind.is_file()) && entry.file_name().to_str().is_some_and(&is_ours)
+        })
+    };
+    fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_ours))
+}
+
+/// Removes the tables, then the manifest that was begun.
 fn remove_files(folder: &Path) -> Result<(), FilesError> {
-    let at_folder = |source| FilesError::File { path: folder.to_owned(), source };
-    for entry in fs::read_dir(folder).map_err(at_folder)? {
-        fs::remove_file(entry.map_err(at_folder)?.path()).map_err(at_folder)?;
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| FilesError::File { path, source }
+    };
+    let begun = folder.join(BEGUN);
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        if path != begun {
+            fs::remove_file(&path).map_err(at(&path))?;
+        }
     }
-    Ok(())
+    fs::remove_file(&begun).map_err(at(&begun))
 }
 
 impl Folder {

@@ -12,6 +12,7 @@ pub(super) fn play_files(session: &Session<'_>, files: &FilesPlan) -> Result<(),
     let FilesPlan { folder, envelope, overwrite } = files;
     let (stream, part) = (&session.plan.stream, session.plan.assignment());
     if *overwrite {
+        session.remove_answer_key(stream, &part)?;
         return session.play(stream, &mut Files::replace(folder, *envelope, stream, &part)?);
     }
     let Some(records) = Files::held(folder, *envelope, stream, &part, session.stop)? else {

@@ -8,7 +8,7 @@ use super::pace::{Pace, Pacer, wall_clock_us};
 use super::play::{Outcome, PlayOptions, Totals, play};
 use super::report::{EmptyStage, Report};
 use super::run_plan::{KafkaPlan, ResumeMode, RunPlan, SinkPlan};
-use crate::answer_key::{Settings, is_written, write};
+use crate::answer_key::{self, Settings, is_written, write};
 use crate::generator::auction::CopyKind;
 use crate::generator::record::Record;
 use crate::generator::spec::Stage;
@@ -114,6 +114,16 @@ impl Session<'_> {
         drop(bar);
         self.observer.notice(Notice::KeyWritten(&tables?, folder));
         Ok(())
+    }
+
+    /// Removes the answer key of what is about to be replaced, before that is: a run that is stopped leaves none.
+    pub(crate) fn remove_answer_key(&self, stream: &Stream, part: &Assignment) -> Result<(), RunError> {
+        match self.plan.answer_key.as_deref() {
+            Some(folder) if !is_written(folder, stream, Some(part.window()), Settings::of(stream), true) => {
+                Ok(answer_key::remove(folder)?)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn play_into<S: Sink>(

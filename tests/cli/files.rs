@@ -43,6 +43,16 @@ impl Place {
         said
     }
 
+    /// A run into `out` that gets a signal once it has written something.
+    fn interrupt(&self, line: &str, signal: &str) {
+        let mut child = self.program(line).stderr(Stdio::null()).spawn().unwrap();
+        while fs::metadata(self.path("out/bid-requests.ndjson")).map_or(0, |file| file.len()) == 0 {
+            sleep(Duration::from_millis(20));
+        }
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Every file of a folder with its bytes.
     fn content(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let files = fs::read_dir(self.path(folder)).unwrap().map(|entry| entry.unwrap().path());
@@ -144,16 +154,7 @@ fn what_a_stopped_or_killed_run_left_is_replaced_when_that_is_asked_for() {
         [("-INT", "holds a window that is not complete:"), ("-KILL", "holds files of a run that was killed:")]
     {
         let place = Place::new();
-        let mut child = place
-            .program("--sink files --out out --from epoch --speed 1 --count 300")
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        while fs::metadata(place.path("out/bid-requests.ndjson")).map_or(0, |file| file.len()) == 0 {
-            sleep(Duration::from_millis(20));
-        }
-        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-        child.wait().unwrap();
+        place.interrupt("--sink files --out out --from epoch --speed 1 --count 300", signal);
         let (code, _, said) = place.run(WRITE);
         assert!(code == 2 && said.contains(expected) && said.contains("--overwrite"), "{signal}: {said}");
         place.succeed(&format!("{WRITE} --overwrite"));
@@ -272,6 +273,50 @@ fn an_answer_key_is_of_a_folder_that_is_whole() {
     place.succeed(&format!("{WRITE} --overwrite --answer-key first"));
     place.succeed(&format!("{WRITE} --answer-key second"));
     assert_eq!(place.content("first"), place.content("second"));
+}
+
+#[test]
+fn overwrite_replaces_the_answer_key_of_the_folder_too() {
+    let place = Place::new();
+    let other = "--sink files --out out --fast --count 300 --answer-key key";
+    place.succeed(&format!("{other} --seed 7"));
+    let (old, files) = (place.content("key"), place.content("out"));
+    // Without the option neither is touched.
+    let (code, _, said) = place.run(other);
+    assert!(code == 2 && said.contains("key is not empty"), "{said}");
+    assert_eq!((place.content("key"), place.content("out")), (old.clone(), files));
+    place.succeed(&format!("check {other} --overwrite"));
+    assert_eq!(place.content("key"), old, "check changes nothing");
+    place.succeed(&format!("{other} --overwrite"));
+    let elsewhere = Place::new();
+    elsewhere.succeed(other);
+    let new = elsewhere.content("key");
+    assert!(place.content("key") == new && new != old);
+    assert_eq!(place.content("out"), elsewhere.content("out"));
+    // A run that is stopped leaves no key of what it has replaced.
+    fs::remove_dir_all(place.path("out")).unwrap();
+    place.interrupt("--sink files --out out --from epoch --speed 1 --count 200 --answer-key key --overwrite", "-INT");
+    assert_eq!(place.content("key"), BTreeMap::new());
+    place.succeed(&format!("{other} --overwrite"));
+    // One that was killed while it removed the key.
+    fs::rename(place.path("key/manifest.json"), place.path("key/manifest.json.part")).unwrap();
+    place.succeed(&format!("{other} --overwrite"));
+    assert_eq!(place.content("key"), new);
+    // Neither files beside a key nor another manifest are a key's.
+    let foreign: [fn(&Path); 3] = [
+        |key| fs::write(key.join("notes.txt"), "mine").unwrap(),
+        |key| fs::write(key.join("join_mine.csv"), "mine").unwrap(),
+        |key| fs::write(key.join("manifest.json"), "{}").unwrap(),
+    ];
+    for add in foreign {
+        let place = Place::new();
+        place.succeed(&format!("{other} --seed 7"));
+        add(&place.path("key"));
+        let before = (place.content("key"), place.content("out"));
+        let (code, _, said) = place.run(&format!("{other} --overwrite"));
+        assert!(code == 2 && said.contains("key is not empty"), "{said}");
+        assert_eq!((place.content("key"), place.content("out")), before);
+    }
 }
 
 #[test]

@@ -110,7 +110,8 @@ pub(super) fn require_key(
     if is_written(folder, stream, window, Settings::of(stream), !options.is_kafka()) {
         return Ok(());
     }
-    answer_key::require_room(folder).map_err(|error| match error {
+    let require = if options.overwrite { answer_key::require_replaceable } else { answer_key::require_room };
+    require(folder).map_err(|error| match error {
         FilesError::NotEmpty { .. } => {
             Failure::Usage(format!("{error}: give --answer-key a folder that is new or empty"))
         }
