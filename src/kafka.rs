@@ -26,7 +26,8 @@ pub(crate) use self::client_context::LastError;
 pub(crate) use self::client_log::{failure, log, without_statistics};
 pub use self::cluster::{Cluster, Target, Transfer};
 pub(crate) use self::consumer::{
-    LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, consumer, consumer_config, even_share_kbytes, fill, unless_passing,
+    LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, consumer, consumer_config, even_share_kbytes, fill, is_restamped,
+    unless_passing,
 };
 pub use self::create_topics::{Existing, TopicSettings};
 pub use self::embedded::Embedded;

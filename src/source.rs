@@ -9,7 +9,7 @@ pub mod memory;
 pub mod topics;
 
 use crate::files::ReadError;
-use crate::generator::spec::{ByStage, Layout, Stage};
+use crate::generator::spec::{ByStage, Layout, Stage, TopicName};
 #[cfg(feature = "kafka")]
 use crate::kafka::KafkaError;
 use crate::log::record::LogRecord;
@@ -33,6 +33,11 @@ pub trait Source {
     /// # Errors
     /// If they cannot be read.
     fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError>;
+
+    /// Topics of which a record was read whose time is that of a broker's clock (`LogAppendTime`).
+    fn restamped(&self) -> Vec<TopicName> {
+        Vec::new()
+    }
 }
 
 /// Which log it is, and what is known of it beforehand.

@@ -3,7 +3,7 @@
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError as ClientError, KafkaResult};
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, Timestamp};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::client_context::LastError;
@@ -74,6 +74,11 @@ pub(crate) fn consumer_config(cluster: &Cluster, queue_kbytes: u64) -> ClientCon
         .set("fetch.wait.max.ms", "10")
         .set("fetch.queue.backoff.ms", "2");
     config
+}
+
+/// Whether the broker wrote the time of its own clock into it.
+pub(crate) fn is_restamped(message: &BorrowedMessage<'_>) -> bool {
+    matches!(message.timestamp(), Timestamp::LogAppendTime(_))
 }
 
 /// Takes over what a message holds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::{Message, Timestamp};
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::ResumeError;
@@ -15,7 +15,7 @@ use super::read::{Feed, Show, read_ranges};
 use crate::generator::spec::{ByStage, Layout, Stage};
 use crate::kafka::{
     Cluster, Edge, Ends, GroupCommitted, KafkaError, LastError, Obstacle, consumer_config, even_share_kbytes, fill,
-    read_group_offsets, unless_passing,
+    is_restamped, read_group_offsets, unless_passing,
 };
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
@@ -147,7 +147,7 @@ impl Feed for Consuming<'_, '_> {
         let passed = polled.map(|message| unless_passing(message, topics)).transpose()?;
         let Some(message) = passed.flatten() else { return Ok(false) };
         if let Some(stage) = self.0.stage_of(message.topic()) {
-            if matches!(message.timestamp(), Timestamp::LogAppendTime(_)) {
+            if is_restamped(&message) {
                 let topic = self.0.layout.topic(stage).name.clone();
                 return Err(KafkaError::from(Obstacle::Restamped { topic, partition: message.partition() }).into());
             }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::reader::{OffsetRange, Reader};
 use super::{LogPlace, Source, SourceError};
-use crate::generator::spec::{Layout, Stage};
+use crate::generator::spec::{Layout, Stage, TopicName};
 use crate::kafka::{Cluster, Edge, KafkaError, consumer};
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
@@ -98,6 +98,11 @@ impl Source for Topics<'_> {
     fn next(&mut self, log: usize, record: &mut LogRecord) -> Result<bool, SourceError> {
         let LogPlace { stage, partition, .. } = self.places[log];
         Ok(self.readers[stage.index()].next(partition.unwrap_or_default() as usize, record, self.stop)?)
+    }
+
+    fn restamped(&self) -> Vec<TopicName> {
+        let is_restamped = |reader: &&Reader| reader.is_restamped();
+        self.readers.iter().filter(is_restamped).flat_map(Reader::topics).cloned().collect()
     }
 
     fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {

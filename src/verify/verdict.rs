@@ -63,6 +63,12 @@ pub enum Hint {
     /// Each record differs in its timestamp alone.
     #[error("every record differs in its timestamp: is the topic's message.timestamp.type LogAppendTime?")]
     Timestamp,
+    /// A topic's records have the times of a broker's clock.
+    #[error(
+        "the broker writes the time of its own clock into the records of topic `{0}`, in place of the stream's \
+         (message.timestamp.type=LogAppendTime)"
+    )]
+    Restamped(TopicName),
     /// Each record differs in the same other part.
     #[error("every record differs in its {0}: are these the stream options of the run?")]
     Part(&'static str),
@@ -165,7 +171,8 @@ impl Verdict {
             (0, _) => Outcome::Verified,
             _ => Outcome::Different,
         };
-        let hints = hints(&counts, logs);
+        let restamped = if outcome == Outcome::Different { with.source.restamped() } else { Vec::new() };
+        let hints = hints(&counts, logs, restamped);
         let last =
             span.last.map(|last| Last { ordinal: last.ordinal, stage: last.stage, time: Timestamp(last.emit_ms) });
         Self {
@@ -261,13 +268,15 @@ impl Known {
 }
 
 /// What might explain many differences at once.
-fn hints(counts: &Counts, logs: &[Log]) -> Vec<Hint> {
-    let mut hints = Vec::new();
+fn hints(counts: &Counts, logs: &[Log], restamped: Vec<TopicName>) -> Vec<Hint> {
+    let mut hints: Vec<Hint> = restamped.into_iter().map(Hint::Restamped).collect();
+    let is_known = !hints.is_empty();
     if counts.records > 0 && counts.foreign == counts.records {
         hints.push(Hint::OtherStream);
     }
     let parts: BTreeSet<&'static str> = logs.iter().flat_map(|log| log.altered_in.iter().copied()).collect();
-    if let (0, Some(part), 1) = (counts.matched, parts.first(), parts.len()) {
+    let part = parts.first().filter(|&&part| !(is_known && part == "timestamp"));
+    if let (0, Some(part), 1) = (counts.matched, part, parts.len()) {
         hints.push(match *part {
             "headers" | "header" => Hint::Headers,
             "timestamp" => Hint::Timestamp,

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::patience::limit;
-use crate::support::run;
+use crate::support::{kafka_tool, run};
 use mock_data_gen::generator::spec::{Layout, Partitions, Rate, Stage, StreamSpec, Topic};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::kafka::Cluster;
@@ -184,6 +184,32 @@ fn damaged(prefix: &str, damage: impl FnOnce(&mut Logs), expected: &[(&str, u64)
             assert_eq!(first["offset"], offset, "{prefix}: {verdict:#}");
             assert!(!first["expected"].is_null() && !first["found"].is_null(), "{prefix}: {first:#}");
         }
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn times_of_a_brokers_clock_are_named_by_topic() {
+    let layout = layout("v-clock");
+    let stream = Stream::new(&spec(), &layout);
+    create(&layout);
+    let topic = layout.topic(Stage::Impression).name.as_str();
+    let alter = ["--alter", "--entity-type", "topics", "--entity-name", topic];
+    let setting = ["--add-config", "message.timestamp.type=LogAppendTime"];
+    kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap()], &alter[..], &setting].concat());
+    write(&layout, &logs(&stream, Window::auctions(0, COUNT)));
+    let count = COUNT.to_string();
+    let asked: Vec<&str> = ["--from", "epoch", "--count", &count].into_iter().chain(SPEC_FLAGS).collect();
+    for args in [asked.as_slice(), &SPEC_FLAGS] {
+        let (verdict, code) = verify("v-clock", args);
+        let named = |hint: &Value| hint.as_str().unwrap().contains("of topic `v-clock-impressions`, in place of");
+        let hints = verdict["hints"].as_array().unwrap();
+        assert!(code == 1 && hints.iter().filter(|hint| named(hint)).count() == 1, "{verdict:#}");
+        assert_eq!(
+            verdict["matched"].as_u64().unwrap() + verdict["altered"].as_u64().unwrap(),
+            verdict["records"],
+            "{verdict:#}"
+        );
     }
 }
 

@@ -14,7 +14,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::generator::spec::TopicName;
 use crate::kafka::{
-    Cluster, KafkaError, LastError, LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, Reading, consumer, fill, unless_passing,
+    Cluster, KafkaError, LastError, LogConsumer, QUEUE_KBYTES, QUEUES_KBYTES, Reading, consumer, fill, is_restamped,
+    unless_passing,
 };
 use crate::log::record::LogRecord;
 use crate::log::shutdown::Shutdown;
@@ -63,6 +64,8 @@ impl OffsetRange {
 pub(super) struct Reader {
     logs: Vec<Log>,
     consumer: Arc<LogConsumer>,
+    /// Whether a record had the time of a broker's clock.
+    is_restamped: bool,
 }
 
 impl std::fmt::Debug for Reader {
@@ -105,7 +108,8 @@ impl Reader {
                 let OffsetRange { topic, partition, start, end } = span.clone();
                 Log { topic, partition, next: start, end, queue, early: VecDeque::new() }
             };
-            let mut reader = Self { logs: spans.iter().map(log).collect(), consumer: Arc::clone(&consumer) };
+            let (logs, consumer) = (spans.iter().map(log).collect(), Arc::clone(&consumer));
+            let mut reader = Self { logs, consumer, is_restamped: false };
             if reader.take_early(spans)? {
                 return Ok(reader);
             }
@@ -113,9 +117,14 @@ impl Reader {
     }
 
     /// The topics that are read, each once.
-    fn topics(&self) -> impl Iterator<Item = &TopicName> + Clone {
+    pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> + Clone {
         let is_first = |&at: &usize| at == 0 || self.logs[at].topic != self.logs[at - 1].topic;
         (0..self.logs.len()).filter(is_first).map(|at| &self.logs[at].topic)
+    }
+
+    /// Whether a record that was read had the time of a broker's clock.
+    pub(super) fn is_restamped(&self) -> bool {
+        self.is_restamped
     }
 
     /// Takes what came on the common queue before a partition was split off; later ones cannot come there. False if it was a
@@ -131,6 +140,7 @@ impl Reader {
             if let Some(log) = spans.iter().position(is_it) {
                 let mut record = LogRecord::default();
                 fill(&mut record, &message);
+                self.is_restamped |= is_restamped(&message);
                 self.logs[log].early.push_back(record);
             }
         }
@@ -157,7 +167,7 @@ impl Reader {
         Ok(is_record && record.offset < log.end)
     }
 
-    fn wait(&self, log: usize, record: &mut LogRecord, stop: &Shutdown) -> Result<bool, KafkaError> {
+    fn wait(&mut self, log: usize, record: &mut LogRecord, stop: &Shutdown) -> Result<bool, KafkaError> {
         let Some(queue) = &self.logs[log].queue else { return Ok(false) };
         let mut begin = None;
         let mut wait = Duration::ZERO;
@@ -172,6 +182,7 @@ impl Reader {
                 Some(message) => {
                     if let Some(message) = unless_passing(message, self.topics())? {
                         fill(record, &message);
+                        self.is_restamped |= is_restamped(&message);
                         return Ok(true);
                     }
                 }

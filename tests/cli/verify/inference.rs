@@ -1,6 +1,8 @@
 //! What a log is to hold, where nothing says it, and what cannot be told any more.
 
-use mock_data_gen::generator::spec::{EventsPerSecond, Faults, KeyBy, Layout, Partitions, Rate, StreamSpec, Topic};
+use mock_data_gen::generator::spec::{
+    EventsPerSecond, Faults, KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic, TopicName,
+};
 use mock_data_gen::generator::stream::{Stream, Window};
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
@@ -300,6 +302,56 @@ fn a_log_of_nothing_but_commit_markers_is_empty() {
     assert_eq!((found.outcome(), found.counts().missing), (Outcome::Different, total), "{found}");
     let unasked = verify(&stream, &mut nothing(), VerifyOptions::default(), &Shutdown::default(), |_, _| {});
     assert!(matches!(unasked, Err(VerifyError::Empty)), "{unasked:?}");
+}
+
+/// A source whose broker writes the time of its own clock into the records of one topic.
+struct Restamped(Memory, TopicName);
+
+impl Source for Restamped {
+    fn layout(&self) -> &Layout {
+        self.0.layout()
+    }
+
+    fn logs(&self) -> &[LogPlace] {
+        self.0.logs()
+    }
+
+    fn next(&mut self, log: usize, record: &mut LogRecord) -> Result<bool, SourceError> {
+        self.0.next(log, record)
+    }
+
+    fn tails(&mut self, count: usize) -> Result<Vec<Vec<LogRecord>>, SourceError> {
+        self.0.tails(count)
+    }
+
+    fn restamped(&self) -> Vec<TopicName> {
+        vec![self.1.clone()]
+    }
+}
+
+#[test]
+fn times_of_a_brokers_clock_are_named_by_topic() {
+    let named = "the broker writes the time of its own clock into the records of topic `impressions`, in place of the stream's \
+                 (message.timestamp.type=LogAppendTime)";
+    let guessed = "is the topic's message.timestamp.type LogAppendTime?";
+    let (stream, logs) = plain_logs(500);
+    for (is_one, is_known) in [(true, true), (false, true), (false, false)] {
+        let mut logs = logs.clone();
+        // Six partitions a topic.
+        for record in logs[if is_one { 12..18 } else { 0..24 }].iter_mut().flatten() {
+            record.timestamp_ms = 1_900_000_000_000;
+        }
+        let memory = Memory::new(stream.layout(), logs);
+        let demand = window(Window::auctions(0, 500));
+        let found = if is_known {
+            let topic = stream.layout().topic(Stage::Impression).name.clone();
+            verify(&stream, &mut Restamped(memory, topic), demand, &Shutdown::default(), |_, _| {}).unwrap()
+        } else {
+            judged(&stream, memory, demand)
+        };
+        let said = found.to_string();
+        assert_eq!((said.contains(named), said.contains(guessed)), (is_known, !is_known), "{said}");
+    }
 }
 
 /// One option that another value of explains what is there is named; a loss is explained by none.
