@@ -166,8 +166,9 @@ pub(super) fn resume(error: &ResumeError) -> (String, &'static str) {
 }
 
 /// Which option explains what logs hold.
-pub(super) fn explanation(Explanation { option, found, given }: &Explanation) -> String {
-    format!("what is there are the records of --{option} {found}, and this command says {given}")
+pub(super) fn explanation(explanation: &Explanation) -> String {
+    let (found, given) = explanation.texts("--");
+    format!("what is there are the records of {found}, and this command says {given}")
 }
 
 /// What might explain the differences of a verdict.

@@ -66,8 +66,13 @@ impl Sample {
 
     /// How the stream of a spec agrees with it; `None` once it has been looked at for too long.
     pub(super) fn fit(&self, spec: &StreamSpec) -> Option<Fit> {
+        self.fit_within(spec, Stage::Request, Stage::Click)
+    }
+
+    /// The same of the stages from one to another one.
+    pub(super) fn fit_within(&self, spec: &StreamSpec, first: Stage, last: Stage) -> Option<Fit> {
         let stream = Stream::new(spec, &self.layout);
-        for stage in Stage::ALL {
+        for &stage in &Stage::ALL[first.index()..=last.index()] {
             let fit = self.fit_of(&stream, stage)?;
             if fit != Fit::Whole {
                 return Some(fit);

@@ -1,6 +1,5 @@
-//! Streams that differ from another one in a single option.
+//! Streams that differ from another one in a single option, or in two.
 
-use super::explanation::Explanation;
 use super::sample::{Fit, Sample};
 use crate::generator::spec::{EventsPerSecond, FaultPlan, Faults, KeyBy, Rate, Stage, StreamSpec};
 
@@ -10,43 +9,103 @@ const RECORDS_MIN: usize = 3;
 /// One of a stream's rates.
 type RateOf = fn(&mut StreamSpec) -> &mut Rate;
 
-/// The option that explains a sample with its other value, and that value.
-pub(super) fn single(spec: &StreamSpec, sample: &Sample) -> Option<Explanation> {
-    for (option, other, value, given) in others(spec) {
-        if sample.fit(&other)? == Fit::Whole {
-            return Some(Explanation::new(option, value, given));
+/// With its option, and the stage whose records it decides upon.
+type OneRate = (&'static str, Stage, RateOf);
+
+const RATES: [OneRate; 3] = [
+    ("bid-response-rate", Stage::Response, |spec| &mut spec.bid_response_rate),
+    ("win-rate", Stage::Impression, |spec| &mut spec.win_rate),
+    ("click-rate", Stage::Click, |spec| &mut spec.click_rate),
+];
+
+/// An option at another value.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) option: &'static str,
+    /// Its value there.
+    pub(super) found: String,
+    /// The one that was given.
+    pub(super) given: String,
+    /// The stream with it.
+    spec: StreamSpec,
+}
+
+/// The option that explains a sample with its other value.
+pub(super) fn one(spec: &StreamSpec, sample: &Sample) -> Option<Change> {
+    for change in others(spec) {
+        if sample.fit(&change.spec)? == Fit::Whole {
+            return Some(change);
         }
     }
-    let rates: [(&str, Stage, RateOf); 3] = [
-        ("bid-response-rate", Stage::Response, |spec| &mut spec.bid_response_rate),
-        ("win-rate", Stage::Impression, |spec| &mut spec.win_rate),
-        ("click-rate", Stage::Click, |spec| &mut spec.click_rate),
-    ];
-    for (option, stage, rate) in rates {
-        let with = |billionths: u64| {
-            let mut other = spec.clone();
-            *rate(&mut other) = Rate::from_billionths(billionths);
-            other
-        };
-        if sample.count(stage) >= RECORDS_MIN
-            && let Some(found) = infer(&with, sample)
-        {
-            return Some(Explanation::new(option, Rate::from_billionths(found), *rate(&mut spec.clone())));
+    rate(spec, sample)
+}
+
+/// Two options that explain a sample only together.
+pub(super) fn two(spec: &StreamSpec, sample: &Sample) -> Option<[Change; 2]> {
+    if let Some(of) = first_rate(spec, sample)
+        && let Some(first) = inferred(spec, sample, of, of.1)
+        && let Some(second) = rate(&first.spec, sample)
+    {
+        return Some([first, second]);
+    }
+    for first in others(spec) {
+        // By their names, so that two are not tried again the other way round.
+        for second in others(&first.spec).into_iter().filter(|second| second.option > first.option) {
+            if sample.fit(&second.spec)? == Fit::Whole {
+                return Some([first, second]);
+            }
+        }
+        if let Some(second) = rate(&first.spec, sample) {
+            return Some([first, second]);
         }
     }
     None
 }
 
+/// The rate that explains a sample with its other value.
+fn rate(spec: &StreamSpec, sample: &Sample) -> Option<Change> {
+    inferred(spec, sample, first_rate(spec, sample)?, Stage::Click)
+}
+
+/// The rate of the first stage that does not fit, which depends on no later one; none where requests do not, or all stages do.
+fn first_rate(spec: &StreamSpec, sample: &Sample) -> Option<OneRate> {
+    let fits = |stage| Some(sample.fit_within(spec, stage, stage)? == Fit::Whole);
+    if !fits(Stage::Request)? {
+        return None;
+    }
+    for of in RATES {
+        if !fits(of.1)? {
+            return Some(of);
+        }
+    }
+    None
+}
+
+/// A rate at the value with which the stages from its own up to one fit.
+fn inferred(spec: &StreamSpec, sample: &Sample, (option, stage, rate): OneRate, until: Stage) -> Option<Change> {
+    let with = |billionths: u64| {
+        let mut other = spec.clone();
+        *rate(&mut other) = Rate::from_billionths(billionths);
+        other
+    };
+    if sample.count(stage) < RECORDS_MIN {
+        return None;
+    }
+    let found = infer(&|billionths| sample.fit_within(&with(billionths), stage, until))?;
+    let given = rate(&mut spec.clone()).to_string();
+    Some(Change { option, found: Rate::from_billionths(found).to_string(), given, spec: with(found) })
+}
+
 /// Streams with one option at another value that is likely: its default, or the others of a few.
-fn others(spec: &StreamSpec) -> Vec<(&'static str, StreamSpec, String, String)> {
+fn others(spec: &StreamSpec) -> Vec<Change> {
     let usual = StreamSpec::default();
     let mut others = Vec::new();
     for key_by in [KeyBy::Id, KeyBy::Request, KeyBy::User] {
-        others.push(("key-by", StreamSpec { key_by, ..spec.clone() }, key_by.to_string(), spec.key_by.to_string()));
+        let (found, given) = (key_by.to_string(), spec.key_by.to_string());
+        others.push(Change { option: "key-by", found, given, spec: StreamSpec { key_by, ..spec.clone() } });
     }
     let mut add = |option, other: StreamSpec, text: fn(&StreamSpec) -> String| {
-        let (value, given) = (text(&other), text(spec));
-        others.push((option, other, value, given));
+        others.push(Change { option, found: text(&other), given: text(spec), spec: other });
     };
     add("seed", StreamSpec { seed: usual.seed, ..spec.clone() }, |spec| spec.seed.to_string());
     for events_per_second in [10, 1, 5, 20, 50, 100, 500, 1_000].map(EventsPerSecond::new) {
@@ -56,12 +115,13 @@ fn others(spec: &StreamSpec) -> Vec<(&'static str, StreamSpec, String, String)> 
     add("epoch", StreamSpec { epoch: usual.epoch, ..spec.clone() }, |spec| spec.epoch.to_string());
     add("users", StreamSpec { users: usual.users, ..spec.clone() }, |spec| spec.users.to_string());
     let given = spec.faults.texts();
-    for (fault, value) in &given {
-        if let Some(faults) = without(&spec.faults, fault) {
-            others.push((fault, StreamSpec { faults, ..spec.clone() }, "0".to_owned(), value.clone()));
+    for (option, value) in given {
+        if let Some(faults) = without(&spec.faults, option) {
+            let spec = StreamSpec { faults, ..spec.clone() };
+            others.push(Change { option, found: "0".to_owned(), given: value, spec });
         }
     }
-    others.retain(|(_, other, ..)| other != spec);
+    others.retain(|change| change.spec != *spec);
     others
 }
 
@@ -84,9 +144,8 @@ fn without(faults: &Faults, fault: &str) -> Option<FaultPlan> {
 }
 
 /// The shortest rate of which the logs hold the records: a higher rate only adds some.
-fn infer(with: &dyn Fn(u64) -> StreamSpec, sample: &Sample) -> Option<u64> {
+fn infer(fits: &dyn Fn(u64) -> Option<Fit>) -> Option<u64> {
     let (mut least, mut most) = (0, 1_000_000_000);
-    let fits = |billionths| sample.fit(&with(billionths));
     let found = loop {
         let middle = u64::midpoint(least, most);
         match fits(middle)? {

@@ -365,7 +365,7 @@ fn the_one_option_that_explains_the_logs_is_named() {
     };
     assert_eq!(explained(&written, &logs), None);
     let is = |option: &'static str, found: &str, given: &str| {
-        Some(Explanation { option, found: found.to_owned(), given: given.to_owned() })
+        Some(Explanation { option, found: found.to_owned(), given: given.to_owned(), second: None })
     };
     let win_rate = |rate: &str| StreamSpec { win_rate: rate.parse().unwrap(), ..written.clone() };
     assert_eq!(explained(&win_rate("0.6"), &logs), is("win-rate", "0.5", "0.6"));
@@ -381,13 +381,64 @@ fn the_one_option_that_explains_the_logs_is_named() {
     let faults = Faults { duplicates: "0.1".parse().unwrap(), ..Faults::default() };
     let other = StreamSpec { faults: faults.try_into().unwrap(), ..written.clone() };
     assert_eq!(explained(&other, &logs), is("duplicates", "0", "0.1:1s"));
-    // Two options at once, another seed, a lost record: nothing is made up.
+    // Another seed, three options at once, a lost record: nothing is made up.
     assert_eq!(explained(&StreamSpec { seed: 8, ..written.clone() }, &logs), None);
-    assert_eq!(explained(&StreamSpec { headers: true, ..win_rate("0.2") }, &logs), None);
+    let three = StreamSpec { headers: true, key_by: KeyBy::User, ..win_rate("0.2") };
+    assert_eq!(explained(&three, &logs), None);
     for log in 0..12 {
         let mut lossy = logs.clone();
         lossy[log].remove(5);
         assert_eq!(explained(&written, &lossy), None, "log {log}");
+    }
+}
+
+#[test]
+fn two_options_that_explain_the_logs_together_are_named() {
+    let written =
+        StreamSpec { win_rate: "0.5".parse().unwrap(), click_rate: "0.4".parse().unwrap(), ..StreamSpec::default() };
+    let stream = Stream::new(&written, &Layout::default());
+    let logs = logs(&stream, stream.records(Window::auctions(0, 2_000)));
+    let with = |change: fn(&mut StreamSpec)| {
+        let mut spec = written.clone();
+        change(&mut spec);
+        spec
+    };
+    let rate = |text: &str| text.parse().unwrap();
+    let faults = Faults { duplicates: "0.1".parse().unwrap(), tombstones: rate("0.2"), ..Faults::default() };
+    let of_faults = StreamSpec { faults: faults.try_into().unwrap(), ..written.clone() };
+    let cases = [
+        (
+            with(|spec| (spec.headers, spec.win_rate) = (true, "0.2".parse().unwrap())),
+            "--headers false and --win-rate 0.5",
+            "true and 0.2",
+        ),
+        (
+            with(|spec| (spec.headers, spec.key_by) = (true, KeyBy::User)),
+            "--headers false and --key-by id",
+            "true and user",
+        ),
+        (with(|spec| (spec.seed, spec.key_by) = (7, KeyBy::Request)), "--key-by id and --seed 42", "request and 7"),
+        (
+            with(|spec| (spec.seed, spec.win_rate) = (7, "1".parse().unwrap())),
+            "--seed 42 and --win-rate 0.5",
+            "7 and 1",
+        ),
+        (
+            with(|spec| (spec.bid_response_rate, spec.click_rate) = ("0.7".parse().unwrap(), "0.1".parse().unwrap())),
+            "--bid-response-rate 0.6 and --click-rate 0.4",
+            "0.7 and 0.1",
+        ),
+        (
+            with(|spec| (spec.win_rate, spec.click_rate) = ("0.15".parse().unwrap(), "1".parse().unwrap())),
+            "--win-rate 0.5 and --click-rate 0.4",
+            "0.15 and 1",
+        ),
+        (of_faults, "--duplicates 0 and --tombstones 0", "0.1:1s and 0.2"),
+    ];
+    for (spec, found, given) in cases {
+        let explained = explain(&spec, &mut Memory::new(stream.layout(), logs.clone()), Some(0)).unwrap();
+        let expected = format!("what is there are the records of {}, and {given} were given", found.replace("--", ""));
+        assert_eq!(explained.map(|explained| explained.to_string()), Some(expected));
     }
 }
 
