@@ -21,6 +21,7 @@ mod timeouts;
 mod topic_state;
 
 pub(crate) use self::admin::{ask, options};
+pub(crate) use self::beside::beside;
 pub use self::client::{Client, DEFAULT_BROKERS};
 pub(crate) use self::client_context::LastError;
 pub(crate) use self::client_log::{failure, log, without_statistics};

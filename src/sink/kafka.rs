@@ -161,7 +161,7 @@ impl Kafka {
         let Some(offsets) = &mut self.offsets else { return Ok(()) };
         let of_transaction = offsets.of_transaction(&self.sender.reports().deliveries());
         let Some((offsets, group)) = of_transaction else { return Ok(()) };
-        self.sender.send_offsets(&offsets, &group)
+        self.sender.send_offsets(offsets, group)
     }
 
     /// Reports without an offset counted one each; the end offsets now say whether that was right. Where a window ended by itself all

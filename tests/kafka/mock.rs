@@ -13,8 +13,10 @@ use mock_data_gen::generator::digest::Digest;
 use mock_data_gen::generator::fingerprint::Fingerprints;
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, Partitions, Stage, StreamSpec, Topic};
-use mock_data_gen::generator::stream::{Stream, Window};
-use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer};
+use mock_data_gen::generator::stream::{Shard, Stream, Window};
+use mock_data_gen::kafka::{
+    Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer, group_name, read_group_offsets,
+};
 use mock_data_gen::log::record::LogRecord;
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
@@ -230,6 +232,28 @@ fn a_stop_while_the_queue_is_full_says_what_is_not_acknowledged() {
     assert!(sent > acked && acked == 0, "{sent} sent, {acked} acknowledged");
     // Three seconds until the signal, and less than five after it.
     assert!(begin.elapsed() < limit(8), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn transactions_are_committed_by_brokers_that_are_far_away() {
+    let layout = Layout::default();
+    let mock = mock(&layout);
+    (1..=3).for_each(|broker| mock.broker_round_trip_time(broker, Duration::from_millis(600)).unwrap());
+    let cluster = prepare(&mock, &layout);
+    let (stop, metrics) = (Arc::new(Shutdown::default()), Arc::new(Metrics::new(&layout)));
+    let mut sink = Kafka::transactional(&cluster, Shard::WHOLE, &stop, &metrics).unwrap();
+    sink.append_behind(cluster.end_offsets());
+    let (stream, window) = (Stream::new(&StreamSpec::default(), &layout), Window::auctions(0, 20));
+    sink.commit_offsets(&cluster, &group_name(&stream), &window.into()).unwrap();
+    let manner = PlayOptions { first_alone: false, threads: 1 };
+    let mut pacer = Pacer::new(Pace::Fast, 0);
+    let played = play::play(&stream, &window.into(), &mut sink, &mut pacer, &stop, manner, &mut Totals::new(None));
+    // The mock writes no control records, which are missed once all is committed.
+    let Err(SinkError::Kafka(KafkaError::Ended { source, acked, .. })) = played else { panic!("{played:?}") };
+    assert!(matches!(*source, KafkaError::Uncertain { .. }), "{source}");
+    assert_eq!(acked, stream.records(window).count() as u64);
+    let committed = read_group_offsets(&cluster, &group_name(&stream), &stop).unwrap();
+    assert!(committed.iter().all(|(_, of)| of.iter().all(Option::is_some)), "{committed:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -21,7 +21,7 @@ use super::waiting::{PATIENCE, STANDSTILL};
 use crate::generator::record::{Header, Record};
 use crate::generator::spec::{ByStage, Layout};
 use crate::generator::stream::Shard;
-use crate::kafka::{Cluster, KafkaError, Obstacle, POLL_WAIT, READY, REASON_WAIT, is_denied};
+use crate::kafka::{Cluster, KafkaError, Obstacle, POLL_WAIT, READY, REASON_WAIT, beside, is_denied};
 use crate::log::shutdown::Shutdown;
 use crate::metrics::Metrics;
 use crate::sink::SinkError;
@@ -29,7 +29,7 @@ use crate::sink::SinkError;
 /// A client, what was sent by it, and what it owes an answer for.
 pub(super) struct Sender {
     pub(super) layout: Layout,
-    producer: BaseProducer<Reports>,
+    producer: Arc<BaseProducer<Reports>>,
     pub(super) stop: Arc<Shutdown>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) delivery: Delivery,
@@ -50,7 +50,7 @@ impl Sender {
         let delivery = Delivery::new(shard, cluster.client().first_answer());
         Ok(Self {
             layout: cluster.layout().clone(),
-            producer: producer(cluster, shard.zip(delivery.asked_again()), metrics)?,
+            producer: Arc::new(producer(cluster, shard.zip(delivery.asked_again()), metrics)?),
             stop: Arc::clone(stop),
             metrics: Arc::clone(metrics),
             delivery,
@@ -68,7 +68,7 @@ impl Sender {
         let asked_again = self.delivery.replaced();
         let producer = producer(cluster, Some((shard, asked_again)), &self.metrics)?;
         self.reports().end();
-        drop(std::mem::replace(&mut self.producer, producer));
+        drop(std::mem::replace(&mut self.producer, Arc::new(producer)));
         (self.sent, self.progress) = (0, Cell::new((0, Instant::now())));
         self.stalls.get_mut().begin();
         Ok(())
@@ -232,16 +232,27 @@ impl Sender {
     /// Puts the offsets of a group into the open transaction, all of whose records are acknowledged.
     pub(super) fn send_offsets(
         &self,
-        offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
+        offsets: TopicPartitionList,
+        group: ConsumerGroupMetadata,
     ) -> Result<(), KafkaError> {
-        let send = || self.producer.send_offsets_to_transaction(offsets, group, STEP);
+        let offsets = Arc::new((offsets, group));
+        // Unlike the other calls this one begins anew each time: in short steps it would never end where an answer takes longer than one.
+        let send = |look: &dyn Fn() -> Result<(), KafkaError>| {
+            let (producer, offsets, failed) = (Arc::clone(&self.producer), Arc::clone(&offsets), RefCell::new(None));
+            let give_up = || {
+                *failed.borrow_mut() = look().err();
+                failed.borrow().is_some()
+            };
+            let call = move || producer.send_offsets_to_transaction(&offsets.0, &offsets.1, STANDSTILL);
+            let answer = beside(STANDSTILL, give_up, call);
+            failed.take().map_or(answer, Err)
+        };
         self.answered("the offsets of a transaction", send).map(drop)
     }
 
     /// Commits the open transaction, all of whose records are acknowledged. How long the brokers took.
     pub(super) fn commit_transaction(&mut self) -> Result<Duration, KafkaError> {
-        let took = self.answered("a commit", || self.producer.commit_transaction(STEP))?;
+        let took = self.answered("a commit", |_| Ok(self.producer.commit_transaction(STEP)))?;
         self.reports().committed();
         self.delivery.commit();
         Ok(took)
@@ -257,25 +268,35 @@ impl Sender {
         matches!(&refused, ClientError::Transaction(error) if error.txn_requires_abort()).then_some(refused)
     }
 
-    /// Makes a call of the transactions' protocol again until the brokers have answered. How long they took.
-    fn answered(&self, what: &str, call: impl Fn() -> Result<(), ClientError>) -> Result<Duration, KafkaError> {
+    /// Makes a call of the transactions' protocol again until the brokers have answered. How long they took. A call that takes long is
+    /// given what has to be looked at meanwhile.
+    fn answered(
+        &self,
+        what: &str,
+        call: impl Fn(&dyn Fn() -> Result<(), KafkaError>) -> Result<KafkaResult<()>, KafkaError>,
+    ) -> Result<Duration, KafkaError> {
         let begin = Instant::now();
-        let mut told = begin;
-        while let Err(error) = call() {
-            if !is_retriable(&error) {
-                return Err(self.ended(KafkaError::from_transaction_error(&error)));
-            }
+        let told = Cell::new(begin);
+        let look = || {
             if self.stop.drain_is_over() {
                 return Err(self.ended(KafkaError::NotCommitted));
             }
             self.metrics.tick();
             self.replace_after(begin)?;
-            if told.elapsed() >= PATIENCE {
-                told = Instant::now();
+            if told.get().elapsed() >= PATIENCE {
+                told.set(Instant::now());
                 let seconds = begin.elapsed().as_secs();
                 let reason = self.reports().last_trouble().map_or_else(String::new, |reason| format!(": {reason}"));
                 tracing::warn!(target: "kafka", seconds, "no answer to {what} for {seconds} s, nothing is lost{reason}");
             }
+            Ok(())
+        };
+        while let Err(error) = call(&look)? {
+            // A call beside that is overdue has no answer of the protocol.
+            if !is_retriable(&error) && !matches!(error, ClientError::MetadataFetch(_)) {
+                return Err(self.ended(KafkaError::from_transaction_error(&error)));
+            }
+            look()?;
             thread::sleep(POLL_WAIT);
         }
         Ok(begin.elapsed())
