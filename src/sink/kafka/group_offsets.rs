@@ -32,9 +32,8 @@ use crate::log::shutdown::Shutdown;
 const EVERY: Duration = Duration::from_secs(5);
 /// Within transactions only partitions that got records are committed, and all of them this often, so that none expires.
 const ALL_EVERY: Duration = Duration::from_secs(60);
-/// A commit that a run waits for is waited for so long.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// At the end of a run, where everything is stored already.
+/// At the end of a run, where everything is stored already, a commit is waited for so long, or as long as the brokers took for their first
+/// answer.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers are looked for this often.
 const STEP: Duration = Duration::from_millis(20);
@@ -47,6 +46,8 @@ pub(super) struct GroupOffsets {
     layout: Layout,
     part: Assignment,
     is_exact: bool,
+    /// How long the first commit is waited for, and the last one.
+    patience: (Duration, Duration),
     /// By stage and partition the offset after all that was sent, and the one that was committed last.
     sent_to: ByStage<Vec<i64>>,
     committed_to: ByStage<Vec<i64>>,
@@ -69,6 +70,7 @@ impl GroupOffsets {
             layout: cluster.layout().clone(),
             part: part.clone(),
             is_exact,
+            patience: (cluster.client().patience(), cluster.client().first_answer().max(LAST_PATIENCE)),
             sent_to: ByStage::default(),
             committed_to: ByStage::default(),
             upto: None,
@@ -99,7 +101,8 @@ impl GroupOffsets {
         let begin = Instant::now();
         self.all_committed = Some(begin);
         self.commit(self.offsets(&self.sent_to, None));
-        self.wait(|| stop.is_requested() || begin.elapsed() >= PATIENCE)
+        let (patience, _) = self.patience;
+        self.wait(|| stop.is_requested() || begin.elapsed() >= patience)
     }
 
     /// Commits what is acknowledged, where that is due; what fails is told and tried again.
@@ -123,8 +126,8 @@ impl GroupOffsets {
         if self.is_exact {
             return;
         }
-        let begin = Instant::now();
-        let is_over = || begin.elapsed() >= LAST_PATIENCE;
+        let (begin, (_, patience)) = (Instant::now(), self.patience);
+        let is_over = || begin.elapsed() >= patience;
         let committed = self.wait(is_over).and_then(|()| {
             self.commit(self.offsets(&self.sent_to, self.upto));
             self.wait(is_over)

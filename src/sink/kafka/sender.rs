@@ -58,7 +58,7 @@ impl Sender {
             progress: Cell::new((0, Instant::now())),
             stalls: RefCell::new(StallDetector::new(
                 ByStage::from_fn(|stage| cluster.layout().topic(stage).partitions.count() as usize),
-                Causes::new(cluster.client().config()),
+                Causes::new(cluster.client()),
             )),
         })
     }

@@ -12,17 +12,20 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataPartition;
 
 use super::waiting::PATIENCE;
-use crate::kafka::{LastError, ask, options};
+use crate::kafka::{Client, LastError, ask, options};
 use crate::log::shutdown::Shutdown;
 
-/// How long an answer is waited for.
+/// How long an answer is waited for, at least.
 const WITHIN: Duration = Duration::from_secs(4);
+/// It may take so many times as long as the brokers' first answer took: that was a new client's, too.
+const SLOWER: u32 = 2;
 
 /// What was found out, and what is being asked.
 #[derive(Debug)]
 pub(super) struct Causes {
     /// Of a client that asks; without one nothing is known.
     config: Option<ClientConfig>,
+    within: Duration,
     asked: Option<Instant>,
     found: Arc<Mutex<Found>>,
 }
@@ -36,25 +39,26 @@ struct Found {
 }
 
 impl Causes {
-    pub(super) fn new(config: ClientConfig) -> Self {
-        Self { config: Some(config), asked: None, found: Arc::default() }
+    pub(super) fn new(client: &Client) -> Self {
+        let within = client.first_answer().saturating_mul(SLOWER).max(WITHIN);
+        Self { config: Some(client.config()), within, asked: None, found: Arc::default() }
     }
 
     #[cfg(test)]
     pub(super) fn unknown() -> Self {
-        Self { config: None, asked: None, found: Arc::default() }
+        Self { config: None, within: WITHIN, asked: None, found: Arc::default() }
     }
 
     /// Asks about the partitions of these topics, unless that was done a moment ago.
     pub(super) fn ask(&mut self, topics: Vec<String>, now: Instant) {
         let Some(config) = self.config.clone() else { return };
-        if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < PATIENCE) {
+        if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < PATIENCE.max(self.within)) {
             return;
         }
         self.asked = Some(now);
-        let found = Arc::clone(&self.found);
+        let (found, within) = (Arc::clone(&self.found), self.within);
         let look = move || {
-            let answer = look(&config, &topics);
+            let answer = look(&config, &topics, within);
             *found.lock().unwrap_or_else(PoisonError::into_inner) = answer;
         };
         // Without a thread for it the reason is not told; the run goes on.
@@ -68,13 +72,13 @@ impl Causes {
     }
 }
 
-fn look(config: &ClientConfig, topics: &[String]) -> Found {
+fn look(config: &ClientConfig, topics: &[String], within: Duration) -> Found {
     let mut found = Found::default();
     let Ok(client) = config.create_with_context::<_, BaseConsumer<LastError>>(LastError::default()) else {
         return found;
     };
     for topic in topics {
-        let metadata = match client.fetch_metadata(Some(topic), WITHIN) {
+        let metadata = match client.fetch_metadata(Some(topic), within) {
             Ok(metadata) => metadata,
             Err(error) => {
                 while client.poll(Duration::ZERO).is_some() {}
@@ -85,7 +89,8 @@ fn look(config: &ClientConfig, topics: &[String]) -> Found {
         };
         let Some(described) = metadata.topics().first() else { continue };
         let short = |partition: &MetadataPartition| partition.isr().len() < partition.replicas().len();
-        let wanted = described.partitions().iter().any(short).then(|| min_insync_replicas(config, topic)).flatten();
+        let wanted =
+            described.partitions().iter().any(short).then(|| min_insync_replicas(config, topic, within)).flatten();
         for partition in described.partitions() {
             let Ok(id) = usize::try_from(partition.id()) else { continue };
             let (replicas, insync) = (partition.replicas().len(), partition.isr().len());
@@ -115,11 +120,11 @@ fn reason(leader: i32, replicas: &[i32], (insync, count, wanted): (usize, usize,
 }
 
 /// How many replicas must be in sync for a record to be taken, if the brokers tell.
-fn min_insync_replicas(config: &ClientConfig, topic: &str) -> Option<usize> {
+fn min_insync_replicas(config: &ClientConfig, topic: &str, within: Duration) -> Option<usize> {
     let admin: AdminClient<LastError> = config.create_with_context(LastError::default()).ok()?;
     let resource = [ResourceSpecifier::Topic(topic)];
-    let answer = admin.describe_configs(&resource, &options(WITHIN));
-    let described = ask("reading topic settings", WITHIN, (&Shutdown::default(), admin.inner().context()), answer)
+    let answer = admin.describe_configs(&resource, &options(within));
+    let described = ask("reading topic settings", within, (&Shutdown::default(), admin.inner().context()), answer)
         .ok()?
         .into_iter()
         .next()?
