@@ -227,6 +227,22 @@ fn topics_that_would_not_keep_the_records_are_refused_with_the_line_that_mends_t
 
 #[test]
 #[ignore = "needs a real Kafka: make test-kafka"]
+fn topic_names_that_collide_in_kafkas_metrics_are_refused_with_advice_that_helps() {
+    create_topic("col.lide-impressions", 2, &["retention.ms=-1"]);
+    let play = |topics: &[String]| run(generator(&["--fast", "--count", "20"]).args(topics));
+    let refused = play(&topic_flags("col_lide"));
+    let said = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("`col_lide-impressions`"), "{said}");
+    assert!(said.contains("differs from it only by `.` and `_` is there already"), "{said}");
+    assert!(!said.contains("--replication-factor"), "{said}");
+    // A name that the advice leads to.
+    let renamed = play(&topic_flags("col-lide"));
+    assert_eq!(renamed.status.code(), Some(0), "{}", stderr(&renamed));
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
 fn a_replication_factor_that_the_cluster_cannot_give_is_refused() {
     let topics = topic_flags("copies");
     let mut args = vec!["--fast", "--count", "10", "--replication-factor", "3"];

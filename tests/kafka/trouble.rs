@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
@@ -392,5 +393,57 @@ fn a_broker_that_names_an_unreachable_address_is_an_error_that_says_which() {
             assert!(message.contains(address), "{command} at {address}: {message}");
             assert!(message.contains("(advertised.listeners)"), "{command} at {address}: {message}");
         }
+    }
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn a_quota_that_holds_the_run_back_is_told_and_loses_nothing() {
+    let (spec, layout) = (spec(BUSY), layout("quota", [6; 4]));
+    // Of a client id of this run's own.
+    let quota =
+        ["--entity-type", "clients", "--entity-name", "under-quota", "--add-config", "producer_byte_rate=20000"];
+    let bootstrap = bootstrap();
+    kafka_tool(&[&["kafka.admin.ConfigCommand", "--bootstrap-server", &bootstrap, "--alter"], &quota[..]].concat());
+    let mut ours = play(&spec, "quota", &["-X", "client.id=under-quota"]);
+    let said = said_until(&mut ours, "holds requests back by up to");
+    assert!(said.contains("a quota of this user or client.id (producer_byte_rate,"), "{said}");
+    signal(&ours, "-TERM");
+    let output = end_of(ours, Duration::from_secs(10));
+    assert!([Some(0), Some(5)].contains(&output.status.code()), "{output:?}");
+    assert!(count_prefixes(&spec, &layout, &Stage::ALL) > 0);
+}
+
+/// Reads what a run says until it says that.
+fn said_until(process: &mut Child, wanted: &str) -> String {
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let (begin, mut said) = (Instant::now(), String::new());
+    while begin.elapsed() < limit(60) && !said.contains(wanted) {
+        let Some(line) = lines.next() else { break };
+        said = said + &line.unwrap() + "\n";
+    }
+    // Nobody reads on, and a pipe without a reader would end the run.
+    std::thread::spawn(move || lines.for_each(drop));
+    assert!(said.contains(wanted), "{said}");
+    said
+}
+
+#[test]
+#[ignore = "needs a real Kafka: make test-kafka"]
+fn connections_that_brokers_close_for_being_idle_are_no_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let properties = folder.path().join("idle.properties");
+    std::fs::write(&properties, "connections.max.idle.ms=1500\n").unwrap();
+    let broker = OwnBroker::start_by(Command::new("tests/kafka/broker").env("KAFKA_EXTRA_PROPERTIES", &properties));
+    // Requests some seconds from one another: each finds its connection closed.
+    let spec = spec("0.25");
+    for delivery in ["idempotent", "exactly-once"] {
+        let prefix = format!("idle-{delivery}");
+        let more = ["--delivery", delivery, "--duration", "40s", "--report", "json"];
+        let output =
+            end_of(command(&broker.bootstrap, &spec, &prefix, &more).spawn().unwrap(), Duration::from_secs(60));
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(!said.contains("WARN") && !said.contains("down"), "{delivery}: {said}");
     }
 }
