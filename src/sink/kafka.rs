@@ -275,7 +275,7 @@ impl Sink for Kafka {
         self.commit_last()?;
         self.settle(complete)?;
         if let Some(offsets) = &mut self.offsets {
-            offsets.commit_last();
+            offsets.commit_last(complete, &self.sender.stop);
         }
         self.sender.reports().end();
         Ok(())

@@ -32,7 +32,7 @@ use crate::log::shutdown::Shutdown;
 const EVERY: Duration = Duration::from_secs(5);
 /// Within transactions only partitions that got records are committed, and all of them this often, so that none expires.
 const ALL_EVERY: Duration = Duration::from_secs(60);
-/// At the end of a run, where everything is stored already, a commit is waited for so long, or as long as the brokers took for their first
+/// After a signal, where everything is stored already, a commit is waited for so long, or as long as the brokers took for their first
 /// answer.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers are looked for this often.
@@ -121,13 +121,14 @@ impl GroupOffsets {
         self.commit(self.offsets(&ends, upto));
     }
 
-    /// Commits everything at the end of a run, all of it acknowledged.
-    pub(super) fn commit_last(&mut self) {
+    /// Commits everything at the end of a run, all of it acknowledged. One that has come to its window's end has the time for it.
+    pub(super) fn commit_last(&mut self, complete: bool, stop: &Shutdown) {
         if self.is_exact {
             return;
         }
-        let (begin, (_, patience)) = (Instant::now(), self.patience);
-        let is_over = || begin.elapsed() >= patience;
+        let (begin, (first, last)) = (Instant::now(), self.patience);
+        let has_time = || complete && !stop.is_requested();
+        let is_over = || begin.elapsed() >= if has_time() { first } else { last };
         let committed = self.wait(is_over).and_then(|()| {
             self.commit(self.offsets(&self.sent_to, self.upto));
             self.wait(is_over)
