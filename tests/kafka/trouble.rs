@@ -410,7 +410,8 @@ fn a_quota_that_holds_the_run_back_is_told_and_loses_nothing() {
     assert!(said.contains("a quota of this user or client.id (producer_byte_rate,"), "{said}");
     signal(&ours, "-TERM");
     let output = end_of(ours, Duration::from_secs(10));
-    assert!([Some(0), Some(5)].contains(&output.status.code()), "{output:?}");
+    // What the quota still holds back is not acknowledged in time.
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(count_prefixes(&spec, &layout, &Stage::ALL) > 0);
 }
 
