@@ -17,7 +17,7 @@ use crate::patience::limit;
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{Layout, StreamSpec};
 use mock_data_gen::generator::stream::{Shard, Stream, Window};
-use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer};
+use mock_data_gen::kafka::{Cluster, Existing, KafkaError, Target, Times, TopicSettings, Transfer, group_name};
 use mock_data_gen::log::shutdown::Shutdown;
 use mock_data_gen::metrics::Metrics;
 use mock_data_gen::player::pace::{Pace, Pacer};
@@ -191,7 +191,10 @@ fn play(case: Case) -> Ended {
     };
     let metrics = Arc::new(Metrics::new(&layout));
     let sink = if case.transactional {
-        Kafka::transactional(&cluster, Shard::WHOLE, &stop, &metrics).unwrap()
+        let mut sink = Kafka::transactional(&cluster, Shard::WHOLE, &stop, &metrics).unwrap();
+        sink.append_behind(cluster.end_offsets());
+        sink.commit_offsets(&cluster, &group_name(&stream), &window.into()).unwrap();
+        sink
     } else {
         Kafka::new(&cluster, &stop, &metrics).unwrap()
     };
@@ -297,9 +300,9 @@ fn a_run_that_is_refused_again_and_again_ends_with_the_refusal_or_soon_after_a_s
 #[test]
 #[ignore = "takes a while: part of make test-kafka"]
 fn every_answer_to_a_request_of_transactions_is_success_or_the_documented_end() {
-    use RDKafkaApiKey::{AddPartitionsToTxn, EndTxn, Produce};
+    use RDKafkaApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, Produce, TxnOffsetCommit};
     let cases = |error| {
-        [AddPartitionsToTxn, EndTxn, Produce].map(|request| Case {
+        [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, Produce].map(|request| Case {
             request,
             error,
             at: At::Middle,
