@@ -189,7 +189,7 @@ def slow():
     # Clicks, of a record a partition: the first one that a poll brings after a wait is the last one of its partition.
     few = shlex.split("--seed 42 --win-rate 0.5 --click-rate 0.5")
     yield slow_round(100, Window(f"specs-{SEED}-few", 20, spec=few, bootstrap=PROXIED))
-    # A transaction whose offsets take two answers of more than a quarter of a second.
+    # Answers that take longer than the steps in which a client waits for them.
     yield slow_round(300, Window(f"specs-{SEED}-far", 300, spec=["--seed", "42"], bootstrap=PROXIED, delivery="exactly-once"))
 
 
