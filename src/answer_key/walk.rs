@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::generator::auction::{CopyKind, Plan, PlannedFaults};
 use crate::generator::spec::{ByStage, Stage};
-use crate::generator::stream::{Position, Records, Stream, Window};
+use crate::generator::stream::{KeyedPosition, KeyedPositions, Plans, Position, Stream, Window};
 
 /// A record that was emitted.
 #[derive(Debug, Clone, Copy)]
@@ -74,12 +74,12 @@ impl LogState {
 }
 
 pub(super) struct Walk<'a> {
-    stream: &'a Stream,
-    records: Records<'a>,
+    positions: KeyedPositions<'a>,
+    /// The auctions that are not in `pending`.
+    plans: Plans<'a>,
     /// Auctions of which a record was seen, or an earlier one's is to come, from `first` on.
     pending: VecDeque<Emitted>,
     first: u64,
-    end: u64,
     logs: Logs,
 }
 
@@ -89,11 +89,10 @@ impl<'a> Walk<'a> {
         let end = window.end().unwrap_or(u64::MAX).min(stream.auctions().clock().auctions());
         let of_topic = |stage| vec![LogState::EMPTY; stream.layout().topic(stage).partitions.count() as usize];
         Self {
-            stream,
-            records: stream.records(window),
+            positions: stream.keyed_positions(window),
+            plans: Plans::new(stream.auctions(), window.start(), end),
             pending: VecDeque::new(),
             first: window.start(),
-            end,
             logs: Logs { partitions: ByStage::from_fn(of_topic), topics: ByStage::from_fn(|_| LogState::EMPTY) },
         }
     }
@@ -109,14 +108,13 @@ impl<'a> Walk<'a> {
                 auction.records.sort_unstable_by_key(|record| (record.stage, record.emit_ms, record.form));
                 return Some(auction);
             }
-            match self.records.next_position() {
-                Some(position) => {
-                    let seen = self.see(position);
+            match self.positions.next() {
+                Some(keyed) => {
+                    let seen = self.see(keyed);
                     saw(&seen);
                 }
                 // What is left was never emitted.
-                None if self.next_pending() < self.end => self.admit(),
-                None => return None,
+                None => self.admit()?,
             }
         }
     }
@@ -125,14 +123,10 @@ impl<'a> Walk<'a> {
         self.logs
     }
 
-    fn next_pending(&self) -> u64 {
-        self.first + self.pending.len() as u64
-    }
-
-    fn admit(&mut self) {
-        let auctions = self.stream.auctions();
-        let plan = auctions.plan(self.next_pending());
-        let fate = auctions.planned_faults(&plan);
+    /// Takes over the next auction; `None` behind the last.
+    fn admit(&mut self) -> Option<()> {
+        let (plan, fate) = self.plans.next()?;
+        let fate = fate.unwrap_or_default();
         let of_stage = |stage: Stage| {
             let event_ms = plan.event_ms(stage);
             let forms = CopyKind::ALL.into_iter();
@@ -140,17 +134,14 @@ impl<'a> Walk<'a> {
         };
         let left = Stage::ALL.into_iter().map(of_stage).sum();
         self.pending.push_back(Emitted { plan, fate, records: Vec::with_capacity(left), left });
+        Some(())
     }
 
-    fn see(&mut self, position: Position) -> Seen {
-        while self.next_pending() <= position.ordinal {
-            self.admit();
-        }
-        let Position { emit_ms, ordinal, stage, copy } = position;
+    fn see(&mut self, keyed: KeyedPosition) -> Seen {
+        let KeyedPosition { position: Position { emit_ms, ordinal, stage, copy }, key, partition } = keyed;
+        while self.first + self.pending.len() as u64 <= ordinal && self.admit().is_some() {}
         let auction = &mut self.pending[(ordinal - self.first) as usize];
         let event_ms = auction.plan.event_ms(stage).unwrap_or(emit_ms);
-        let key = self.stream.key(position);
-        let partition = self.stream.partition_of_key(stage, &key);
         let form = CopyKind::of(copy).unwrap_or(CopyKind::Event);
         let log = &mut self.logs.partitions[stage][partition as usize];
         let (index, behind_ms) = log.take(event_ms, form.is_event());

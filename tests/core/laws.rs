@@ -10,7 +10,7 @@ use mock_data_gen::generator::ids::{Ids, Kind};
 use mock_data_gen::generator::random::{Lanes, Words};
 use mock_data_gen::generator::record::Record;
 use mock_data_gen::generator::spec::{KeyBy, Layout, Partitions, Rate, Stage, StreamSpec, Topic};
-use mock_data_gen::generator::stream::{Assignment, Position, Shard, Stream, Window};
+use mock_data_gen::generator::stream::{Assignment, KeyedPosition, Position, Shard, Stream, Window};
 use proptest::prelude::*;
 
 use crate::specs::{order, plain_spec_and_window, rate, records, spec, spec_and_window};
@@ -56,10 +56,15 @@ proptest! {
     fn records_side_by_side_are_those_of_their_positions((spec, start, count) in spec_and_window()) {
         let stream = Stream::new(&spec, &Layout::default());
         let mut alone = Record::default();
+        let mut keyed = stream.keyed_positions(Window::auctions(start, count));
         for record in stream.records(Window::auctions(start, count)) {
-            stream.fill(Position::from(&record), &mut alone);
+            let position = Position::from(&record);
+            stream.fill(position, &mut alone);
             prop_assert_eq!(&record, &alone);
+            let key = record.key.as_slice().try_into().unwrap();
+            prop_assert_eq!(keyed.next(), Some(KeyedPosition { position, key, partition: record.partition }));
         }
+        prop_assert_eq!(keyed.next(), None);
     }
 
     /// forall specs s, windows w, n in w: the records of auction n, alone, are its records in w.

@@ -54,7 +54,11 @@ impl Run {
         stream.set_read_timeout(Some(limit(20))).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
         let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        if let Err(error) = stream.read_to_string(&mut text) {
+            // Most likely the run has ended, and is about to say why.
+            thread::sleep(Duration::from_secs(1));
+            panic!("{error}: {}", self.said.lock().unwrap());
+        }
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }

@@ -71,6 +71,17 @@ pub(super) struct Batch {
     nameless: Vec<Digits>,
 }
 
+/// Where a record stands, in the stream and in its topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyedPosition {
+    /// Its place in the stream's total order.
+    pub position: Position,
+    /// Its key, as text.
+    pub key: [u8; 36],
+    /// The partition of that key in the topic of its stage.
+    pub partition: u32,
+}
+
 /// A record of the batch.
 #[derive(Debug, Clone, Copy)]
 struct Due {
@@ -115,6 +126,12 @@ impl Batch {
     /// Where a record of it stands.
     pub(super) fn position(&self, at: usize) -> Option<Position> {
         self.due.get(at).map(|due| due.position)
+    }
+
+    /// Where a record of it stands, its key and its partition, once keys are written.
+    pub(super) fn keyed(&self, at: usize) -> Option<KeyedPosition> {
+        let Due { position, partition, key, .. } = *self.due.get(at)?;
+        Some(KeyedPosition { position, key: self.keys[key as usize], partition })
     }
 
     /// Walks over the next `count` records, and takes the positions of those that stand after what each stage holds already. Says how
@@ -174,7 +191,7 @@ impl Batch {
     }
 
     /// Writes the key of each record, and finds its partition.
-    fn write_keys(&mut self, builder: &RecordBuilder) {
+    pub(super) fn write_keys(&mut self, builder: &RecordBuilder) {
         let key_by = builder.auctions().spec().key_by;
         // Keys of events are of a kind by stage, those of extra records, which are forms 3 to 5, by form.
         self.group(|position| match form_of(position) {

@@ -6,7 +6,7 @@ use crate::generator::simd::WIDTH;
 /// A cursor over the plans of auctions that follow one another, each with what planned faults do with its records: what
 /// [`Auctions::plan`] and [`Auctions::planned_faults`] say of one of them.
 #[derive(Debug, Clone)]
-pub(super) struct Plans<'a> {
+pub(crate) struct Plans<'a> {
     auctions: &'a Auctions,
     /// The first auction that is not drawn, and the one after the last.
     next: u64,
@@ -18,7 +18,7 @@ pub(super) struct Plans<'a> {
 
 impl<'a> Plans<'a> {
     /// The plans of the auctions `start..end`, which lie in the stream.
-    pub(super) fn new(auctions: &'a Auctions, start: u64, end: u64) -> Self {
+    pub(crate) fn new(auctions: &'a Auctions, start: u64, end: u64) -> Self {
         Self { auctions, next: start, end, drawn: Vec::new(), taken: 0 }
     }
 

@@ -1,6 +1,6 @@
 //! Cursors over records, in the total order.
 
-use super::batch::Batch;
+use super::batch::{Batch, KeyedPosition};
 use super::emit_queue::EmitQueue;
 use super::record_builder::RecordBuilder;
 use super::{Assignment, Position};
@@ -87,6 +87,37 @@ impl Iterator for Records<'_> {
     fn next(&mut self) -> Option<Record> {
         let mut record = Record::default();
         self.next_into(&mut record).then_some(record)
+    }
+}
+
+/// A cursor over the positions of a window's records, in the total order, each with its key and partition.
+#[derive(Debug, Clone)]
+pub struct KeyedPositions<'a> {
+    builder: &'a RecordBuilder,
+    queue: EmitQueue<'a>,
+    batch: Batch,
+    taken: usize,
+}
+
+impl<'a> KeyedPositions<'a> {
+    /// Those of the auctions `start..end`, which lie in the stream.
+    pub(super) fn new(builder: &'a RecordBuilder, start: u64, end: u64) -> Self {
+        let queue = EmitQueue::new(builder.auctions(), start, end);
+        Self { builder, queue, batch: Batch::default(), taken: 0 }
+    }
+}
+
+impl Iterator for KeyedPositions<'_> {
+    type Item = KeyedPosition;
+
+    fn next(&mut self) -> Option<KeyedPosition> {
+        if self.taken == self.batch.len() {
+            self.batch.walk(&mut self.queue, BATCH, &[None; 4]);
+            self.batch.write_keys(self.builder);
+            self.taken = 0;
+        }
+        self.taken += 1;
+        self.batch.keyed(self.taken - 1)
     }
 }
 
