@@ -30,7 +30,7 @@ use crate::generator::catalog::sites::ARTICLES;
 use crate::generator::clock::Clock;
 use crate::generator::ids::Ids;
 use crate::generator::money::Money;
-use crate::generator::random::{Alias, BLOCK, ColumnWords, LaneWords, Lanes, Words};
+use crate::generator::random::{Alias, BLOCK, ColumnWords, Lanes, Words};
 use crate::generator::simd::{Column, WIDTH};
 use crate::generator::spec::{Rate, Stage, StreamSpec};
 
@@ -181,22 +181,18 @@ impl Auctions {
     /// When and whether the records of auction `ordinal` exist. The ordinal lies below [`Clock::auctions`].
     #[must_use]
     pub fn plan(&self, ordinal: u64) -> Plan {
-        self.plan_of_words(ordinal, &self.words(ordinal))
+        self.plan_of_words(ordinal, &self.lanes.lane(ordinal, FUNNEL_LANE))
     }
 
     /// Auction `ordinal`, whole. The ordinal lies below [`Clock::auctions`].
     #[must_use]
     pub fn at(&self, ordinal: u64) -> Auction<'_> {
-        self.of_words(ordinal, &self.words(ordinal))
-    }
-
-    /// The words that decide auction `ordinal`.
-    pub(crate) fn words(&self, ordinal: u64) -> LaneWords {
-        self.lanes.lane(ordinal, FUNNEL_LANE)
+        let words = self.lanes.lane(ordinal, FUNNEL_LANE);
+        self.of_plan(&self.plan_of_words(ordinal, &words), &words, None)
     }
 
     /// The plan of auction `ordinal`, whose words these are.
-    pub(crate) fn plan_of_words(&self, ordinal: u64, words: &impl Words) -> Plan {
+    fn plan_of_words(&self, ordinal: u64, words: &impl Words) -> Plan {
         let mut plan = Plan::draw(ordinal, words, &self.clock, &self.odds);
         if !self.is_plain {
             self.meet_faults(&mut plan);
@@ -214,11 +210,6 @@ impl Auctions {
         if faults.hot_user != Rate::NEVER {
             plan.heat(faults.hot_user, &self.lanes.lane(plan.ordinal, HOT_USER_LANE));
         }
-    }
-
-    /// Auction `ordinal`, whose words these are.
-    pub(crate) fn of_words(&self, ordinal: u64, words: &impl Words) -> Auction<'_> {
-        self.of_plan(&self.plan_of_words(ordinal, words), words, None)
     }
 
     /// The auction of a plan, whose words these are. Of a stage, what its document does not hold is not drawn, and is the first of its

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fearless_simd::Level;
+use fearless_simd::prelude::*;
 
 /// Things that are computed side by side.
 pub(crate) const WIDTH: usize = 16;
@@ -22,6 +23,13 @@ pub(crate) fn level() -> Level {
     let chosen = CHOSEN.load(Ordering::Relaxed);
     let level = chosen.checked_sub(1).and_then(|place| levels().into_iter().flatten().nth(place));
     level.unwrap_or_else(Level::new)
+}
+
+/// Each number, its bits rotated to the left.
+#[expect(clippy::inline_always, reason = "what is not inlined is compiled without the vector instructions")]
+#[inline(always)]
+pub(crate) fn rotated<S: Simd, const BY: u32>(numbers: S::u32s) -> S::u32s {
+    (numbers << BY) | (numbers >> (32 - BY))
 }
 
 /// The names of the instructions that this processor has for batches, from the narrowest on: of `sse2`, `sse4.2`, `avx2`, `avx512`,

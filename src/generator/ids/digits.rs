@@ -7,7 +7,7 @@ use crate::generator::simd::WIDTH;
 const SHORT_DIGITS: u32 = 12;
 
 /// A number as an id's name holds it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Digits {
     /// The digits, the byte 0x80 and zeros, from the first byte on; not used where there are more than [`SHORT_DIGITS`].
     text: u128,

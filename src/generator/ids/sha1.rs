@@ -4,7 +4,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u32x4};
 
-use crate::generator::simd::{Column, WIDTH};
+use crate::generator::simd::{Column, WIDTH, rotated};
 
 /// The text of an id: `xxxxxxxx-xxxx-5xxx-yxxx-xxxxxxxxxxxx`.
 pub(crate) type IdText = [u8; 36];
@@ -164,11 +164,6 @@ fn parity<S: Simd>(b: S::u32s, c: S::u32s, d: S::u32s) -> S::u32s {
 #[inline(always)]
 fn majority<S: Simd>(b: S::u32s, c: S::u32s, d: S::u32s) -> S::u32s {
     (b & c) | (d & (b | c))
-}
-
-#[inline(always)]
-fn rotated<S: Simd, const BY: u32>(numbers: S::u32s) -> S::u32s {
-    (numbers << BY) | (numbers >> (32 - BY))
 }
 
 /// The text of the UUID of a digest's first 16 bytes: `xxxxxxxx-xxxx-5xxx-yxxx-xxxxxxxxxxxx`.

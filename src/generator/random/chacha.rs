@@ -1,10 +1,9 @@
 //! ChaCha8 for several streams at once: the same words as `rand_chacha`, a block of each stream in a column.
-#![expect(clippy::inline_always, reason = "what is not inlined is compiled without the vector instructions")]
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch};
 
-use crate::generator::simd::{Column, WIDTH};
+use crate::generator::simd::{Column, WIDTH, rotated};
 
 /// Words of a block.
 pub(crate) const BLOCK: usize = 16;
@@ -66,12 +65,6 @@ fn in_vectors<S: Simd>(simd: S, key: &[u32; 8], streams: &[u64; WIDTH], block: u
             (state[word] + initial[word]).store_slice(&mut out[word][from..to]);
         }
     }
-}
-
-/// Each number, its bits rotated to the left.
-#[inline(always)]
-fn rotated<S: Simd, const BY: u32>(numbers: S::u32s) -> S::u32s {
-    (numbers << BY) | (numbers >> (32 - BY))
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ impl Batch {
             self.due.retain(|due| assignment.plays(due.position, due.partition));
         }
         self.draw_words(builder);
-        self.group(|position| usize::from(!form_of(position).is_event()) * 4 + position.stage.index());
+        self.group(group_of);
         for group in 0..GROUPS {
             self.write_ids(builder, group);
         }
@@ -299,7 +299,7 @@ impl Batch {
         let Due { position, partition, key, auction, member } = due;
         let (auctions, position, member) = (builder.auctions(), Position { stage, ..position }, member as usize);
         let form = form_of(position);
-        let group = &self.groups[usize::from(!form.is_event()) * 4 + stage.index()];
+        let group = &self.groups[group_of(position)];
         let Met { plan, words, request_id, .. } = &self.auctions[auction as usize];
         let words = words.unwrap_or_default() as usize;
         let of_values = ColumnWords { columns: &self.words[words / WIDTH], at: words % WIDTH };
@@ -318,6 +318,11 @@ impl Batch {
 
 /// Of records that have none of their own.
 const NO_WORDS: [Column; BLOCK] = [[0; WIDTH]; BLOCK];
+
+/// The group of a record, by its document.
+fn group_of(position: Position) -> usize {
+    usize::from(!form_of(position).is_event()) * 4 + position.stage.index()
+}
 
 fn form_of(position: Position) -> CopyKind {
     CopyKind::of(position.copy).unwrap_or(CopyKind::Event)

@@ -21,11 +21,9 @@ use std::thread;
 use crate::generator::record::Record;
 use crate::generator::stream::batch::Batch as Ready;
 use crate::generator::stream::record_builder::RecordBuilder;
+use crate::generator::stream::records::BATCH;
 use crate::generator::stream::{AssignedRecords, Position, Step};
 
-/// Positions of a batch: enough that handing it on does not show, few enough that files by two threads take less than
-/// 16 MiB of memory.
-const BATCH: usize = 384;
 /// Batches that each worker may have made ahead, beside the one that it works at.
 const AHEAD: usize = 1;
 
@@ -41,8 +39,8 @@ impl Records for AssignedRecords<'_> {
     }
 }
 
-/// Has records made by so many threads, of which the one that takes them by `take` is one: the same records, in the same order, for each number of threads.
-/// One thread, or none, makes them where they are taken.
+/// Has records made by so many threads, of which the one that takes them by `take` is one: the same records, in the same order, for
+/// each number of threads. One thread, or none, makes them where they are taken.
 pub fn generate_parallel<T>(
     mut records: AssignedRecords<'_>,
     threads: usize,

@@ -9,7 +9,8 @@ use crate::generator::record::Record;
 /// Positions of the first batch: a window of a few auctions need not pay for more.
 const FIRST_BATCH: usize = 16;
 
-/// Positions of a batch: enough to fill the processor's vectors, few enough to stay in its second-level cache.
+/// Positions of a batch: enough to fill the processor's vectors and that handing it from thread to thread does not show, few enough that
+/// files by two threads take less than 16 MiB of memory.
 pub(super) const BATCH: usize = 384;
 
 /// A cursor over the records of a window, in the total order.
